@@ -1,0 +1,1 @@
+export { migrate, openDatabase, transaction, type Database } from './database.ts';

@@ -1,0 +1,2 @@
+export { collectBytes, fromBytes, limitBytes, type ByteSource } from './byte-source.ts';
+export { forEachConcurrently } from './for-each-concurrently.ts';
