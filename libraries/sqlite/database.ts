@@ -61,7 +61,7 @@ const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
 
 function asCoded(reason: unknown, attempted: string): CodedError {
-  const primary = Number((reason as { errcode?: number }).errcode ?? 0) & 0xff;
+  const primary = ((reason as { errcode?: number }).errcode ?? 0) & 0xff;
   if (primary === SQLITE_CORRUPT || primary === SQLITE_NOTADB) {
     return new CodedError('data_loss', `${attempted}: the file is damaged`, {
       cure: 'Move it aside; the node starts empty and fetches what it needs from the bucket',

@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { controlSocketPath, type ImageSummary, type LayerSummary, type Status } from '@lade/control-protocol';
+import { serveControl, type ControlPlatform } from '@lade/control-service';
+import { CodedError } from '@lade/errors';
+import { SILENT } from '@lade/log';
+import { digestOf } from '@lade/oci';
+
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+const NAME = 'docker.io/library/python:3.12';
+const BASE = digestOf('base');
+const APP = digestOf('app');
+const PUBLISHED_AT = '2026-11-21T01:02:03.000Z';
+
+const STATUS: Status = {
+  version: '0.1.0',
+  root: '/var/lib/lade',
+  bucket: 's3://bucket/prefix',
+  fillMode: 'full',
+  containerd: '2.1.9',
+  uploads: { waiting: 3, lastError: 'Cannot put packs/x: refused' },
+  layers: 2,
+};
+const IMAGE: ImageSummary = {
+  name: NAME,
+  digest: digestOf('index'),
+  platform: 'linux/amd64',
+  layers: [
+    { diffId: BASE, chainId: BASE, sizeBytes: 45_000_000, here: true },
+    { diffId: APP, chainId: APP, sizeBytes: 100_000, here: false },
+  ],
+  publishedAt: PUBLISHED_AT,
+};
+const LAYER: LayerSummary = {
+  diffId: BASE,
+  origin: 'converted',
+  tarBytes: 120_000_000,
+  blobBytes: 110_000_000,
+  diskBytes: 111_500_000,
+  inodes: 4321,
+  createdAt: PUBLISHED_AT,
+  uploaded: false,
+};
+
+/** Answers like a daemon whose bucket has one image, of which layer APP is damaged under the name "damaged". */
+const PLATFORM: ControlPlatform = {
+  status: async () => STATUS,
+  images: async () => [IMAGE],
+  layers: async () => [LAYER],
+  async *verify(image) {
+    if (image !== NAME && image !== 'damaged') throw unknownImage(image);
+    yield { kind: 'proving', diffId: BASE, number: 1, of: 2 };
+    yield { kind: 'proved', diffId: BASE, number: 1, of: 2, tarBytes: 45_100_000 };
+    yield { kind: 'proving', diffId: APP, number: 2, of: 2 };
+    if (image === NAME) yield { kind: 'proved', diffId: APP, number: 2, of: 2, tarBytes: 900 };
+    else {
+      const error = { code: 'data_loss', message: 'Cannot prove it', cure: 'Remove it' } as const;
+      yield { kind: 'failed', diffId: APP, number: 2, of: 2, error };
+    }
+    yield { kind: 'verified', layers: 2, failed: image === NAME ? 0 : 1, tarBytes: 45_100_900 };
+  },
+  async *pull(image, { namespace }) {
+    if (image !== NAME) throw unknownImage(image);
+    yield { kind: 'fetching', diffId: BASE, number: 1, of: 1 };
+    yield { kind: 'present', diffId: BASE, number: 1, of: 1 };
+    if (namespace === 'broken')
+      throw new CodedError('unavailable', 'Cannot reach containerd', { cure: 'Start it' });
+    yield { kind: 'restored', name: image, digest: IMAGE.digest, layers: 1 };
+  },
+};
+
+function unknownImage(image: string): CodedError {
+  return new CodedError('not_found', `Cannot find image ${image} in memory:`, { cure: `Use ${NAME}` });
+}
+
+interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Run = (...args: string[]) => Promise<Result>;
+
+async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
+  return new Promise((resolve) => {
+    const options = { env: { ...process.env, ...env }, timeout: 60_000 };
+    execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+    });
+  });
+}
+
+/** The CLI against a control API that a real server serves. */
+async function withDaemon(t: TestContext): Promise<Run> {
+  const folder = await mkdtemp(join(tmpdir(), 'lade-cli-'));
+  t.after(async () => rm(folder, { recursive: true }));
+  const address = join(folder, 'lade.sock');
+  const server = await serveControl({
+    socketPath: controlSocketPath(address),
+    platform: PLATFORM,
+    log: SILENT,
+  });
+  t.after(async () => server[Symbol.asyncDispose]());
+  return async (...args) => run(args, { LADE_ADDRESS: address });
+}
+
+function jsonLines(text: string): { kind: string }[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { kind: string });
+}
+
+test('lade status, images and layers print tables for people and JSON for scripts', async (t) => {
+  const lade = await withDaemon(t);
+  const status = await lade('status');
+  assert.equal(status.code, 0, status.stderr);
+  assert.match(status.stdout, /^bucket +s3:\/\/bucket\/prefix$/m);
+  assert.match(status.stdout, /^uploads +3 waiting$/m);
+  assert.deepEqual(JSON.parse((await lade('status', '--json')).stdout), STATUS);
+  const images = await lade('images');
+  assert.match(images.stdout, /^IMAGE +DIGEST +PLATFORM +LAYERS HERE +SIZE +PUBLISHED\n/);
+  assert.match(
+    images.stdout,
+    /^docker\.io\/library\/python:3\.12 +sha256:[0-9a-f]{12}… +linux\/amd64 +1\/2 +45\.1 MB +2026/m,
+  );
+  assert.deepEqual(JSON.parse((await lade('images', '--json')).stdout), [IMAGE]);
+  const layers = await lade('layers');
+  assert.match(layers.stdout, /converted +120\.0 MB +110\.0 MB +111\.5 MB +4321 +waiting/);
+  assert.deepEqual(JSON.parse((await lade('layers', '--json')).stdout), [LAYER]);
+});
+
+test('lade verify proves layer by layer and fails when one fails', async (t) => {
+  const lade = await withDaemon(t);
+  const good = await lade('verify', NAME);
+  assert.deepEqual([good.code, good.stderr], [0, '']);
+  const short = (digest: string): string => `${digest.slice(0, 'sha256:'.length + 12)}…`;
+  assert.equal(
+    good.stdout,
+    `${short(BASE)} 45.1 MB proved\n${short(APP)} 900 B proved\n2 of 2 layers proved, 45.1 MB\n`,
+  );
+  const bad = await lade('verify', 'damaged');
+  assert.equal(bad.code, 1);
+  assert.match(bad.stdout, /FAILED Cannot prove it\n {2}→ Remove it\n1 of 2 layers proved/);
+  const json = await lade('verify', '--json', 'damaged');
+  assert.equal(json.code, 1);
+  assert.deepEqual(
+    jsonLines(json.stdout).map(({ kind }) => kind),
+    ['proving', 'proved', 'proving', 'failed', 'verified'],
+  );
+});
+
+test('lade pull tells what it restores, and fails where the daemon fails', async (t) => {
+  const lade = await withDaemon(t);
+  const good = await lade('pull', NAME);
+  assert.equal(good.code, 0, good.stderr);
+  assert.match(
+    good.stdout,
+    /^sha256:[0-9a-f]{12}… present\ndocker\.io\/library\/python:3\.12 sha256:.* restored, layers: 1\n$/,
+  );
+  assert.deepEqual(
+    jsonLines((await lade('pull', NAME, '--json')).stdout).map(({ kind }) => kind),
+    ['fetching', 'present', 'restored'],
+  );
+  const broken = await lade('pull', NAME, '--namespace', 'broken');
+  assert.deepEqual([broken.code, broken.stderr], [1, 'lade: Cannot reach containerd\n  → Start it\n']);
+  const unknown = await lade('pull', 'python');
+  assert.deepEqual([unknown.code, unknown.stdout], [1, '']);
+  assert.equal(unknown.stderr, `lade: Cannot find image python in memory:\n  → Use ${NAME}\n`);
+});
+
+test('without a daemon every command that needs one says so and exits with 1', async () => {
+  for (const args of [['status'], ['images'], ['layers', '--json'], ['verify', 'i'], ['pull', 'i']]) {
+    const { code, stdout, stderr } = await run([...args, '--address', '/nonexistent/lade.sock']);
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(
+      stderr,
+      /^lade: Cannot reach the daemon at \/nonexistent\/lade\.control\.sock: ENOENT\n {2}→ .*lade serve.*\n$/,
+    );
+  }
+});
+
+test('wrong usage exits with 2 and a hint of one line', async () => {
+  for (const args of [
+    [],
+    ['imgaes'],
+    ['constructor'],
+    ['images', 'extra'],
+    ['images', '--nope'],
+    ['images', '--address'],
+    ['verify'],
+    ['verify', 'a', 'b'],
+    ['install'],
+    ['help', 'nothing'],
+  ]) {
+    const { code, stdout, stderr } = await run(args);
+    assert.deepEqual([code, stdout], [2, ''], args.join(' '));
+    assert.match(stderr, /^lade: .+\n {2}→ .+\n$/, args.join(' '));
+  }
+});
+
+test('help and version need no daemon', async () => {
+  const help = await run(['help']);
+  for (const verb of [
+    'serve',
+    'doctor',
+    'status',
+    'images',
+    'layers',
+    'verify IMAGE',
+    'pull IMAGE',
+    'install',
+    'version',
+  ]) {
+    assert.match(help.stdout, new RegExp(`^  lade ${verb}`, 'm'));
+  }
+  assert.deepEqual(await run(['--help']), help);
+  assert.match((await run(['pull', '--help'])).stdout, /^ {2}lade pull IMAGE .*\n.*\n$/);
+  assert.match((await run(['help', 'pull'])).stdout, /^ {2}lade pull IMAGE/);
+  assert.match((await run(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('lade install --print gives the configuration of the containerd that is asked for', async () => {
+  const args = ['install', '--print', '--address', '/run/x.sock', '--containerd-version'];
+  const { code, stdout, stderr } = await run([...args, '2.1']);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^version = 3\n/);
+  assert.match(stdout, /\[proxy_plugins\."lade"\]\n {2}type = "snapshot"\n {2}address = "\/run\/x\.sock"/);
+  assert.match((await run([...args, '1.7'])).stdout, /^version = 2\n/);
+  assert.equal((await run([...args, '1.5'])).code, 1);
+  assert.deepEqual((await run(['install', '--print'], { PATH: '/nonexistent' })).code, 1);
+});

@@ -1,0 +1,34 @@
+import type { Finding } from '@lade/daemon/doctor';
+import type { Command, Terminal } from '../command.ts';
+import { printable } from '../printable.ts';
+import { writeJson } from '../write-json.ts';
+
+/** Takes the options of `lade serve`, so that it examines what the daemon would run with. */
+export const doctor: Command = {
+  usage:
+    'doctor [--json] [--bucket URL] [--root DIR] [--address SOCKET] [--containerd SOCKET] [--config FILE]',
+  summary: 'examine kernel, disk, containerd and bucket, and say what to do; needs no daemon',
+  async prepare(argv) {
+    const { diagnose } = await import('@lade/daemon/doctor');
+    const { parseConfig } = await import('@lade/daemon/config');
+    const isJson = argv.includes('--json');
+    const { root, bucketUrl, containerd, address } = parseConfig(
+      argv.filter((argument) => argument !== '--json'),
+      process.env,
+    );
+    return async ({ stdout }) => {
+      const findings: Finding[] = [];
+      for await (const finding of diagnose({ root, bucketUrl, containerd, address })) {
+        findings.push(finding);
+        if (!isJson) tell(finding, stdout);
+      }
+      if (isJson) writeJson(stdout, findings);
+      return findings.some(({ state }) => state === 'failed') ? 1 : 0;
+    };
+  },
+};
+
+function tell({ check, state, found, cure }: Finding, stdout: Terminal['stdout']): void {
+  stdout.write(`${state.padEnd(9)}${check.padEnd(22)}${printable(found)}\n`);
+  if (cure !== undefined) stdout.write(`${' '.repeat(9)}→ ${printable(cure)}\n`);
+}

@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { CodedError } from '@lade/errors';
+import { defineCommand, wrongUsage } from '../command.ts';
+
+const DEFAULT_ADDRESS = '/run/lade/lade.sock';
+const DEFAULT_ROOT = '/var/lib/lade';
+
+export const install = defineCommand({
+  usage: 'install --print [--address SOCKET] [--root DIR] [--containerd-version VERSION] [--cri]',
+  summary: 'print the configuration that makes containerd use Lade; --cri also for Kubernetes',
+  options: {
+    print: { type: 'boolean' },
+    address: { type: 'string' },
+    root: { type: 'string' },
+    'containerd-version': { type: 'string' },
+    cri: { type: 'boolean' },
+  },
+  check({ print }) {
+    if (!print) throw wrongUsage('install only prints in this release', 'Use lade install --print');
+  },
+  async run({ values, terminal }) {
+    const { configureContainerd } = await import('@lade/sandbox');
+    const address = values.address ?? process.env['LADE_ADDRESS'] ?? DEFAULT_ADDRESS;
+    const exportsRoot = values.root ?? process.env['LADE_ROOT'] ?? DEFAULT_ROOT;
+    const version = values['containerd-version'] ?? (await installedVersion());
+    const configuration = {
+      version,
+      snapshotter: { name: 'lade', address, exportsRoot },
+      cri: values.cri ?? false,
+    };
+    terminal.stdout.write(configureContainerd(configuration));
+    return 0;
+  },
+});
+
+/** From a line such as "containerd github.com/containerd/containerd 1.7.24 …". */
+async function installedVersion(): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)('containerd', ['--version']);
+    const version = /\sv?(\d+\.\d+\.\d+)/.exec(stdout)?.[1];
+    if (version !== undefined) return version;
+  } catch (reason) {
+    if ((reason as NodeJS.ErrnoException).code !== 'ENOENT') throw reason;
+  }
+  throw new CodedError('not_found', 'Cannot tell the version of containerd: it is not installed here', {
+    cure: 'Name it with --containerd-version, such as 2.1',
+  });
+}

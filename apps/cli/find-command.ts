@@ -1,0 +1,51 @@
+import { wrongUsage, type Command, type ExitCode, type Terminal } from './command.ts';
+import { doctor } from './commands/doctor.ts';
+import { explain } from './commands/help.ts';
+import { images } from './commands/images.ts';
+import { install } from './commands/install.ts';
+import { layers } from './commands/layers.ts';
+import { pull } from './commands/pull.ts';
+import { serve } from './commands/serve.ts';
+import { status } from './commands/status.ts';
+import { verify } from './commands/verify.ts';
+import { version } from './commands/version.ts';
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  serve,
+  doctor,
+  status,
+  images,
+  layers,
+  verify,
+  pull,
+  install,
+  version,
+};
+const ALIASES: Readonly<Record<string, string>> = {
+  '--help': 'help',
+  '-h': 'help',
+  '--version': 'version',
+  '-V': 'version',
+};
+
+/** What a command line asks for. Throws `invalid_argument` for wrong usage. */
+export async function findCommand(
+  argv: readonly string[],
+): Promise<(terminal: Terminal) => Promise<ExitCode>> {
+  const [first = '', ...rest] = argv;
+  const verb = ALIASES[first] ?? first;
+  if (verb === 'help') {
+    const [topic] = rest;
+    return explain(topic === undefined ? Object.values(COMMANDS) : [commandOf(topic)]);
+  }
+  const command = commandOf(verb);
+  if (rest.includes('--help') || rest.includes('-h')) return explain([command]);
+  return command.prepare(rest);
+}
+
+function commandOf(verb: string): Command {
+  const command = Object.hasOwn(COMMANDS, verb) ? COMMANDS[verb] : undefined;
+  if (command) return command;
+  const state = verb === '' ? 'a command is missing' : `there is no command ${JSON.stringify(verb)}`;
+  throw wrongUsage(state, `Use one of: ${Object.keys(COMMANDS).join(' ')} help`);
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempDisposableSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isCodedError } from '@lade/errors';
+import { parseConfig } from './config.ts';
+
+test('parseConfig() takes flags before variables before the file before defaults', () => {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'lade-config-'));
+  const file = join(folder.path, 'lade.json');
+  writeFileSync(file, '{"bucket":"s3://from-file/x","log-level":"warn","containerd":"/file.sock"}');
+  const env = { LADE_BUCKET: 's3://from-env/x', LADE_LOG_LEVEL: 'debug' };
+  const config = parseConfig(['--config', file, '--bucket', 's3://from-flag/x'], env);
+  assert.equal(config.bucketUrl, 's3://from-flag/x');
+  assert.equal(config.logLevel, 'debug');
+  assert.equal(config.containerd, '/file.sock');
+  assert.equal(config.root, '/var/lib/lade');
+});
+
+test('without a bucket the node keeps one below its root', () => {
+  assert.equal(parseConfig(['--root', '/r'], {}).bucketUrl, 'file:///r/bucket');
+});
+
+test('parseConfig() reads sizes and listeners', () => {
+  const config = parseConfig(['--max-layer-size', '2GiB', '--http', '[::1]:8080'], {});
+  assert.equal(config.maxLayerBytes, 2 ** 31);
+  assert.deepEqual(config.http, { host: '::1', port: 8080 });
+});
+
+test('parseConfig() names the setting that is wrong', () => {
+  for (const [flag, value] of [
+    ['--http', 'nowhere'],
+    ['--address', 'relative.sock'],
+    ['--address', `/${'x'.repeat(108)}`],
+    ['--max-layer-size', 'big'],
+    ['--log-level', 'loud'],
+    ['--signing-key', '/nonexistent.pem'],
+  ] as const) {
+    assert.throws(
+      () => parseConfig([flag, value], {}),
+      (e) => isCodedError(e) && e.message.includes(value),
+      flag,
+    );
+  }
+  assert.throws(
+    () => parseConfig(['--bukcet', 'x'], {}),
+    (e) => isCodedError(e, 'invalid_argument') && /--bucket/.test(e.cure ?? ''),
+  );
+});
+
+test('a signing key is trusted too', () => {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'lade-config-'));
+  const path = join(folder.path, 'key.pem');
+  writeFileSync(path, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  const { keys } = parseConfig(['--signing-key', path], {});
+  assert.ok(keys.signer);
+  assert.equal(keys.trusted.length, 1);
+});

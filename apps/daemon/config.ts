@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { CodedError, wrapError } from '@lade/errors';
+import { parseChainKey, type ChainKeys } from '@lade/layers';
+import type { LogLevel } from '@lade/log';
+
+/** What `lade serve` runs with, complete and checked. */
+export interface DaemonConfig {
+  /** Everything this node keeps; absolute. */
+  readonly root: string;
+  /** The unix socket that containerd dials. */
+  readonly address: string;
+  readonly bucketUrl: string;
+  /** containerd's own socket: for reading the layers that it asks us to apply. */
+  readonly containerd: string;
+  readonly http: { readonly host: string; readonly port: number } | undefined;
+  readonly keys: ChainKeys;
+  readonly maxLayerBytes: number;
+  readonly logLevel: LogLevel;
+}
+
+/** Name → default; every one is a flag, a LADE_… variable and a key of the configuration file, in that order of precedence. */
+const SETTINGS = {
+  root: '/var/lib/lade',
+  address: '/run/lade/lade.sock',
+  bucket: '',
+  containerd: '/run/containerd/containerd.sock',
+  http: '',
+  'signing-key': '',
+  trust: '',
+  'max-layer-size': '256GiB',
+  'log-level': 'info',
+} as const;
+
+type Setting = keyof typeof SETTINGS;
+type Settings = Record<Setting, string>;
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly Setting[];
+
+/** Reads `lade serve` arguments. Throws `invalid_argument` naming the setting. */
+export function parseConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): DaemonConfig {
+  const flags = parseFlags(argv);
+  const file = flags.config === undefined ? {} : readConfigFile(flags.config);
+  const setting = (name: Setting): string =>
+    flags[name] ?? env[`LADE_${name.toUpperCase().replaceAll('-', '_')}`] ?? file[name] ?? SETTINGS[name];
+  const settings = Object.fromEntries(SETTING_NAMES.map((name) => [name, setting(name)])) as Settings;
+  const root = resolve(settings.root);
+  return {
+    root,
+    address: absolute(settings.address, 'address'),
+    bucketUrl: settings.bucket === '' ? `file://${root}/bucket` : settings.bucket,
+    containerd: absolute(settings.containerd, 'containerd'),
+    http: settings.http === '' ? undefined : parseHttp(settings.http),
+    keys: readKeys(settings),
+    maxLayerBytes: parseSize(settings['max-layer-size']),
+    logLevel: parseLogLevel(settings['log-level']),
+  };
+}
+
+function parseFlags(argv: readonly string[]): Partial<Settings> & { config?: string } {
+  const options = Object.fromEntries(
+    [...SETTING_NAMES, 'config'].map((name) => [name, { type: 'string' as const }]),
+  );
+  try {
+    return parseArgs({ args: [...argv], options, strict: true }).values as Partial<Settings> & {
+      config?: string;
+    };
+  } catch (reason) {
+    throw new CodedError('invalid_argument', `Cannot read the arguments: ${(reason as Error).message}`, {
+      cure: `lade serve takes ${['config', ...SETTING_NAMES].map((name) => `--${name}`).join(' ')}`,
+    });
+  }
+}
+
+/** A JSON object of settings. */
+function readConfigFile(path: string): Partial<Settings> {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (reason) {
+    throw wrapError(reason, `Cannot read configuration ${path}`);
+  }
+  if (typeof value !== 'object' || value === null) throw invalid('config', path, 'a JSON object of settings');
+  for (const [name, entry] of Object.entries(value)) {
+    if (!Object.hasOwn(SETTINGS, name))
+      throw invalid('config', path, `only the keys ${SETTING_NAMES.join(', ')}; not ${name}`);
+    if (typeof entry !== 'string') throw invalid(name, String(entry), 'a string');
+  }
+  return value;
+}
+
+function absolute(path: string, name: Setting): string {
+  if (!isAbsolute(path)) throw invalid(name, path, 'an absolute path');
+  if (Buffer.byteLength(path) > 107)
+    throw invalid(
+      name,
+      path,
+      `a shorter path, Linux allows 107 bytes (put it below ${dirname('/run/lade/x')})`,
+    );
+  return path;
+}
+
+function parseHttp(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-f:]+)\]|([^:[\]]+)):(\d+)$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535) throw invalid('http', text, 'HOST:PORT');
+  return { host: match[1] ?? match[2] ?? '', port };
+}
+
+function parseSize(text: string): number {
+  const match = /^(\d+)\s*(B|KiB|MiB|GiB|TiB)?$/.exec(text);
+  const scale = ['B', 'KiB', 'MiB', 'GiB', 'TiB'].indexOf(match?.[2] ?? 'B');
+  if (!match) throw invalid('max-layer-size', text, 'a size such as 64GiB');
+  return Number(match[1]) * 1024 ** scale;
+}
+
+function parseLogLevel(text: string): LogLevel {
+  if (text === 'debug' || text === 'info' || text === 'warn' || text === 'error') return text;
+  throw invalid('log-level', text, 'debug, info, warn or error');
+}
+
+/** `trust` is a comma-separated list of files. */
+function readKeys(settings: Settings): ChainKeys {
+  const read = (path: string): ReturnType<typeof parseChainKey> => {
+    try {
+      return parseChainKey(readFileSync(path, 'utf8'), path);
+    } catch (reason) {
+      throw wrapError(reason, `Cannot read key ${path}`);
+    }
+  };
+  const signing = settings['signing-key'] === '' ? undefined : read(settings['signing-key']);
+  if (signing && !signing.signer) throw invalid('signing-key', settings['signing-key'], 'a private key');
+  const trusted = settings.trust
+    .split(',')
+    .filter((path) => path !== '')
+    .map((path) => read(path).trusted);
+  return {
+    ...(signing?.signer ? { signer: signing.signer } : {}),
+    trusted: signing ? [signing.trusted, ...trusted] : trusted,
+  };
+}
+
+function invalid(name: string, value: string, wanted: string): CodedError {
+  return new CodedError(
+    'invalid_argument',
+    `Cannot use ${JSON.stringify(value)} for ${name}: want ${wanted}`,
+    {
+      cure: `Set --${name}, LADE_${name.toUpperCase().replaceAll('-', '_')}, or ${name} in the configuration file`,
+    },
+  );
+}

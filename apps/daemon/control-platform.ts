@@ -1,0 +1,109 @@
+import type { ImageSummary, LayerSummary, PullEvent, Status, VerifyEvent } from '@lade/control-protocol';
+import { encodeError } from '@lade/control-protocol';
+import type { ControlPlatform } from '@lade/control-service';
+import { fromUnknown } from '@lade/errors';
+import {
+  formatPlatform,
+  listImages,
+  machinePlatform,
+  readImageRecord,
+  restoreImage,
+  type ImageRecord,
+} from '@lade/images';
+import { verifyLayer } from '@lade/layers';
+import type { Logger } from '@lade/log';
+import type { Digest } from '@lade/oci';
+import type { DaemonConfig } from './config.ts';
+import type { ContainerdNode } from './containerd-node.ts';
+import type { Platform } from './open-platform.ts';
+import { VERSION } from './version.ts';
+
+const SNAPSHOTTER = 'lade';
+const DEFAULT_NAMESPACE = 'default';
+const VERSION_MS = 1_000;
+
+/** What the control API can do with this daemon. */
+export function createControlPlatform(
+  config: DaemonConfig,
+  platform: Platform,
+  { node, log }: { readonly node: ContainerdNode; readonly log: Logger },
+): ControlPlatform {
+  const { bucket, layers, uploads } = platform;
+  return {
+    async status({ signal }): Promise<Status> {
+      const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);
+      const containerd = await node.version(timely).catch(() => undefined);
+      const { waiting, lastError } = uploads.status();
+      return {
+        ...{ version: VERSION, root: config.root, bucket: bucket.location, fillMode: platform.fillMode },
+        ...(containerd === undefined ? {} : { containerd }),
+        uploads: { waiting, ...(lastError === undefined ? {} : { lastError }) },
+        layers: layers.list().length,
+      };
+    },
+    async images({ signal }): Promise<readonly ImageSummary[]> {
+      const summaries: ImageSummary[] = [];
+      for (const record of await listImages(bucket, { log, signal })) {
+        summaries.push(...summarise(record, (diffId) => layers.has(diffId)));
+      }
+      return summaries;
+    },
+    async layers(): Promise<readonly LayerSummary[]> {
+      return layers.list().map(({ createdAt, number: _, impliedDirectories: __, ...layer }) => ({
+        ...layer,
+        createdAt: createdAt.toISOString(),
+        uploaded: !uploads.isWaiting(layer.diffId),
+      }));
+    },
+    verify: (image, { signal }) => verifyImage(image, platform, signal),
+    pull: (image, { namespace = DEFAULT_NAMESPACE, signal }): AsyncIterable<PullEvent> =>
+      restoreImage(image, {
+        bucket,
+        node: node.imagesIn(namespace, SNAPSHOTTER, signal),
+        snapshotter: SNAPSHOTTER,
+        signal,
+      }),
+  };
+}
+
+function summarise(record: ImageRecord, isHere: (diffId: Digest) => boolean): ImageSummary[] {
+  return record.manifests.map(({ platform, diffIds, chainIds, layers }) => ({
+    name: record.name,
+    digest: record.target.digest,
+    platform: formatPlatform(platform),
+    layers: diffIds.map((diffId, i) => ({
+      diffId,
+      chainId: chainIds[i] ?? diffId,
+      sizeBytes: layers[i]?.size ?? 0,
+      here: isHere(diffId),
+    })),
+    publishedAt: record.publishedAt,
+  }));
+}
+
+async function* verifyImage(
+  name: string,
+  { bucket }: Platform,
+  signal: AbortSignal,
+): AsyncGenerator<VerifyEvent> {
+  const { manifests } = await readImageRecord(bucket, name, { signal });
+  const wanted = formatPlatform(machinePlatform());
+  const own = manifests.find(({ platform }) => formatPlatform(platform) === wanted) ?? manifests[0];
+  const diffIds = own?.diffIds ?? [];
+  let failed = 0;
+  let provedBytes = 0;
+  for (const [i, diffId] of diffIds.entries()) {
+    const position = { diffId, number: i + 1, of: diffIds.length };
+    yield { kind: 'proving', ...position };
+    try {
+      const tarBytes = await verifyLayer(bucket, diffId, { signal });
+      provedBytes += tarBytes;
+      yield { kind: 'proved', ...position, tarBytes };
+    } catch (reason) {
+      signal.throwIfAborted();
+      failed++;
+      yield { kind: 'failed', ...position, error: encodeError(fromUnknown(reason)) };
+    }
+  }
+  yield { kind: 'verified', layers: diffIds.length, failed, tarBytes: provedBytes };
+}

@@ -1,0 +1,59 @@
+import { fromUnknown } from '@lade/errors';
+import { examineBucket } from './doctor-bucket.ts';
+import { examineContainerd, examinePlugin } from './doctor-containerd.ts';
+import { examineDaemon } from './doctor-daemon.ts';
+import { examineKernel, examineLazyStart, examinePrivileges } from './doctor-kernel.ts';
+import { examineErofs, examineOverlayfs } from './doctor-mounts.ts';
+import { examineDisk, examineRoot, examineSparseFiles } from './doctor-root.ts';
+
+export interface DiagnoseOptions {
+  /** The daemon's root folder; need not exist. */
+  readonly root: string;
+  /** The daemon's socket. */
+  readonly address: string;
+  readonly bucketUrl?: string;
+  /** containerd's socket. */
+  readonly containerd?: string;
+}
+
+/** What one check has found. A warning lets Lade work, less well. */
+export interface Finding {
+  readonly check: string;
+  readonly state: 'ok' | 'warning' | 'failed';
+  readonly found: string;
+  /** What to do; always there when the state is `failed`. */
+  readonly cure?: string;
+}
+
+export type Outcome = Omit<Finding, 'check'>;
+
+const CHECKS: readonly (readonly [check: string, examine: (options: DiagnoseOptions) => Promise<Outcome>])[] =
+  [
+    ['privileges', examinePrivileges],
+    ['kernel', examineKernel],
+    ['root', examineRoot],
+    ['disk', examineDisk],
+    ['sparse files', examineSparseFiles],
+    ['EROFS', examineErofs],
+    ['overlayfs', examineOverlayfs],
+    ['lazy start', examineLazyStart],
+    ['containerd', examineContainerd],
+    ['containerd plugin', examinePlugin],
+    ['bucket', examineBucket],
+    ['daemon', examineDaemon],
+  ];
+
+/**
+ * Examines whether a daemon can work here, by doing what it would do: mounts and objects are made and removed again.
+ * Needs no daemon. A check that fails is a finding; nothing is thrown.
+ */
+export async function* diagnose(options: DiagnoseOptions): AsyncGenerator<Finding> {
+  for (const [check, examine] of CHECKS) {
+    yield { check, ...(await examine(options).catch(failed)) };
+  }
+}
+
+function failed(reason: unknown): Outcome {
+  const { message, cure } = fromUnknown(reason);
+  return { state: 'failed', found: message, cure: cure ?? 'Look for this message in the guide' };
+}

@@ -1,0 +1,151 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openBucket, type Bucket } from '@lade/bucket';
+import { wrapError } from '@lade/errors';
+import {
+  ChunkCatalogue,
+  LAYER_FILES,
+  UploadQueue,
+  publishChain,
+  publishLayer,
+  type ChainKeys,
+  type Upload,
+} from '@lade/layers';
+import { lockFile } from '@lade/linux';
+import type { Logger } from '@lade/log';
+import { hexOf } from '@lade/oci';
+import { Foreground, LayerTable, LocalLayers, RemoteLayers, createFullMode } from '@lade/residency';
+import { Snapshotter } from '@lade/snapshots';
+import { openDatabase } from '@lade/sqlite';
+import type { DaemonConfig } from './config.ts';
+import { directoryAttributes } from './directory-attributes.ts';
+import { createErofsMounter } from './erofs-mounter.ts';
+
+/** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
+export interface Platform extends AsyncDisposable {
+  readonly bucket: Bucket;
+  readonly layers: LocalLayers;
+  readonly snapshotter: Snapshotter;
+  readonly uploads: UploadQueue;
+  readonly foreground: Foreground;
+  readonly fillMode: 'full' | 'fanotify' | 'fuse';
+}
+
+/** Throws `failed_precondition` when another daemon has this root. */
+export async function openPlatform(
+  config: Pick<DaemonConfig, 'root' | 'bucketUrl' | 'keys'>,
+  hooks: { readonly log: Logger; readonly uploaded: () => void },
+): Promise<Platform> {
+  const { root, keys } = config;
+  const { log } = hooks;
+  await using stack = new AsyncDisposableStack();
+  await openRoot(root);
+  stack.use(lockFile(join(root, 'lock')));
+  const db = openDatabase(join(root, 'state.db'));
+  stack.defer(() => db.close());
+  const bucket = stack.use(await openBucket(config.bucketUrl));
+  const catalogue = new ChunkCatalogue(db);
+  const foreground = new Foreground();
+  const mode = createFullMode({ bucket, localChunks: localChunks(catalogue, root) }, ({ index }, result) => {
+    log.info('layer fetched', { diffId: index.header.diffId, ...result });
+  });
+  const queue = new UploadQueue(
+    db,
+    async (upload, signal) => {
+      await publish(upload, { layers, bucket, catalogue, foreground, keys, log, signal });
+      hooks.uploaded();
+    },
+    log,
+  );
+  const layers = await LocalLayers.open({
+    ...{ root, table: new LayerTable(db), catalogue, mounter: createErofsMounter(), mode, log },
+    isWaiting: (diffId) => queue.isWaiting(diffId),
+  });
+  const uploads = stack.use(queue);
+  const remote = new RemoteLayers({ bucket, keys, layers, log });
+  const snapshotter = stack.use(
+    await Snapshotter.open({
+      ...{ root, db, remote, attributes: directoryAttributes },
+      layers: layersForSnapshots(layers),
+      listener: { committed: (layer) => uploads.enqueue(layer) },
+    }),
+  );
+  for (const key of snapshotter.missing) log.error('snapshot has lost its directory', { key });
+  await snapshotter.cleanup();
+  const owned = stack.move();
+  return {
+    ...{ bucket, layers, snapshotter, uploads, foreground, fillMode: mode.name },
+    [Symbol.asyncDispose]: async () => owned.disposeAsync(),
+  };
+}
+
+async function openRoot(root: string): Promise<void> {
+  try {
+    await mkdir(root, { recursive: true, mode: 0o711 });
+  } catch (reason) {
+    throw wrapError(reason, `Cannot use root ${root}`, {
+      cure: 'Choose a folder that can be written to with --root',
+    });
+  }
+}
+
+/** The port that snapshots see. */
+function layersForSnapshots(layers: LocalLayers): Parameters<typeof Snapshotter.open>[0]['layers'] {
+  return {
+    mount: async (diffId) => layers.mount(diffId),
+    usage: async (diffId) => layers.usage(diffId),
+    impliedDirectories: async (diffId) => layers.impliedDirectories(diffId),
+    retain: async (referenced) => layers.retain(referenced),
+  };
+}
+
+function localChunks(
+  catalogue: ChunkCatalogue,
+  root: string,
+): Parameters<typeof createFullMode>[0]['localChunks'] {
+  return {
+    find(chunkHash) {
+      const copy = catalogue.findInBlobs(chunkHash);
+      return (
+        copy && { path: join(root, 'layers', hexOf(copy.diffId), LAYER_FILES.blob), offset: copy.offset }
+      );
+    },
+  };
+}
+
+interface PublishWork {
+  readonly layers: LocalLayers;
+  readonly bucket: Bucket;
+  readonly catalogue: ChunkCatalogue;
+  readonly foreground: Foreground;
+  readonly keys: ChainKeys;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+async function publish({ chainId, parentChainId, diffId }: Upload, work: PublishWork): Promise<void> {
+  const { layers, bucket, catalogue, foreground, keys, log, signal } = work;
+  const started = Date.now();
+  using layer = layers.pin(diffId);
+  const turn = async (): Promise<void> => foreground.quiet(signal);
+  const { index, ...figures } = await publishLayer(layers.folderOf(layer.diffId), {
+    bucket,
+    catalogue,
+    turn,
+    signal,
+  });
+  const record = {
+    parent: parentChainId,
+    diffId,
+    index: index.digest,
+    indexHeadBytes: index.head.byteLength,
+  };
+  await publishChain(bucket, chainId, record, { keys, signal });
+  log.info('layer published', {
+    diffId,
+    chainId,
+    bucket: bucket.location,
+    ...figures,
+    ms: Date.now() - started,
+  });
+}

@@ -1,0 +1,65 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { diffHandlers, snapshotHandlers } from '@lade/containerd-services';
+import { controlSocketPath } from '@lade/control-protocol';
+import { serveControl } from '@lade/control-service';
+import { wrapError } from '@lade/errors';
+import { GrpcServer } from '@lade/grpc';
+import { createLogger } from '@lade/log';
+import { Diff } from '@lade/protocol/diff';
+import { Snapshots } from '@lade/protocol/snapshots';
+import { parseConfig, type DaemonConfig } from './config.ts';
+import { ContainerdNode } from './containerd-node.ts';
+import { createControlPlatform } from './control-platform.ts';
+import { ImagePublisher } from './image-publisher.ts';
+import { createLayerUnpacker } from './layer-unpacker.ts';
+import { openPlatform } from './open-platform.ts';
+
+/** `lade serve`: runs until SIGTERM or SIGINT. Throws what keeps it from running. */
+export async function serve(argv: readonly string[]): Promise<void> {
+  const config = parseConfig(argv, process.env);
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort();
+  process.once('SIGTERM', onSignal).once('SIGINT', onSignal);
+  await runDaemon(config, stop.signal);
+}
+
+async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<void> {
+  const log = createLogger((line) => process.stderr.write(line), config.logLevel);
+  await using stack = new AsyncDisposableStack();
+  const node = stack.use(new ContainerdNode(config.containerd));
+  const publisher = stack.adopt(new ImagePublisher(log), async (p) => p[Symbol.asyncDispose]());
+  const platform = stack.use(await openPlatform(config, { log, uploaded: () => publisher.wake() }));
+  await mkdir(dirname(config.address), { recursive: true, mode: 0o711 }).catch((reason: unknown) => {
+    throw wrapError(reason, `Cannot listen on ${config.address}`, { cure: 'Choose another --address' });
+  });
+  const server = stack.use(new GrpcServer());
+  const unpacker = createLayerUnpacker(platform, node, { maxTarBytes: config.maxLayerBytes, log });
+  server.add(Snapshots, snapshotHandlers(platform.snapshotter));
+  server.add(Diff, diffHandlers(platform.snapshotter, unpacker));
+  await server.listen(config.address);
+  stack.use(
+    await serveControl({
+      socketPath: controlSocketPath(config.address),
+      ...(config.http ? { http: config.http } : {}),
+      platform: createControlPlatform(config, platform, { node, log }),
+      log,
+    }),
+  );
+  platform.uploads.start();
+  publisher.start(node, platform.bucket);
+  log.info('ready', {
+    root: config.root,
+    address: config.address,
+    bucket: platform.bucket.location,
+    fill: platform.fillMode,
+  });
+  process.stdout.write(`ready address=${config.address} bucket=${platform.bucket.location}\n`);
+  await aborted(signal);
+  log.info('stopping');
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,62 @@
+import type { ByteSource } from '@lade/streams';
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface PutOptions extends WaitOptions {
+  /** Size of a streamed body, in bytes; required for one. */
+  readonly sizeBytes?: number;
+  /** `absent`: only if the key does not exist yet. `version`: only if the object still is that version. */
+  readonly condition?: { readonly absent: true } | { readonly version: string };
+}
+
+export interface RangeOptions extends WaitOptions {
+  /** First byte; must lie inside the object unless it is 0. Default 0. */
+  readonly offset?: number;
+  /** Most bytes to read; cut at the object's end. Default: to the end. */
+  readonly length?: number;
+}
+
+export interface ObjectInfo {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** Changes with every put of the key; opaque. */
+  readonly version: string;
+  readonly modifiedAt: Date;
+}
+
+export interface ObjectBody {
+  /** Of the whole object. */
+  readonly sizeBytes: number;
+  readonly version: string;
+  /** The range asked for, whole: a connection that ends early makes it throw `unavailable`. */
+  readonly body: ByteSource;
+}
+
+/**
+ * An object store. Keys are 1–1024 bytes of UTF-8: segments joined by `/`, none of them empty, `.` or `..`, without
+ * control characters (`invalid_argument`); no key may be the folder of another. All errors are coded and name bucket
+ * and key; a bucket in trouble is `unavailable`, `deadline_exceeded`, `permission_denied` or `unauthenticated`.
+ */
+export interface Bucket extends AsyncDisposable {
+  /** Where it is, without credentials. */
+  readonly location: string;
+  /**
+   * Stores an object, whole or not at all: readers see what was there before, or all of it. Throws `already_exists` or
+   * `failed_precondition` when the condition fails, `invalid_argument` when the body has not `sizeBytes` bytes.
+   */
+  put(
+    key: string,
+    body: Uint8Array | ByteSource,
+    options?: PutOptions,
+  ): Promise<{ readonly version: string }>;
+  /** Throws `not_found`, or `out_of_range` for an offset beyond the object. */
+  get(key: string, options?: RangeOptions): Promise<ObjectBody>;
+  /** Throws `not_found`. */
+  head(key: string, options?: WaitOptions): Promise<ObjectInfo>;
+  /** Objects whose key starts with `prefix` and comes after `startAfter`, in the order of their UTF-8 bytes. */
+  list(prefix: string, options?: WaitOptions & { readonly startAfter?: string }): AsyncIterable<ObjectInfo>;
+  /** Deletes objects; one that is absent is fine. */
+  delete(keys: readonly string[], options?: WaitOptions): Promise<void>;
+}

@@ -1,0 +1,73 @@
+import { CodedError, fromUnknown, type ErrorCode } from '@lade/errors';
+
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly cure?: string;
+}
+
+/** By the name of the S3 error. */
+const BY_NAME: Readonly<Record<string, Meaning>> = {
+  NoSuchKey: { code: 'not_found' },
+  NotFound: { code: 'not_found' },
+  NoSuchBucket: {
+    code: 'failed_precondition',
+    cure: 'Create the bucket, or correct its name in the bucket URL',
+  },
+  AccessDenied: {
+    code: 'permission_denied',
+    cure: 'Allow get, put, list and delete on the bucket for these credentials',
+  },
+  InvalidAccessKeyId: { code: 'unauthenticated', cure: 'Check the access key id' },
+  SignatureDoesNotMatch: { code: 'unauthenticated', cure: 'Check the secret access key' },
+  ExpiredToken: { code: 'unauthenticated', cure: 'Renew the session credentials' },
+  CredentialsProviderError: {
+    code: 'unauthenticated',
+    cure: 'Give credentials by AWS_ACCESS_KEY_ID, a profile or a role',
+  },
+  RequestTimeTooSkewed: { code: 'failed_precondition', cure: 'Set this machine’s clock' },
+  PermanentRedirect: { code: 'invalid_argument', cure: 'Correct region and endpoint in the bucket URL' },
+  AuthorizationHeaderMalformed: { code: 'invalid_argument', cure: 'Correct the region in the bucket URL' },
+  InvalidRange: { code: 'out_of_range' },
+  PreconditionFailed: { code: 'failed_precondition' },
+  ConditionalRequestConflict: { code: 'aborted' },
+  SlowDown: { code: 'resource_exhausted', cure: 'Wait; the store limits the rate of requests' },
+  TimeoutError: { code: 'deadline_exceeded' },
+};
+
+/** By HTTP status, where the name says nothing. */
+const BY_STATUS: Readonly<Record<number, Meaning>> = {
+  400: { code: 'invalid_argument' },
+  401: { code: 'unauthenticated', cure: 'Check the credentials' },
+  403: { code: 'permission_denied', cure: 'Check the credentials and what they may do' },
+  404: { code: 'not_found' },
+  409: { code: 'aborted' },
+  412: { code: 'failed_precondition' },
+  416: { code: 'out_of_range' },
+  429: { code: 'resource_exhausted' },
+};
+
+/** What the SDK threw, as a coded error that names bucket and key; a coded one passes unchanged. */
+export function fromS3Error(
+  reason: unknown,
+  { action, key, location }: { readonly action: string; readonly key: string; readonly location: string },
+): CodedError {
+  if (reason instanceof CodedError) return reason;
+  const { name = '', message, $metadata } = reason as Error & { $metadata?: { httpStatusCode?: number } };
+  const status = $metadata?.httpStatusCode ?? 0;
+  const { code, cure } = BY_NAME[name] ?? BY_STATUS[status] ?? fallback(reason, status);
+  const state = message === undefined || message === '' || message === 'UnknownError' ? name : message;
+  return new CodedError(code, `Cannot ${action} ${key} in ${location}: ${state}`, {
+    ...(cure === undefined ? {} : { cure }),
+    details: { name, status },
+    cause: reason,
+  });
+}
+
+function fallback(reason: unknown, status: number): Meaning {
+  if (status >= 500) return { code: 'unavailable' };
+  const { code } = fromUnknown(reason);
+  return {
+    code: code === 'unknown' || code === 'not_found' ? 'unavailable' : code,
+    cure: 'Check the endpoint and the network',
+  };
+}

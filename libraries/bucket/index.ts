@@ -1,0 +1,2 @@
+export type { Bucket, ObjectBody, ObjectInfo, PutOptions, RangeOptions, WaitOptions } from './bucket.ts';
+export { openBucket } from './open-bucket.ts';

@@ -1,0 +1,3 @@
+export { compressChunk, decompressChunk } from './chunk.ts';
+export { decompress, type DecompressOptions } from './decompress.ts';
+export { detectCompression, type Compression } from './detect-compression.ts';

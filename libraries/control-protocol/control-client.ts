@@ -1,0 +1,160 @@
+import { Agent, request, type IncomingMessage } from 'node:http';
+import { CodedError, codeOf, fromUnknown } from '@lade/errors';
+import { collectBytes } from '@lade/streams';
+import { decodeLines } from './decode-lines.ts';
+import type {
+  ImageSummary,
+  LayerSummary,
+  PullEvent,
+  Status,
+  StreamFailure,
+  VerifyEvent,
+} from './messages.ts';
+import { decodeError } from './wire-error.ts';
+
+const MAX_DOCUMENT_BYTES = 64 << 20;
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+interface WaitOptions {
+  readonly signal?: AbortSignal;
+}
+
+interface Call extends WaitOptions {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: object;
+}
+
+/**
+ * The control API of one daemon. Every method throws what the daemon answered as a CodedError, `unavailable` when no
+ * daemon answers, `permission_denied` when this user may not talk to it. Leaving a stream early stops the daemon's work.
+ */
+export class ControlClient implements Disposable {
+  readonly #socketPath: string;
+  readonly #agent = new Agent({ keepAlive: true });
+
+  private constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  /** Connects with the first call; see controlSocketPath(). */
+  static open(socketPath: string): ControlClient {
+    return new ControlClient(socketPath);
+  }
+
+  async status(options: WaitOptions = {}): Promise<Status> {
+    return (await this.#document({ method: 'GET', path: '/v1/status', ...options })) as Status;
+  }
+
+  async images(options: WaitOptions = {}): Promise<readonly ImageSummary[]> {
+    const document = await this.#document({ method: 'GET', path: '/v1/images', ...options });
+    return (document as { readonly images: readonly ImageSummary[] }).images;
+  }
+
+  async layers(options: WaitOptions = {}): Promise<readonly LayerSummary[]> {
+    const document = await this.#document({ method: 'GET', path: '/v1/layers', ...options });
+    return (document as { readonly layers: readonly LayerSummary[] }).layers;
+  }
+
+  verify(image: string, options: WaitOptions = {}): AsyncIterable<VerifyEvent> {
+    return this.#events<VerifyEvent>({
+      method: 'POST',
+      path: '/v1/images/verify',
+      body: { image },
+      ...options,
+    });
+  }
+
+  /** `namespace` is containerd's; the daemon has a default. */
+  pull(image: string, options: WaitOptions & { readonly namespace?: string } = {}): AsyncIterable<PullEvent> {
+    const { namespace, ...waiting } = options;
+    const body = namespace === undefined ? { image } : { image, namespace };
+    return this.#events<PullEvent>({ method: 'POST', path: '/v1/images/pull', body, ...waiting });
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy();
+  }
+
+  async #document(call: Call): Promise<unknown> {
+    return readDocument(await this.#send(call));
+  }
+
+  async *#events<T extends object>(call: Call): AsyncGenerator<T> {
+    const response = await this.#send(call);
+    try {
+      for await (const event of decodeLines(response)) {
+        const failure = event as Partial<StreamFailure>;
+        if (failure.kind === 'error') throw decodeError(failure.error);
+        yield event as T;
+      }
+    } catch (reason) {
+      throw isLostConnection(reason) ? this.#unreachable(reason) : reason;
+    } finally {
+      response.destroy();
+    }
+  }
+
+  /** Resolves with a successful response. */
+  async #send({ method, path, body, signal }: Call): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const outgoing = request({
+      socketPath: this.#socketPath,
+      agent: this.#agent,
+      method,
+      path,
+      headers: body ? JSON_TYPE : {},
+      ...(signal ? { signal } : {}),
+    });
+    outgoing.once('response', resolve);
+    outgoing.once('error', reject);
+    outgoing.end(body && JSON.stringify(body));
+    const response = await promise.catch((reason: unknown) => {
+      throw this.#unreachable(reason);
+    });
+    if (response.statusCode === 200) return response;
+    throw decodeError(((await readDocument(response)) as { readonly error?: unknown }).error);
+  }
+
+  #unreachable(reason: unknown): CodedError {
+    const code = codeOf(reason);
+    if (code === 'cancelled' || code === 'deadline_exceeded') return fromUnknown(reason);
+    if (code === 'permission_denied') {
+      return new CodedError(
+        code,
+        `Cannot reach the daemon at ${this.#socketPath}: not allowed for this user`,
+        {
+          cure: 'Run as root',
+          cause: reason,
+        },
+      );
+    }
+    const state = (reason as NodeJS.ErrnoException).code ?? fromUnknown(reason).message;
+    return new CodedError('unavailable', `Cannot reach the daemon at ${this.#socketPath}: ${state}`, {
+      cure: 'Start it with lade serve, or name its socket with --address',
+      cause: reason,
+    });
+  }
+}
+
+async function readDocument(response: IncomingMessage): Promise<unknown> {
+  const bytes = await collectBytes(response, MAX_DOCUMENT_BYTES);
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    if (typeof value === 'object' && value !== null) return value;
+  } catch (cause) {
+    throw notOurs(cause);
+  }
+  throw notOurs();
+}
+
+function notOurs(cause?: unknown): CodedError {
+  return new CodedError('data_loss', 'Cannot read the daemon’s answer: not a JSON object', {
+    cure: 'Check that client and daemon are of the same release',
+    cause,
+  });
+}
+
+function isLostConnection(reason: unknown): boolean {
+  return ['ECONNRESET', 'EPIPE'].includes((reason as NodeJS.ErrnoException).code ?? '');
+}

@@ -1,0 +1,12 @@
+export { ControlClient } from './control-client.ts';
+export { controlSocketPath } from './control-socket-path.ts';
+export { decodeError, encodeError, type WireError } from './wire-error.ts';
+export type {
+  ImageLayer,
+  ImageSummary,
+  LayerSummary,
+  PullEvent,
+  Status,
+  StreamFailure,
+  VerifyEvent,
+} from './messages.ts';

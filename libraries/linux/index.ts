@@ -1,0 +1,20 @@
+export { dieWithParent } from './die-with-parent.ts';
+export { systemError } from './errno.ts';
+export { lockFile } from './file-lock.ts';
+export {
+  allocate,
+  copyFileRange,
+  punchHole,
+  seekData,
+  seekHole,
+  syncFileSystem,
+  type FilePosition,
+} from './file-ranges.ts';
+export { isMountPoint } from './is-mount-point.ts';
+export { attachLoop, type LoopDevice, type LoopOptions } from './loop-device.ts';
+export { makeNode, type NodeSpec } from './make-node.ts';
+export { bindMount, makePrivate, mount, tryMount, type MountRequest } from './mount.ts';
+export { parseMountInfo, readMounts, type MountInfo } from './mount-table.ts';
+export { setTimes } from './set-times.ts';
+export { unmount } from './unmount.ts';
+export { getXattr, listXattrs, setXattr, type XattrOptions } from './xattrs.ts';

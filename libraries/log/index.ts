@@ -1,0 +1,1 @@
+export { SILENT, createLogger, type LogFields, type LogLevel, type Logger } from './logger.ts';

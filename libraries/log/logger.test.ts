@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CodedError } from '@lade/errors';
+import { createLogger } from './index.ts';
+
+test('createLogger() writes one JSON object a line from its level on', () => {
+  const lines: string[] = [];
+  const log = createLogger((line) => lines.push(line), 'info');
+  log.debug('hidden');
+  log.warn('upload failed', { key: 'k', error: new CodedError('unavailable', 'Cannot put k', { cure: 'Wait' }) });
+  assert.equal(lines.length, 1);
+  const { time, ...rest } = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
+  assert.ok(typeof time === 'string');
+  assert.deepEqual(rest, {
+    level: 'warn',
+    message: 'upload failed',
+    key: 'k',
+    error: 'Cannot put k',
+    code: 'unavailable',
+    cure: 'Wait',
+  });
+});

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { isCodedError } from '@lade/errors';
+import { configureContainerd } from './configure-containerd.ts';
+import { unpackSet, type PackageSetName } from './packages.ts';
+import { cacheFolder } from './test-cache.ts';
+
+const SNAPSHOTTER = { name: 'probe', address: '/run/probe.sock', exportsRoot: '/var/lib/probe' };
+
+/** What a real containerd understands of a configuration, blanks and quotes made alike. */
+async function dump(t: TestContext, set: PackageSetName, config: string): Promise<string> {
+  const { folder } = await unpackSet(set, { cacheFolder, log: (line) => t.diagnostic(line) });
+  await using place = await mkdtempDisposable(join(tmpdir(), 'lade-config-'));
+  const file = join(place.path, 'config.toml');
+  await writeFile(file, config);
+  const containerd = join(folder, 'usr/bin/containerd');
+  const { stdout } = await promisify(execFile)(containerd, ['--config', file, 'config', 'dump']);
+  return stdout.replaceAll("'", '"').replaceAll(/ +/g, ' ');
+}
+
+test('containerd 1.6 gets the snapshotter alone: it panics at proxy plugins of type diff', async (t) => {
+  const config = configureContainerd({ version: '1.6.20', snapshotter: SNAPSHOTTER, cri: true });
+  assert.doesNotMatch(config, /diff/);
+  const understood = await dump(t, 'containerd-1.6', config);
+  assert.match(understood, /\[proxy_plugins\.probe\]\n address = "\/run\/probe\.sock"\n type = "snapshot"/);
+  assert.match(understood, / snapshotter = "probe"/);
+});
+
+for (const [version, set, cri] of [
+  ['1.7.24', 'containerd-1.7', 'io.containerd.grpc.v1.cri".containerd'],
+  ['2.1.9', 'containerd-2.1', 'io.containerd.cri.v1.images"'],
+] as const) {
+  test(`containerd ${version} understands every setting`, async (t) => {
+    const config = configureContainerd({
+      version,
+      snapshotter: { ...SNAPSHOTTER, capabilities: ['remap-ids'] },
+      cri: true,
+      platform: 'linux/amd64',
+    });
+    const understood = await dump(t, set, config);
+    const section = (name: string): string => understood.split(`[${name}]\n`)[1]?.split('\n\n')[0] ?? '';
+    assert.match(section('proxy_plugins.probe'), /type = "snapshot"/);
+    assert.match(section('proxy_plugins.probe'), /capabilities = \["remap-ids"\]/);
+    assert.match(section('proxy_plugins.probe.exports'), /root = "\/var\/lib\/probe"/);
+    assert.match(section('proxy_plugins.probe.exports'), /enable_remote_snapshot_annotations = "true"/);
+    assert.match(section('proxy_plugins.probe-diff'), /type = "diff"/);
+    assert.match(
+      section('plugins."io.containerd.service.v1.diff-service"'),
+      /default = \["probe-diff", "walking"\]/,
+    );
+    assert.match(section(`plugins."${cri}`), /^ snapshotter = "probe"$/m);
+    const unpack = understood.split('[[plugins."io.containerd.transfer.v1.local".unpack_config]]').slice(1);
+    assert.equal(unpack.length, 2);
+    const wanted = [
+      ['differ = "walking"', 'snapshotter = "overlayfs"', 'platform = "linux/amd64"'],
+      ['differ = "probe-diff"', 'snapshotter = "probe"', 'platform = "linux/amd64"'],
+    ];
+    for (const [i, settings] of wanted.entries())
+      for (const setting of settings) assert.ok(unpack[i]?.includes(setting), setting);
+  });
+}
+
+test('configureContainerd() refuses what is too old or no version', () => {
+  assert.throws(
+    () => configureContainerd({ version: '1.5.9', snapshotter: SNAPSHOTTER }),
+    (e) => isCodedError(e, 'unimplemented') && e.cure !== undefined,
+  );
+  assert.throws(
+    () => configureContainerd({ version: 'new', snapshotter: SNAPSHOTTER }),
+    (e) => isCodedError(e, 'invalid_argument'),
+  );
+});

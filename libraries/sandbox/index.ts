@@ -1,0 +1,20 @@
+export { compareTrees } from './compare-trees.ts';
+export { configureContainerd, type ContainerdConfiguration } from './configure-containerd.ts';
+export {
+  startContainerd,
+  type Containerd,
+  type ProgramResult,
+  type StartContainerdOptions,
+} from './containerd.ts';
+export {
+  assembleImage,
+  type AssembleOptions,
+  type ImageRecipe,
+  type LayerRecipe,
+} from './images/assemble-image.ts';
+export { buildImage, type BuildOptions, type BuiltImage } from './images/build-image.ts';
+export { type ImageName } from './images/recipes.ts';
+export { startOrigin, type Origin, type OriginRequest } from './origin.ts';
+export { unpackSet, type PackageSetName } from './packages.ts';
+export { startS3Server, type S3Server, type StartS3ServerOptions } from './s3-server.ts';
+export { mountPointsBelow, unmountBelow } from './sweep.ts';

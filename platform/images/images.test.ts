@@ -1,0 +1,324 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openBucket, type Bucket } from '@lade/bucket';
+import { isCodedError, type ErrorCode } from '@lade/errors';
+import { SILENT, createLogger } from '@lade/log';
+import { MEDIA_TYPES, chainIds, digestOf, type Descriptor, type Digest, type Platform } from '@lade/oci';
+import {
+  contentKey,
+  imageKey,
+  listImages,
+  publishImage,
+  readImageRecord,
+  restoreImage,
+  type ContentReader,
+  type NodeImages,
+  type RestoreEvent,
+} from './index.ts';
+
+const NAME = 'docker.io/library/python:3.12';
+const AMD64 = { os: 'linux', architecture: 'amd64' };
+const ARM64 = { os: 'linux', architecture: 'arm64', variant: 'v8' };
+const DIFF_IDS = [digestOf('base'), digestOf('app')];
+
+/** A content store with the JSON of a real image in it. */
+class Content implements ContentReader {
+  readonly blobs = new Map<Digest, Uint8Array>();
+
+  async read(digest: Digest): Promise<Uint8Array | undefined> {
+    return this.blobs.get(digest);
+  }
+
+  add(mediaType: string, value: object): Descriptor {
+    const bytes = Buffer.from(JSON.stringify(value));
+    const digest = digestOf(bytes);
+    this.blobs.set(digest, bytes);
+    return { mediaType, digest, size: bytes.byteLength };
+  }
+
+  addManifest(platform: Platform, types: { config?: string; layer?: string } = {}): Descriptor {
+    const rootfs = { type: 'layers', diff_ids: DIFF_IDS };
+    const config = this.add(types.config ?? MEDIA_TYPES.config, {
+      ...platform,
+      rootfs,
+      config: { Cmd: ['sh'] },
+    });
+    const mediaType = types.layer ?? MEDIA_TYPES.layerGzip;
+    const layers = DIFF_IDS.map((id) => ({ mediaType, digest: digestOf(`gzip of ${id}`), size: 1000 }));
+    const manifest = { schemaVersion: 2, mediaType: MEDIA_TYPES.manifest, config, layers };
+    return { ...this.add(MEDIA_TYPES.manifest, manifest), platform };
+  }
+
+  addIndex(manifests: readonly Descriptor[]): Descriptor {
+    return this.add(MEDIA_TYPES.index, { schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests });
+  }
+}
+
+interface Put {
+  readonly digest: Digest;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Notes what containerd is asked for. */
+class Node implements NodeImages {
+  readonly puts: Put[] = [];
+  readonly layers: [chain: Digest, parent: Digest | undefined][] = [];
+  readonly images: [name: string, digest: Digest][] = [];
+  missing: Digest | undefined;
+  leases = 0;
+
+  async lease(): Promise<AsyncDisposable> {
+    this.leases++;
+    return { [Symbol.asyncDispose]: async () => void this.leases-- };
+  }
+
+  async layerPresent(chain: Digest, parent: Digest | undefined): Promise<boolean> {
+    assert.equal(this.leases, 1);
+    this.layers.push([chain, parent]);
+    return chain !== this.missing;
+  }
+
+  async putContent({ digest, size }: Descriptor, bytes: Uint8Array, labels: Put['labels']): Promise<void> {
+    assert.equal(digestOf(bytes), digest);
+    assert.equal(bytes.byteLength, size);
+    this.puts.push({ digest, labels });
+  }
+
+  async putImage(name: string, { digest }: Descriptor): Promise<void> {
+    this.images.push([name, digest]);
+  }
+}
+
+async function restore(bucket: Bucket, node: Node, platform: Platform = AMD64): Promise<RestoreEvent[]> {
+  return Array.fromAsync(restoreImage(NAME, { bucket, node, platform }));
+}
+
+function failsWith(code: ErrorCode, message: RegExp, cure?: RegExp): (reason: unknown) => boolean {
+  return (reason) => {
+    assert.ok(isCodedError(reason, code), String(reason));
+    assert.match(reason.message, message);
+    if (cure) assert.match(reason.cure ?? '', cure);
+    return true;
+  };
+}
+
+async function keysOf(bucket: Bucket): Promise<string[]> {
+  return (await Array.fromAsync(bucket.list(''))).map(({ key }) => key).sort();
+}
+
+test('an index with one manifest here is published with what that manifest needs, and restored elsewhere', async () => {
+  await using bucket = await openBucket('memory:');
+  const content = new Content();
+  const manifest = content.addManifest(AMD64);
+  const other = new Content().addManifest(ARM64);
+  const attestation = content.addManifest({ os: 'unknown', architecture: 'unknown' });
+  const chart = content.addManifest(ARM64, { config: 'application/vnd.cncf.helm.config.v1+json' });
+  const proof = content.addManifest(ARM64, { layer: 'application/vnd.in-toto+json' });
+  const target = content.addIndex([manifest, other, attestation, chart, proof]);
+  const record = await publishImage({ name: NAME, target }, { content, bucket });
+  assert.deepEqual(
+    record.manifests.map(({ descriptor, chainIds }) => [descriptor.digest, chainIds]),
+    [[manifest.digest, chainIds(DIFF_IDS)]],
+  );
+  const config = record.manifests[0]?.config as Descriptor;
+  const objects = [manifest, target, config].map(({ digest }) => contentKey(digest));
+  assert.deepEqual(
+    await keysOf(bucket),
+    [...objects, 'refs/images/docker.io%2Flibrary%2Fpython%3A3.12'].sort(),
+  );
+  assert.deepEqual(await readImageRecord(bucket, NAME), record);
+
+  const node = new Node();
+  const events = await restore(bucket, node);
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['fetching', 'present', 'fetching', 'present', 'restored'],
+  );
+  const [base, top] = chainIds(DIFF_IDS) as [Digest, Digest];
+  assert.deepEqual(node.layers, [
+    [base, undefined],
+    [top, base],
+  ]);
+  const ref = 'containerd.io/gc.ref';
+  assert.deepEqual(node.puts, [
+    { digest: config.digest, labels: { [`${ref}.snapshot.lade`]: top } },
+    {
+      digest: manifest.digest,
+      labels: {
+        [`${ref}.content.config`]: config.digest,
+        [`${ref}.content.l.0`]: digestOf(`gzip of ${DIFF_IDS[0]}`),
+        [`${ref}.content.l.1`]: digestOf(`gzip of ${DIFF_IDS[1]}`),
+      },
+    },
+    {
+      digest: target.digest,
+      labels: {
+        [`${ref}.content.m.0`]: manifest.digest,
+        [`${ref}.content.m.1`]: other.digest,
+        [`${ref}.content.m.2`]: attestation.digest,
+        [`${ref}.content.m.3`]: chart.digest,
+        [`${ref}.content.m.4`]: proof.digest,
+      },
+    },
+  ]);
+  assert.deepEqual(node.images, [[NAME, target.digest]]);
+  assert.equal(node.leases, 0);
+});
+
+test('an image without an index is its manifest, and its platform is that of its config', async () => {
+  await using bucket = await openBucket('memory:');
+  const content = new Content();
+  const { platform: _, ...target } = content.addManifest(AMD64);
+  const record = await publishImage({ name: NAME, target }, { content, bucket });
+  assert.deepEqual(record.manifests[0]?.platform, AMD64);
+  const node = new Node();
+  await restore(bucket, node);
+  assert.equal(node.puts.length, 2);
+  assert.deepEqual(node.images, [[NAME, target.digest]]);
+});
+
+test('nodes of two platforms publish one record, and a new target replaces it', async () => {
+  await using bucket = await openBucket('memory:');
+  const [here, there] = [new Content(), new Content()];
+  const manifests = [here.addManifest(AMD64), there.addManifest(ARM64)];
+  const target = here.addIndex(manifests);
+  there.addIndex(manifests);
+  const first = await publishImage({ name: NAME, target }, { content: here, bucket });
+  const second = await publishImage({ name: NAME, target }, { content: there, bucket });
+  assert.deepEqual(second.manifests.map(({ platform }) => platform.architecture).sort(), ['amd64', 'arm64']);
+  assert.deepEqual(await publishImage({ name: NAME, target }, { content: here, bucket }), second);
+  assert.notEqual(first.manifests.length, second.manifests.length);
+  await restore(bucket, new Node(), { os: 'linux', architecture: 'arm64' });
+  const newer = here.addManifest({ ...AMD64, variant: 'v2' });
+  const third = await publishImage({ name: NAME, target: newer }, { content: here, bucket });
+  assert.deepEqual(
+    third.manifests.map(({ descriptor }) => descriptor.digest),
+    [newer.digest],
+  );
+});
+
+test('nodes that publish at the same time do not lose each other’s platform', async () => {
+  await using bucket = await openBucket('memory:');
+  const nodes = Array.from({ length: 4 }, () => new Content());
+  const platform = (i: number): Platform => ({ os: 'linux', architecture: `arch${i}` });
+  const manifests = nodes.map((content, i) => content.addManifest(platform(i)));
+  const targets = nodes.map((content) => content.addIndex(manifests));
+  const publish = (content: Content, i: number): Promise<unknown> =>
+    publishImage({ name: NAME, target: targets[i] as Descriptor }, { content, bucket });
+  await Promise.all(nodes.map(publish));
+  assert.equal((await readImageRecord(bucket, NAME)).manifests.length, nodes.length);
+});
+
+test('an image of which no manifest is here cannot be published, and leaves no record', async () => {
+  await using bucket = await openBucket('memory:');
+  const content = new Content();
+  const target = content.addIndex([new Content().addManifest(AMD64)]);
+  await assert.rejects(
+    publishImage({ name: NAME, target }, { content, bucket }),
+    failsWith('not_found', /python/),
+  );
+  assert.deepEqual(await keysOf(bucket), []);
+});
+
+test('content that is not what its digest says is never published', async () => {
+  await using bucket = await openBucket('memory:');
+  const content = new Content();
+  const target = content.addManifest(AMD64);
+  content.blobs.set(target.digest, Buffer.alloc(target.size));
+  const damaged = failsWith('data_loss', new RegExp(target.digest));
+  await assert.rejects(publishImage({ name: NAME, target }, { content, bucket }), damaged);
+  content.blobs.set(target.digest, Buffer.alloc((8 << 20) + 1));
+  await assert.rejects(publishImage({ name: NAME, target }, { content, bucket }), damaged);
+  assert.deepEqual(await keysOf(bucket), []);
+});
+
+test('readImageRecord() wants the exact name, and tells similar ones', async () => {
+  await using bucket = await openBucket('memory:');
+  const content = new Content();
+  const target = content.addManifest(AMD64);
+  for (const name of [NAME, 'quay.io/other/thing:1'])
+    await publishImage({ name, target }, { content, bucket });
+  for (const form of ['python:3.12', 'library/python:3.12', 'python', 'docker.io/library/python:latest']) {
+    await assert.rejects(
+      readImageRecord(bucket, form),
+      failsWith('not_found', /Cannot find image/, /know.*: docker.io\/library\/python:3.12$/),
+    );
+  }
+  await assert.rejects(readImageRecord(bucket, 'nginx'), failsWith('not_found', /nginx/, /registry/));
+  await assert.rejects(readImageRecord(bucket, ''), failsWith('invalid_argument', /name/));
+  await assert.rejects(readImageRecord(bucket, '\uD800'), failsWith('invalid_argument', /name/));
+});
+
+test('damaged records are named, left out of lists, and replaced by the next publication', async () => {
+  await using bucket = await openBucket('memory:');
+  const content = new Content();
+  const target = content.addManifest(AMD64);
+  const record = await publishImage({ name: NAME, target }, { content, bucket });
+  const [manifest] = record.manifests;
+  const damages = {
+    'a:1': 'not json',
+    'b:1': { ...record, version: 1 },
+    'c:1': { ...record, version: 1, name: 'c:1', manifests: [] },
+    'd:1': { ...record, version: 1, name: 'd:1', manifests: [{ ...manifest, chainIds: [digestOf('x')] }] },
+    'e:1': { ...record, version: 1, name: 'e:1', manifests: [{ ...manifest, layers: [] }] },
+    'f:1': { ...record, version: 1, name: 'f:1', target: { ...target, digest: 'sha512:1' } },
+    'g:1': { ...record, version: 1, name: 'g:1', manifests: [{ ...manifest, platform: undefined }] },
+  };
+  for (const [name, value] of Object.entries(damages)) {
+    await bucket.put(imageKey(name), Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)));
+    await assert.rejects(
+      readImageRecord(bucket, name),
+      failsWith('data_loss', /refs\/images\/[a-g]%3A1/, /Remove/),
+    );
+  }
+  await bucket.put(imageKey('h:1'), Buffer.from(JSON.stringify({ ...record, version: 2, name: 'h:1' })));
+  await assert.rejects(readImageRecord(bucket, 'h:1'), failsWith('unimplemented', /version 2/));
+  await bucket.put('refs/images/not%2fours', Buffer.from('{}'));
+  const lines: string[] = [];
+  assert.deepEqual(await listImages(bucket, { log: createLogger((line) => lines.push(line)) }), [record]);
+  assert.equal(lines.length, Object.keys(damages).length + 2);
+  await publishImage({ name: 'a:1', target }, { content, bucket });
+  const names = (await listImages(bucket, { log: SILENT })).map(({ name }) => name);
+  assert.deepEqual(names, ['a:1', NAME]);
+});
+
+test('restoring fails, and names no image, when the bucket lacks or has damaged what it needs', async () => {
+  await using bucket = await openBucket('memory:');
+  const content = new Content();
+  const manifest = content.addManifest(AMD64);
+  const target = content.addIndex([manifest]);
+  const record = await publishImage({ name: NAME, target }, { content, bucket });
+  const node = new Node();
+  node.missing = chainIds(DIFF_IDS)[1];
+  await assert.rejects(
+    restore(bucket, node),
+    failsWith('not_found', new RegExp(`layer ${DIFF_IDS[1]}`), /registry/),
+  );
+  await assert.rejects(
+    restore(bucket, new Node(), ARM64),
+    failsWith('not_found', /for linux\/amd64, not linux\/arm64\/v8/),
+  );
+
+  const lying = {
+    ...record.manifests[0],
+    diffIds: [DIFF_IDS[0]],
+    chainIds: [DIFF_IDS[0]],
+    layers: [manifest],
+  };
+  await bucket.put(
+    imageKey(NAME),
+    Buffer.from(JSON.stringify({ ...record, version: 1, manifests: [lying] })),
+  );
+  await assert.rejects(restore(bucket, node), failsWith('data_loss', /record contradicts/, /refs\/images/));
+  await bucket.put(imageKey(NAME), Buffer.from(JSON.stringify({ ...record, version: 1 })));
+
+  const key = contentKey(manifest.digest);
+  await bucket.put(key, Buffer.from('{}'));
+  await assert.rejects(restore(bucket, node), failsWith('data_loss', new RegExp(key)));
+  await bucket.delete([key]);
+  await assert.rejects(
+    restore(bucket, node),
+    failsWith('not_found', new RegExp(`lacks content ${manifest.digest}`)),
+  );
+  assert.deepEqual([node.puts, node.images, node.leases], [[], [], 0]);
+});

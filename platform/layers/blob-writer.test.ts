@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import { mkdtempDisposableSync, readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { BlobWriter, CHUNK_BYTES } from './blob-writer.ts';
+import type { Chunk } from './chunk.ts';
+
+/** Deterministic bytes that do not compress into a pattern of the chunk size. */
+function bytes(seed: number, size: number): Buffer {
+  const out = Buffer.alloc(size);
+  let state = seed * 2_654_435_761 + 1;
+  for (let i = 0; i < size; i++) out[i] = (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) >>> 16;
+  return out;
+}
+
+async function write(
+  files: readonly Buffer[],
+  step: number,
+): Promise<{ chunks: readonly Chunk[]; blob: Buffer; offsets: number[] }> {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'lade-blob-'));
+  const path = join(folder.path, 'blob');
+  await using file = await open(path, 'wx');
+  const writer = new BlobWriter(file);
+  const offsets: number[] = [];
+  for (const content of files) {
+    offsets.push(writer.beginFile(content.length));
+    for (let at = 0; at < content.length; at += step) writer.append(content.subarray(at, at + step));
+    writer.endFile();
+    await writer.drain();
+  }
+  const { chunks, blobBytes } = await writer.finish();
+  const blob = readFileSync(path);
+  assert.equal(blob.length, blobBytes);
+  return { chunks, blob, offsets };
+}
+
+function check(files: readonly Buffer[], { chunks, blob, offsets }: Awaited<ReturnType<typeof write>>): void {
+  files.forEach((content, i) => {
+    const start = offsets[i] ?? -1;
+    assert.equal(start % 4096, 0);
+    assert.ok(blob.subarray(start, start + content.length).equals(content), `file ${i}`);
+  });
+  let at = 0;
+  for (const { hash: expected, rawBytes } of chunks) {
+    assert.ok(rawBytes <= CHUNK_BYTES);
+    assert.ok(hash('sha256', blob.subarray(at, at + rawBytes), 'buffer').equals(Buffer.from(expected)));
+    at += rawBytes;
+  }
+  assert.equal(at, blob.length);
+}
+
+const SIZES = [1, 4095, 4096, 4097, 60_000, 262_143, 262_144, 262_145, 9_000_001, 3, 500_000, 17];
+
+test('files lie 4 KiB aligned in order, chunks cover the blob, whatever the pieces they came in', async () => {
+  const files = SIZES.map((size, i) => bytes(i, size));
+  const whole = await write(files, 1 << 30);
+  check(files, whole);
+  for (const step of [1000, 1 << 20]) assert.deepEqual((await write(files, step)).chunks, whole.chunks);
+});
+
+test('an inserted small file leaves the chunks before and behind it as they are', async () => {
+  const files = Array.from({ length: 400 }, (_, i) => bytes(i, 500 + ((i * 7919) % 9000)));
+  const before = await write(files, 1 << 30);
+  const after = await write(files.toSpliced(150, 0, bytes(9999, 5000)), 1 << 30);
+  const known = new Set(before.chunks.map(({ hash }) => Buffer.from(hash).toString('hex')));
+  const fresh = after.chunks.filter(({ hash }) => !known.has(Buffer.from(hash).toString('hex')));
+  assert.ok(before.chunks.length > 10);
+  assert.ok(fresh.length <= 4, `${fresh.length} of ${after.chunks.length} chunks are new`);
+});
+
+test('long runs of zeros take no room and are marked', async () => {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'lade-blob-'));
+  const path = join(folder.path, 'blob');
+  await using file = await open(path, 'wx');
+  const writer = new BlobWriter(file);
+  writer.beginFile(3 + 40 * CHUNK_BYTES + 5);
+  writer.append(Buffer.from('abc'));
+  writer.appendZeros(40 * CHUNK_BYTES);
+  writer.append(Buffer.from('defgh'));
+  writer.endFile();
+  const { chunks, blobBytes } = await writer.finish();
+  assert.equal(chunks.filter(({ place }) => place.kind === 'zero').length, 39);
+  assert.ok((await file.stat()).blocks * 512 < 2 * CHUNK_BYTES);
+  const blob = readFileSync(path);
+  assert.equal(blob.length, blobBytes);
+  assert.equal(blob.toString('latin1').replaceAll('\0', ''), 'abcdefgh');
+  assert.equal(blob.indexOf('defgh'), 3 + 40 * CHUNK_BYTES);
+});

@@ -1,0 +1,121 @@
+import { digestFromHash, hashOf, type Digest } from '@lade/oci';
+import { migrate, transaction, type Database } from '@lade/sqlite';
+import { BLOCK_BYTES, type Chunk } from './chunk.ts';
+import type { PackReference } from './index-object.ts';
+import type { PackEntry } from './pack.ts';
+
+const STEPS = [
+  `CREATE TABLE packs (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size_bytes INTEGER NOT NULL) STRICT;
+   CREATE TABLE pack_chunks (
+     hash BLOB PRIMARY KEY, pack INTEGER NOT NULL REFERENCES packs ON DELETE CASCADE,
+     offset INTEGER NOT NULL, stored_bytes INTEGER NOT NULL, raw_bytes INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX pack_chunks_by_pack ON pack_chunks (pack);
+   CREATE TABLE blob_chunks (
+     diff_id BLOB NOT NULL, block INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (diff_id, block)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX blob_chunks_by_hash ON blob_chunks (hash);`,
+];
+
+export interface PackedChunk {
+  readonly pack: PackReference;
+  readonly offset: number;
+  readonly storedBytes: number;
+  readonly rawBytes: number;
+}
+
+export interface BlobChunk {
+  readonly diffId: Digest;
+  readonly offset: number;
+}
+
+/** What this node knows of chunks that exist already: in the bucket's packs, and in the blobs of its own layers. */
+export class ChunkCatalogue {
+  readonly #db: Database;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(db: Database) {
+    migrate(db, 'chunks', STEPS);
+    this.#db = db;
+    this.#statements = prepare(db);
+  }
+
+  /** Makes `packs` the known ones: forgets others, and returns those whose chunks have to be added. */
+  reconcilePacks(packs: ReadonlyMap<Digest, number>): Digest[] {
+    const known = new Set(
+      this.#statements.packs.all().map((row) => digestFromHash(row['digest'] as Uint8Array)),
+    );
+    transaction(this.#db, () => {
+      for (const digest of known) if (!packs.has(digest)) this.#statements.deletePack.run(hashOf(digest));
+    });
+    return [...packs.keys()].filter((digest) => !known.has(digest));
+  }
+
+  addPack(pack: PackReference, entries: readonly PackEntry[]): void {
+    transaction(this.#db, () => {
+      const { lastInsertRowid, changes } = this.#statements.insertPack.run(
+        hashOf(pack.digest),
+        pack.sizeBytes,
+      );
+      if (changes === 0) return;
+      for (const { hash, offset, storedBytes, rawBytes } of entries) {
+        this.#statements.insertPackChunk.run(hash, lastInsertRowid, offset, storedBytes, rawBytes);
+      }
+    });
+  }
+
+  findPacked(hash: Uint8Array): PackedChunk | undefined {
+    const row = this.#statements.findPacked.get(hash);
+    return (
+      row && {
+        pack: { digest: digestFromHash(row['digest'] as Uint8Array), sizeBytes: Number(row['size_bytes']) },
+        offset: Number(row['offset']),
+        storedBytes: Number(row['stored_bytes']),
+        rawBytes: Number(row['raw_bytes']),
+      }
+    );
+  }
+
+  /** Records where the chunks of a wholly resident blob are. */
+  addBlob(diffId: Digest, chunks: readonly Chunk[]): void {
+    const layer = hashOf(diffId);
+    let block = 0;
+    transaction(this.#db, () => {
+      for (const { hash, rawBytes, place } of chunks) {
+        if (place.kind !== 'zero') this.#statements.insertBlobChunk.run(layer, block, hash);
+        block += rawBytes / BLOCK_BYTES;
+      }
+    });
+  }
+
+  forgetBlob(diffId: Digest): void {
+    this.#statements.deleteBlob.run(hashOf(diffId));
+  }
+
+  findInBlobs(hash: Uint8Array): BlobChunk | undefined {
+    const row = this.#statements.findInBlobs.get(hash);
+    return (
+      row && {
+        diffId: digestFromHash(row['diff_id'] as Uint8Array),
+        offset: Number(row['block']) * BLOCK_BYTES,
+      }
+    );
+  }
+}
+
+// oxlint-disable-next-line typescript/explicit-function-return-type -- the statements' own types say it best
+function prepare(db: Database) {
+  return {
+    packs: db.prepare('SELECT digest FROM packs'),
+    insertPack: db.prepare('INSERT OR IGNORE INTO packs (digest, size_bytes) VALUES (?, ?)'),
+    deletePack: db.prepare('DELETE FROM packs WHERE digest = ?'),
+    insertPackChunk: db.prepare('INSERT OR IGNORE INTO pack_chunks VALUES (?, ?, ?, ?, ?)'),
+    findPacked: db.prepare(
+      `SELECT digest, size_bytes, offset, stored_bytes, raw_bytes
+       FROM pack_chunks JOIN packs ON packs.id = pack WHERE hash = ?`,
+    ),
+    insertBlobChunk: db.prepare('INSERT OR IGNORE INTO blob_chunks VALUES (?, ?, ?)'),
+    deleteBlob: db.prepare('DELETE FROM blob_chunks WHERE diff_id = ?'),
+    findInBlobs: db.prepare('SELECT diff_id, block FROM blob_chunks WHERE hash = ? LIMIT 1'),
+  };
+}

@@ -1,0 +1,13 @@
+export { MAX_CHUNK_BYTES, BLOCK_BYTES, type Chunk } from './chunk.ts';
+export { NO_CHAIN_KEYS, parseChainKey, type ChainKeys, type ChainRecord } from './chain-record.ts';
+export { ChunkCatalogue, type BlobChunk } from './chunk-catalogue.ts';
+export { DEFAULT_CONVERT_LIMITS, convertLayer, type ConvertLimits, type ConvertedLayer } from './convert.ts';
+export { indexHeadBytes, type LayerIndex, type PackReference } from './index-object.ts';
+export { LAYER_FILES } from './layer-files.ts';
+export { readLocalIndex, writeLocalIndex } from './local-index.ts';
+export { CHAINS_PREFIX, LAYERS_PREFIX, PACKS_PREFIX, chainKey, indexKey, packKey } from './object-keys.ts';
+export { publishChain } from './publish-chain.ts';
+export { publishLayer, type PublishContext, type Published } from './publish-layer.ts';
+export { readChainRecord, readIndex, readRecordedIndex } from './read-layer.ts';
+export { UploadQueue, type Upload } from './upload-queue.ts';
+export { openFrame, rebuildTar, verifyLayer } from './verify-layer.ts';

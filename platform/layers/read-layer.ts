@@ -1,0 +1,99 @@
+import type { Bucket } from '@lade/bucket';
+import { CodedError, isCodedError } from '@lade/errors';
+import type { Digest } from '@lade/oci';
+import { collectBytes } from '@lade/streams';
+import { decodeChainRecord, type ChainKeys, type ChainRecord } from './chain-record.ts';
+import {
+  INDEX_HEADER_BYTES,
+  decodeIndexHead,
+  decodeIndexHeader,
+  indexHeadBytes,
+  type LayerIndex,
+} from './index-object.ts';
+import { chainKey, indexKey } from './object-keys.ts';
+
+const MAX_CHAIN_RECORD_BYTES = 64 << 10;
+/** 10 million inodes stay below it. */
+const MAX_INDEX_HEAD_BYTES = 2 ** 30;
+
+interface WaitOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** The record of a chain, checked, or undefined where no node has published it. Throws as decodeChainRecord() does. */
+export async function readChainRecord(
+  bucket: Bucket,
+  chain: Digest,
+  keys: ChainKeys,
+  options: WaitOptions = {},
+): Promise<ChainRecord | undefined> {
+  const bytes = await readWhole(bucket, chainKey(chain), MAX_CHAIN_RECORD_BYTES, options);
+  return bytes && decodeChainRecord(bytes, chain, keys);
+}
+
+/** The head of the index that `record` vouches for. Throws `data_loss` when the bucket holds another one. */
+export async function readRecordedIndex(
+  bucket: Bucket,
+  record: ChainRecord,
+  options: WaitOptions = {},
+): Promise<LayerIndex> {
+  const name = `index ${indexKey(record.diffId)}`;
+  if (record.indexHeadBytes > MAX_INDEX_HEAD_BYTES) throw mismatch(name, 'is larger than any layer can need');
+  const head = await readRange(bucket, indexKey(record.diffId), record.indexHeadBytes, options);
+  const index = decodeIndexHead(head, name);
+  if (index.digest !== record.index)
+    throw mismatch(name, `is ${index.digest}, the chain record says ${record.index}`);
+  if (index.header.diffId !== record.diffId) throw mismatch(name, `is of layer ${index.header.diffId}`);
+  return index;
+}
+
+/** The head of a layer's index by diff id alone, or undefined where the bucket has none. It proves itself, not its origin. */
+export async function readIndex(
+  bucket: Bucket,
+  diffId: Digest,
+  options: WaitOptions = {},
+): Promise<LayerIndex | undefined> {
+  const key = indexKey(diffId);
+  const name = `index ${key}`;
+  try {
+    const { header } = decodeIndexHeader(await readRange(bucket, key, INDEX_HEADER_BYTES, options), name);
+    if (header.diffId !== diffId) throw mismatch(name, `is of layer ${header.diffId}`);
+    if (indexHeadBytes(header) > MAX_INDEX_HEAD_BYTES)
+      throw mismatch(name, 'is larger than any layer can need');
+    return decodeIndexHead(await readRange(bucket, key, indexHeadBytes(header), options), name);
+  } catch (reason) {
+    if (isCodedError(reason, 'not_found')) return undefined;
+    throw reason;
+  }
+}
+
+async function readRange(
+  bucket: Bucket,
+  key: string,
+  length: number,
+  options: WaitOptions,
+): Promise<Uint8Array> {
+  const { body } = await bucket.get(key, { offset: 0, length, ...options });
+  return collectBytes(body, length);
+}
+
+async function readWhole(
+  bucket: Bucket,
+  key: string,
+  maxBytes: number,
+  options: WaitOptions,
+): Promise<Uint8Array | undefined> {
+  try {
+    const { body } = await bucket.get(key, options);
+    return await collectBytes(body, maxBytes);
+  } catch (reason) {
+    if (isCodedError(reason, 'not_found')) return undefined;
+    throw reason;
+  }
+}
+
+function mismatch(name: string, why: string): CodedError {
+  return new CodedError('data_loss', `Cannot use ${name}: it ${why}`, {
+    cure: 'Remove the object and the chain record; the next pull from the registry writes both again',
+  });
+}

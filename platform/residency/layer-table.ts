@@ -1,0 +1,96 @@
+import { parseDigest, type Digest } from '@lade/oci';
+import { migrate, type Database } from '@lade/sqlite';
+
+const STEPS = [
+  `CREATE TABLE layers (
+     number INTEGER PRIMARY KEY AUTOINCREMENT, diff_id TEXT NOT NULL UNIQUE, origin TEXT NOT NULL,
+     tar_bytes INTEGER NOT NULL, blob_bytes INTEGER NOT NULL, disk_bytes INTEGER NOT NULL, inodes INTEGER NOT NULL,
+     implied TEXT NOT NULL, created_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE sources (compressed TEXT PRIMARY KEY, diff_id TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+];
+
+/** A layer that is whole on this node. */
+export interface LayerRow {
+  /** Names the mount point; never used twice. */
+  readonly number: number;
+  readonly diffId: Digest;
+  readonly origin: 'converted' | 'fetched';
+  readonly tarBytes: number;
+  readonly blobBytes: number;
+  readonly diskBytes: number;
+  readonly inodes: number;
+  readonly impliedDirectories: readonly string[];
+  readonly createdAt: Date;
+}
+
+/** The layers of this node in the state database. A row exists only while its folder is complete. */
+export class LayerTable {
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(db: Database) {
+    migrate(db, 'layers', STEPS);
+    this.#statements = prepare(db);
+  }
+
+  get(diffId: Digest): LayerRow | undefined {
+    const row = this.#statements.get.get(diffId);
+    return row && readRow(row);
+  }
+
+  list(): LayerRow[] {
+    return this.#statements.list.all().map(readRow);
+  }
+
+  insert(layer: Omit<LayerRow, 'number' | 'createdAt'>): LayerRow {
+    const { diffId, origin, tarBytes, blobBytes, diskBytes, inodes } = layer;
+    const implied = JSON.stringify(layer.impliedDirectories);
+    this.#statements.insert.run(diffId, origin, tarBytes, blobBytes, diskBytes, inodes, implied, Date.now());
+    const row = this.get(diffId);
+    if (!row) throw new RangeError(`layer ${diffId} was just inserted`);
+    return row;
+  }
+
+  remove(diffId: Digest): void {
+    this.#statements.remove.run(diffId);
+  }
+
+  /** Which layer a compressed blob unpacked to, last time. */
+  sourceOf(compressed: Digest): Digest | undefined {
+    const row = this.#statements.source.get(compressed);
+    return row && parseDigest(String(row['diff_id']));
+  }
+
+  rememberSource(compressed: Digest, diffId: Digest): void {
+    this.#statements.remember.run(compressed, diffId);
+  }
+}
+
+function readRow(row: Record<string, unknown>): LayerRow {
+  return {
+    number: Number(row['number']),
+    diffId: parseDigest(String(row['diff_id'])),
+    origin: row['origin'] === 'fetched' ? 'fetched' : 'converted',
+    tarBytes: Number(row['tar_bytes']),
+    blobBytes: Number(row['blob_bytes']),
+    diskBytes: Number(row['disk_bytes']),
+    inodes: Number(row['inodes']),
+    impliedDirectories: JSON.parse(String(row['implied'])) as string[],
+    createdAt: new Date(Number(row['created_at'])),
+  };
+}
+
+// oxlint-disable-next-line typescript/explicit-function-return-type -- the statements' own types say it best
+function prepare(db: Database) {
+  return {
+    get: db.prepare('SELECT * FROM layers WHERE diff_id = ?'),
+    list: db.prepare('SELECT * FROM layers ORDER BY number'),
+    insert: db.prepare(
+      `INSERT INTO layers (diff_id, origin, tar_bytes, blob_bytes, disk_bytes, inodes, implied, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    remove: db.prepare('DELETE FROM layers WHERE diff_id = ?'),
+    source: db.prepare('SELECT diff_id FROM sources WHERE compressed = ?'),
+    remember: db.prepare('INSERT OR REPLACE INTO sources VALUES (?, ?)'),
+  };
+}

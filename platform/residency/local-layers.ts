@@ -1,0 +1,215 @@
+import { renameSync } from 'node:fs';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decompress } from '@lade/compression';
+import { CodedError } from '@lade/errors';
+import {
+  LAYER_FILES,
+  convertLayer,
+  readLocalIndex,
+  type ChunkCatalogue,
+  type ConvertLimits,
+  type LayerIndex,
+} from '@lade/layers';
+import type { Logger } from '@lade/log';
+import { hexOf, type Digest } from '@lade/oci';
+import { fromBytes, type ByteSource } from '@lade/streams';
+import type { FillMode, FillTarget } from './fill-mode.ts';
+import { LayerMountPoints, type ErofsMounter } from './layer-mounts.ts';
+import { LayerTable, type LayerRow } from './layer-table.ts';
+
+export interface LocalLayersOptions {
+  readonly root: string;
+  readonly table: LayerTable;
+  readonly catalogue: ChunkCatalogue;
+  readonly mounter: ErofsMounter;
+  readonly mode: FillMode;
+  readonly log: Logger;
+  /** Layers that the bucket may still lack; they are never removed. */
+  readonly isWaiting: (diffId: Digest) => boolean;
+}
+
+/** A layer that cannot be removed until it is disposed. */
+export interface PinnedLayer extends Disposable {
+  readonly diffId: Digest;
+  readonly tarBytes: number;
+}
+
+/** The layers of this node: folders below `<root>/layers`, rows in the state database, mounts below `<root>/mounts`. */
+export class LocalLayers {
+  readonly #options: LocalLayersOptions;
+  readonly #folder: string;
+  readonly #mounts: LayerMountPoints;
+  readonly #pins = new Map<Digest, number>();
+  #works = 0;
+
+  private constructor(options: LocalLayersOptions, folder: string, mounts: LayerMountPoints) {
+    this.#options = options;
+    this.#folder = folder;
+    this.#mounts = mounts;
+  }
+
+  /** Opens what is there; folders that no row knows are the remains of a crash, and go. */
+  static async open(options: LocalLayersOptions): Promise<LocalLayers> {
+    const folder = join(options.root, 'layers');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const mounts = await LayerMountPoints.open(join(options.root, 'mounts'), options.mounter, options.mode);
+    const known = new Set(options.table.list().map(({ diffId }) => hexOf(diffId)));
+    for (const name of await readdir(folder)) {
+      if (!known.has(name)) await rm(join(folder, name), { recursive: true, force: true });
+    }
+    return new LocalLayers(options, folder, mounts);
+  }
+
+  has(diffId: Digest): boolean {
+    return this.#options.table.get(diffId) !== undefined;
+  }
+
+  list(): LayerRow[] {
+    return this.#options.table.list();
+  }
+
+  folderOf(diffId: Digest): string {
+    return join(this.#folder, hexOf(diffId));
+  }
+
+  /** Keeps a layer from being removed. Throws `not_found` for one that is not here. */
+  pin(diffId: Digest): PinnedLayer {
+    const { tarBytes } = this.#row(diffId);
+    this.#pins.set(diffId, (this.#pins.get(diffId) ?? 0) + 1);
+    return {
+      diffId,
+      tarBytes,
+      [Symbol.dispose]: () => {
+        const left = (this.#pins.get(diffId) ?? 1) - 1;
+        if (left === 0) this.#pins.delete(diffId);
+        else this.#pins.set(diffId, left);
+      },
+    };
+  }
+
+  /** Converts a layer as the registry has it. Throws as convertLayer() does, and leaves nothing behind then. */
+  async convert(
+    layer: ByteSource,
+    options: { readonly limits?: ConvertLimits; readonly signal?: AbortSignal },
+  ): Promise<PinnedLayer> {
+    return this.#build('converted', async (folder) => {
+      await convertLayer(layer, folder, options);
+      return readLocalIndex(folder);
+    });
+  }
+
+  /** Takes a published layer from the bucket, its blob as far as the fill mode wants it. */
+  async fetch(index: LayerIndex, options: { readonly signal?: AbortSignal }): Promise<PinnedLayer> {
+    if (this.has(index.header.diffId)) return this.pin(index.header.diffId);
+    return this.#build('fetched', async (folder) => {
+      await writeFile(join(folder, LAYER_FILES.index), index.head, { mode: 0o600 });
+      await writeMetadata(index, join(folder, LAYER_FILES.metadata));
+      await this.#options.mode.prepare({ index, folder }, options);
+      return index;
+    });
+  }
+
+  /** Directory where the layer is mounted; mounts it if needed. */
+  async mount(diffId: Digest): Promise<string> {
+    const { number } = this.#row(diffId);
+    return this.#mounts.mount(number, await this.#target(diffId));
+  }
+
+  usage(diffId: Digest): { readonly sizeBytes: number; readonly inodes: number } {
+    const { diskBytes, inodes } = this.#row(diffId);
+    return { sizeBytes: diskBytes, inodes };
+  }
+
+  /** Byte-string paths of the directories that the layer's tar did not name. */
+  impliedDirectories(diffId: Digest): readonly string[] {
+    return this.#row(diffId).impliedDirectories;
+  }
+
+  /** Removes the layers that nobody refers to, that are not pinned and that wait for no upload. */
+  async retain(isReferenced: (diffId: Digest) => boolean): Promise<void> {
+    for (const { diffId, number } of this.#options.table.list()) {
+      if (isReferenced(diffId) || this.#pins.has(diffId) || this.#options.isWaiting(diffId)) continue;
+      const target = await this.#target(diffId);
+      if (isReferenced(diffId) || this.#pins.has(diffId)) continue;
+      this.#options.table.remove(diffId);
+      this.#options.catalogue.forgetBlob(diffId);
+      await this.#mounts.unmount(number, target);
+      await rm(target.folder, { recursive: true, force: true });
+      this.#options.log.info('layer removed from this node', { diffId });
+    }
+  }
+
+  #row(diffId: Digest): LayerRow {
+    const row = this.#options.table.get(diffId);
+    if (row) return row;
+    throw new CodedError('not_found', `Cannot find layer ${diffId} on this node`, {
+      cure: 'Remove the image and pull it again',
+      details: { localLayer: 'gone' },
+    });
+  }
+
+  async #target(diffId: Digest): Promise<FillTarget> {
+    const folder = this.folderOf(diffId);
+    return { folder, index: await readLocalIndex(folder) };
+  }
+
+  /** Builds a layer in a folder of its own; the rename and then the row make it exist. */
+  async #build(
+    origin: LayerRow['origin'],
+    work: (folder: string) => Promise<LayerIndex>,
+  ): Promise<PinnedLayer> {
+    const folder = join(this.#folder, `.new-${process.pid}-${++this.#works}`);
+    await mkdir(folder, { mode: 0o700 });
+    try {
+      const index = await work(folder);
+      const { diffId } = index.header;
+      const diskBytes = await allocatedBytes(folder);
+      if (!this.has(diffId)) this.#adopt(folder, index, { origin, diskBytes });
+      return this.pin(diffId);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Without a pause between rename and row, so that two builds of one layer cannot both win. */
+  #adopt(
+    folder: string,
+    index: LayerIndex,
+    { origin, diskBytes }: Pick<LayerRow, 'origin' | 'diskBytes'>,
+  ): void {
+    const { diffId, tarBytes, blobBytes, inodes } = index.header;
+    renameSync(folder, this.folderOf(diffId));
+    const { impliedDirectories } = index;
+    this.#options.table.insert({
+      diffId,
+      origin,
+      tarBytes,
+      blobBytes,
+      diskBytes,
+      inodes,
+      impliedDirectories,
+    });
+    this.#options.catalogue.addBlob(diffId, index.chunks);
+  }
+}
+
+async function writeMetadata(index: LayerIndex, path: string): Promise<void> {
+  const { metadataBytes } = index.header;
+  await writeFile(path, decompress(fromBytes(index.storedMetadata), { maxBytes: metadataBytes }), {
+    mode: 0o600,
+  });
+  const { size } = await stat(path);
+  if (size === metadataBytes) return;
+  throw new CodedError(
+    'data_loss',
+    `Cannot use index of layer ${index.header.diffId}: its metadata image is cut short`,
+  );
+}
+
+async function allocatedBytes(folder: string): Promise<number> {
+  const sizes = await Promise.all(
+    (await readdir(folder)).map(async (name) => (await stat(join(folder, name))).blocks),
+  );
+  return sizes.reduce((sum, blocks) => sum + blocks * 512, 0);
+}

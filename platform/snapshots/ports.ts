@@ -1,0 +1,49 @@
+import type { Digest } from '@lade/oci';
+import type { Usage } from './snapshot.ts';
+
+/** Converted layers on this node. */
+export interface LayerMounts {
+  /**
+   * Directory where the layer's file system is mounted, after mounting it if needed. Overlay mounts name every layer
+   * of a chain within 4096 bytes: give short paths (at most some 20 bytes beyond what they share with the snapshots'
+   * root), without colon, comma and backslash. Must work for every diff id that was attached here or that
+   * RemoteLayers found.
+   */
+  mount(diffId: Digest, options: { readonly signal?: AbortSignal }): Promise<string>;
+  /** What the layer occupies on this node. */
+  usage(diffId: Digest): Promise<Usage>;
+  /** Paths (byte strings, `a/b`) of the directories that the layer's tar did not name; never the root. */
+  impliedDirectories(diffId: Digest): Promise<readonly string[]>;
+  /** Called from cleanup(): layers that no snapshot refers to may be unmounted and deleted; ask right before each. */
+  retain(isReferenced: (diffId: Digest) => boolean): Promise<void>;
+}
+
+/** Layers that other nodes have published. */
+export interface RemoteLayers {
+  /**
+   * The layer on top of `chain`; a hit promises that LayerMounts.mount() of it will work. A failing bucket must look
+   * like a miss: this resolves undefined, it never throws except when aborted. The layer stays until it is disposed.
+   */
+  find(
+    chain: Digest,
+    parentChain: Digest | undefined,
+    options: { readonly signal?: AbortSignal },
+  ): Promise<({ readonly diffId: Digest } & Disposable) | undefined>;
+}
+
+/** Told inside the transaction that commits a converted layer, so that it can enqueue the publication atomically. */
+export interface CommitListener {
+  committed(layer: {
+    readonly chainId: Digest;
+    readonly parentChainId: Digest | undefined;
+    readonly diffId: Digest;
+  }): void;
+}
+
+/** What Node's fs cannot do with directories. Paths are raw bytes. */
+export interface DirectoryAttributes {
+  /** Gives directory `to` the mode, owner, times (in nanoseconds) and extended attributes of `from`, save `trusted.*`. */
+  copyAttributes(from: Buffer, to: Buffer): Promise<void>;
+  /** Whether overlay mounts hide what lies below this directory (`trusted.overlay.opaque` is `y`). */
+  isOpaque(directory: Buffer): Promise<boolean>;
+}

@@ -1,0 +1,77 @@
+import type { Digest } from '@lade/oci';
+import type { Info, Kind, Labels, Usage } from './snapshot.ts';
+
+/**
+ * The tables of this unit, step by step.
+ *
+ * | column          | meaning |
+ * |-----------------|---------|
+ * | id              | never used twice; names the directory |
+ * | key             | containerd's key (active, view) or name (committed), one name space |
+ * | labels          | JSON object |
+ * | ref             | the label containerd.io/snapshot.ref |
+ * | diff_id         | the converted layer that is the content; NULL: the content is the directory |
+ * | chain_id        | of a committed layer whose ancestors all have one |
+ * | size_bytes, inodes | usage of a committed directory, NULL until it was asked for |
+ * | corrected       | whether fixes/<id> must lie above the layer; NULL until a mount asked |
+ */
+export const SCHEMA: readonly string[] = [
+  `CREATE TABLE snapshots (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     key TEXT NOT NULL UNIQUE,
+     parent_id INTEGER REFERENCES snapshots (id),
+     kind TEXT NOT NULL CHECK (kind IN ('view', 'active', 'committed')),
+     created_at INTEGER NOT NULL,
+     updated_at INTEGER NOT NULL,
+     labels TEXT NOT NULL,
+     ref TEXT GENERATED ALWAYS AS (labels ->> '$."containerd.io/snapshot.ref"') VIRTUAL,
+     diff_id TEXT,
+     chain_id TEXT,
+     size_bytes INTEGER,
+     inodes INTEGER,
+     corrected INTEGER
+   ) STRICT;
+   CREATE INDEX snapshots_by_parent ON snapshots (parent_id);
+   CREATE INDEX snapshots_by_ref ON snapshots (ref, parent_id) WHERE ref IS NOT NULL;
+   CREATE INDEX snapshots_by_diff_id ON snapshots (diff_id) WHERE diff_id IS NOT NULL;
+   CREATE INDEX snapshots_by_chain_id ON snapshots (chain_id) WHERE chain_id IS NOT NULL;`,
+];
+
+/** What every query for rows selects; statements that use it read integers as bigint. */
+export const SELECT_ROWS = `
+  SELECT s.id, s.key, s.parent_id, (SELECT key FROM snapshots WHERE id = s.parent_id) AS parent, s.kind, s.created_at,
+         s.updated_at, s.labels, s.diff_id, s.chain_id, s.size_bytes, s.inodes, s.corrected
+  FROM snapshots s`;
+
+export interface SnapshotRow {
+  readonly id: number;
+  readonly parentId: number | undefined;
+  readonly info: Info;
+  readonly diffId: Digest | undefined;
+  readonly chainId: Digest | undefined;
+  readonly usage: Usage | undefined;
+  readonly corrected: boolean | undefined;
+}
+
+export type Columns = Readonly<Record<string, unknown>>;
+
+export function toRow(columns: Columns): SnapshotRow {
+  const { id, key, parent_id, parent, kind, created_at, updated_at, labels } = columns;
+  const { diff_id, chain_id, size_bytes, inodes, corrected } = columns;
+  return {
+    id: Number(id),
+    parentId: parent_id === null ? undefined : Number(parent_id),
+    info: {
+      name: key as string,
+      parent: (parent as string | null) ?? '',
+      kind: kind as Kind,
+      createdAt: created_at as bigint,
+      updatedAt: updated_at as bigint,
+      labels: JSON.parse(labels as string) as Labels,
+    },
+    diffId: (diff_id as Digest | null) ?? undefined,
+    chainId: (chain_id as Digest | null) ?? undefined,
+    usage: size_bytes === null ? undefined : { sizeBytes: Number(size_bytes), inodes: Number(inodes) },
+    corrected: corrected === null ? undefined : corrected === 1n,
+  };
+}

@@ -1,0 +1,245 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CodedError } from '@lade/errors';
+import type { Digest } from '@lade/oci';
+import type { Database } from '@lade/sqlite';
+import { makeContent, openRoot, type Directories } from './directories.ts';
+import { DiskRecords } from './disk-records.ts';
+import { diskUsage } from './disk-usage.ts';
+import { LowerDirectories } from './lower-directories.ts';
+import { readOnlyMounts, writableDirectory, writableMounts, type Mount } from './mount.ts';
+import type { CommitListener, DirectoryAttributes, LayerMounts, RemoteLayers } from './ports.ts';
+import { reconcile } from './reconcile.ts';
+import { labelOf, SNAPSHOT_REF, type Info, type Labels, type Usage } from './snapshot.ts';
+import type { SnapshotRow } from './snapshot-row.ts';
+import { SnapshotStore, type NewSnapshot } from './snapshot-store.ts';
+import { Targets } from './targets.ts';
+
+export interface SnapshotterOptions {
+  /** Absolute; overlay options must be able to carry it, so no colon, comma or backslash. */
+  readonly root: string;
+  /** Stays the caller's to close, after the snapshotter. */
+  readonly db: Database;
+  readonly layers: LayerMounts;
+  readonly remote: RemoteLayers;
+  readonly listener: CommitListener;
+  readonly attributes: DirectoryAttributes;
+}
+
+interface Waiting {
+  readonly signal?: AbortSignal;
+}
+
+/** The kernel knows index=off only with this parameter. Off, an upper directory may meet other layers than before. */
+const INDEX_PARAMETER = '/sys/module/overlay/parameters/index';
+
+/**
+ * containerd's Snapshotter contract. Keys are containerd's own; '' as a parent means none. What is not asynchronous here
+ * is one database transaction without any waiting, fit for containerd's write lock. The codes `not_found`,
+ * `already_exists`, `invalid_argument` and `failed_precondition` mean exactly what containerd's own snapshotters mean.
+ */
+export class Snapshotter implements AsyncDisposable {
+  /** Keys of the snapshots whose directory was gone at the start; they and what stands on them cannot be mounted. */
+  readonly missing: readonly string[];
+  readonly #store: SnapshotStore;
+  readonly #records: DiskRecords;
+  readonly #layers: LayerMounts;
+  readonly #lower: LowerDirectories;
+  readonly #targets: Targets;
+  readonly #snapshots: Directories;
+  readonly #fixes: Directories;
+  readonly #overlayOptions = existsSync(INDEX_PARAMETER) ? ['index=off'] : [];
+  readonly #closing = new AbortController();
+  #removals: Promise<void> = Promise.resolve();
+
+  /** Opens the state below `root`, and removes what a crash has left there. */
+  static async open(options: SnapshotterOptions): Promise<Snapshotter> {
+    const directories = await openRoot(options.root);
+    const store = new SnapshotStore(options.db, options.listener);
+    const records = new DiskRecords(options.db);
+    const missing = await reconcile(records, directories.snapshots, directories.fixes);
+    return new Snapshotter(options, { ...directories, store, records, missing });
+  }
+
+  private constructor({ layers, remote, attributes }: SnapshotterOptions, opened: OpenedState) {
+    const { store, records, snapshots, fixes } = opened;
+    const missing = new Set(opened.missing.map(({ id }) => id));
+    this.missing = opened.missing.map(({ key }) => key);
+    this.#store = store;
+    this.#records = records;
+    this.#layers = layers;
+    this.#lower = new LowerDirectories({ layers, attributes, records, snapshots, fixes, missing });
+    this.#targets = new Targets(store, remote);
+    this.#snapshots = snapshots;
+    this.#fixes = fixes;
+  }
+
+  /**
+   * Makes an active snapshot. With the label containerd.io/snapshot.ref it throws `already_exists` instead when that
+   * target is, or on the way becomes, a committed snapshot on the same parent.
+   */
+  async prepare(key: string, parent: string, labels: Labels = {}, options: Waiting = {}): Promise<Mount[]> {
+    const snapshot: NewSnapshot = { key, parent, kind: 'active', labels };
+    const target = labelOf(labels, SNAPSHOT_REF);
+    if (target && (await this.#targets.exists(snapshot, target, options))) {
+      throw new CodedError(
+        'already_exists',
+        `Cannot prepare snapshot ${key}: target snapshot ${target}: already exists`,
+      );
+    }
+    return this.#create(snapshot, options);
+  }
+
+  /** Makes a read-only view of `parent`. */
+  async view(key: string, parent: string, labels: Labels = {}, options: Waiting = {}): Promise<Mount[]> {
+    return this.#create({ key, parent, kind: 'view', labels }, options);
+  }
+
+  /** The mounts of an active snapshot or a view, as at its making; `failed_precondition` for a committed one. */
+  async mounts(key: string, options: Waiting = {}): Promise<Mount[]> {
+    const row = this.#store.get(key);
+    if (row.info.kind === 'committed') {
+      throw new CodedError('failed_precondition', `Cannot mount snapshot ${key}: it is committed`, {
+        cure: 'Make a view of it, and mount that',
+      });
+    }
+    const chain = this.#store.queries.chain(row.id);
+    return this.#mountsOf(row, await this.#lower.resolve(row.diffId ? chain : chain.slice(1), options));
+  }
+
+  /** Turns active `key` into committed `name`; its labels are replaced. `parent` is for a snapshot made without one. */
+  commit(
+    name: string,
+    key: string,
+    options: { readonly labels?: Labels; readonly parent?: string } = {},
+  ): void {
+    const { labels = {}, parent = '' } = options;
+    this.#removeLater(this.#store.commit(name, key, { labels, parent }));
+  }
+
+  /** Frees the key at once, the disk a little later. */
+  remove(key: string): void {
+    this.#removeLater(this.#store.remove(key).id);
+  }
+
+  stat(key: string): Info {
+    return this.#store.get(key).info;
+  }
+
+  /** Changes labels: all, or those that `fieldPaths` (`labels`, `labels.<key>`) name. */
+  update(info: Pick<Info, 'name' | 'labels'>, fieldPaths: readonly string[] = []): Info {
+    return this.#store.update(info, fieldPaths);
+  }
+
+  /** Snapshots that match any of `filters` (see parseFilters); holds no lock between two of them. */
+  walk(filters: readonly string[] = []): Iterable<Info> {
+    return this.#store.queries.walk(filters);
+  }
+
+  /** What the snapshot occupies, without its parents. Walks the directory, of a committed one only the first time. */
+  async usage(key: string, options: Waiting = {}): Promise<Usage> {
+    const row = this.#store.get(key);
+    if (row.diffId) return this.#layers.usage(row.diffId);
+    if (row.info.kind === 'view') return { sizeBytes: 0, inodes: 0 };
+    if (row.usage) return row.usage;
+    const usage = await diskUsage(this.#lower.plainContent(row), options);
+    if (row.info.kind === 'committed') this.#records.setUsage(row.id, usage);
+    return usage;
+  }
+
+  /** Deletes what removed snapshots have left on the disk, and the layers that no snapshot refers to any more. */
+  async cleanup(options: Waiting = {}): Promise<void> {
+    const signal = options.signal
+      ? AbortSignal.any([options.signal, this.#closing.signal])
+      : this.#closing.signal;
+    await this.#afterRemovals(async () => {
+      await this.#snapshots.sweep((id) => this.#records.ownsContent(id), { signal });
+      await this.#fixes.sweep((id) => this.#records.ownsCorrection(id), { signal });
+    });
+    await this.#layers.retain((diffId) => this.#records.isReferenced(diffId));
+  }
+
+  /** The active snapshot that writes through these mounts go to, if it is one of ours. */
+  snapshotAt(mounts: readonly Mount[]): { readonly id: number; readonly key: string } | undefined {
+    const directory = writableDirectory(mounts);
+    const id = directory === undefined ? undefined : this.#snapshots.idOf(directory, 'fs');
+    const row = id === undefined ? undefined : this.#store.queries.byId(id);
+    return row?.info.kind === 'active' ? { id: row.id, key: row.info.name } : undefined;
+  }
+
+  /**
+   * Makes a converted layer the content of active `key`, which from now on mounts read-only; committing it takes no
+   * scan. Throws `failed_precondition` when something else was put into it already.
+   */
+  attachLayer(key: string, diffId: Digest): void {
+    const row = this.#store.active(key, 'attach a layer to');
+    if (readdirSync(this.#lower.plainContent(row)).length > 0) {
+      throw new CodedError(
+        'failed_precondition',
+        `Cannot attach a layer to snapshot ${key}: it is not empty`,
+        {
+          cure: 'Prepare a new snapshot for the layer',
+        },
+      );
+    }
+    this.#store.attach(key, diffId);
+  }
+
+  /** Waits for the removal under way; what is left is removed at the next start. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#removals;
+  }
+
+  async #create(snapshot: NewSnapshot, options: Waiting): Promise<Mount[]> {
+    const parent = this.#store.checkNew(snapshot);
+    const lower = await this.#lower.resolve(parent ? this.#store.queries.chain(parent.id) : [], options);
+    options.signal?.throwIfAborted();
+    const [top] = lower;
+    if (snapshot.kind === 'view' && top !== undefined) {
+      return this.#mountsOf(
+        this.#store.create(snapshot, () => undefined),
+        lower,
+      );
+    }
+    await using directory = await this.#snapshots.create();
+    await makeContent(directory.path, top === undefined ? undefined : await stat(top));
+    const row = this.#store.create(snapshot, (id) => directory.place(id));
+    directory.keep();
+    return this.#mountsOf(row, lower);
+  }
+
+  #mountsOf(row: SnapshotRow, lower: readonly string[]): Mount[] {
+    if (row.diffId || (row.info.kind === 'view' && lower.length > 0))
+      return readOnlyMounts(lower, this.#overlayOptions);
+    const content = this.#lower.plainContent(row);
+    if (row.info.kind === 'view') return readOnlyMounts([content], this.#overlayOptions);
+    return writableMounts(content, join(this.#snapshots.path(row.id), 'work'), lower, this.#overlayOptions);
+  }
+
+  /** Removes the directories of a number that its row, if there still is one, does not own. */
+  #removeLater(id: number): void {
+    const removal = this.#afterRemovals(async () => {
+      if (this.#closing.signal.aborted) return;
+      if (!this.#records.ownsContent(id)) await this.#snapshots.remove(id);
+      if (!this.#records.ownsCorrection(id)) await this.#fixes.remove(id);
+    });
+    // cleanup() meets again what could not be removed, and reports it.
+    removal.catch(() => undefined);
+  }
+
+  async #afterRemovals(work: () => Promise<void>): Promise<void> {
+    const result = this.#removals.then(work);
+    this.#removals = result.catch(() => undefined);
+    return result;
+  }
+}
+
+interface OpenedState {
+  readonly snapshots: Directories;
+  readonly fixes: Directories;
+  readonly store: SnapshotStore;
+  readonly records: DiskRecords;
+  readonly missing: readonly { readonly id: number; readonly key: string }[];
+}

@@ -1,0 +1,45 @@
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openDatabase, type Database } from '@lade/sqlite';
+import { PlainLayers, TAR_ATTRIBUTES } from './plain-layers.ts';
+import type { CommitListener, RemoteLayers } from '../ports.ts';
+import { Snapshotter, type SnapshotterOptions } from '../snapshotter.ts';
+
+/** A bucket that has nothing. */
+export const NO_REMOTE: RemoteLayers = { find: async () => undefined };
+
+export interface TestBed extends AsyncDisposable {
+  readonly folder: string;
+  readonly root: string;
+  readonly db: Database;
+  readonly layers: PlainLayers;
+  /** What the listener was told. */
+  readonly commits: Parameters<CommitListener['committed']>[0][];
+  /** Opens the snapshotter; again for what the next start would find. */
+  open(options?: Partial<SnapshotterOptions>): Promise<Snapshotter>;
+}
+
+/** A folder of its own with a database and layers of plain directories; disposal closes and removes everything. */
+export async function openTestBed(): Promise<TestBed> {
+  await using resources = new AsyncDisposableStack();
+  const folder = resources.use(await mkdtempDisposable(join(tmpdir(), 'lade-snapshots-')));
+  const db = resources.adopt(openDatabase(join(folder.path, 'state.db')), (db) => db.close());
+  const layers = new PlainLayers(join(folder.path, 'layers'));
+  const root = join(folder.path, 'root');
+  const commits: TestBed['commits'] = [];
+  const listener: CommitListener = { committed: (layer) => void commits.push(layer) };
+  const owned = resources.move();
+  return {
+    folder: folder.path,
+    root,
+    db,
+    layers,
+    commits,
+    open: async (options = {}) => {
+      const parts = { root, db, layers, remote: NO_REMOTE, listener, attributes: TAR_ATTRIBUTES };
+      return owned.use(await Snapshotter.open({ ...parts, ...options }));
+    },
+    [Symbol.asyncDispose]: async () => owned.disposeAsync(),
+  };
+}

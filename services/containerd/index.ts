@@ -1,0 +1,2 @@
+export { diffHandlers, type LayerUnpacker, type UnpackedLayer } from './diff/handlers.ts';
+export { snapshotHandlers } from './snapshots/handlers.ts';

@@ -1,0 +1,40 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { programIn } from '@lade/debian';
+import { unpackSet, type PackageSetName } from '@lade/sandbox';
+
+export const CACHE = process.env['LADE_CACHE'] ?? join(import.meta.dirname, '../.cache');
+
+/**
+ * Unpacks the programs of others that tests run against, into the cache, and returns the variables by which the tests
+ * of single units find them.
+ */
+export async function installPrograms(log: (line: string) => void): Promise<NodeJS.ProcessEnv> {
+  const unpack = async (name: PackageSetName): Promise<string> =>
+    (await unpackSet(name, { cacheFolder: CACHE, log })).folder;
+  const containerd = await unpack('containerd-2.1');
+  await unpack('containerd-1.7');
+  await unpack('runc');
+  const rclone = await unpack('rclone');
+  const erofsUtils = await wrapPrograms(await unpack('erofs-utils'), ['fsck.erofs', 'dump.erofs']);
+  return {
+    LADE_CACHE: CACHE,
+    LADE_CONTAINERD: join(containerd, 'usr'),
+    LADE_RCLONE: join(rclone, 'usr/bin/rclone'),
+    LADE_EROFS_UTILS: erofsUtils,
+  };
+}
+
+/** A folder with `bin/<program>`, each a script that runs the unpacked program with the libraries it came with. */
+async function wrapPrograms(folder: string, names: readonly string[]): Promise<string> {
+  const wrapped = join(folder, '.wrapped');
+  await mkdir(join(wrapped, 'bin'), { recursive: true });
+  for (const name of names) {
+    const { command, args } = await programIn(folder, `usr/bin/${name}`);
+    const path = join(wrapped, 'bin', name);
+    const words = [command, ...args].map((word) => `'${word}'`).join(' ');
+    await writeFile(path, `#!/bin/sh\nexec ${words} "$@"\n`);
+    await chmod(path, 0o755);
+  }
+  return wrapped;
+}
