@@ -17,7 +17,7 @@ const OWNERS: readonly (readonly [RegExp, string])[] = [
   [/^@grpc\//, 'libraries/grpc'],
   [/^node:sqlite$/, 'libraries/sqlite'],
 ];
-const CLI_MAY_IMPORT = ['errors', 'oci', 'control-protocol', 'daemon'];
+const CLI_MAY_IMPORT = ['errors', 'oci', 'control-protocol', 'containerd-config', 'daemon'];
 
 interface Unit {
   readonly name: string;
@@ -79,7 +79,7 @@ function violations(breaks: (unit: Unit, path: string, specifier: string) => boo
   );
 }
 
-const isTest = (path: string): boolean => /\.test\.ts$|conformance\.ts$/.test(path);
+const isTest = (path: string): boolean => /\.test\.ts$|\/testing\/|\/conformance[^/]*$/.test(path);
 
 test('there are units in every tier', () => {
   for (const tier of TIERS)

@@ -197,6 +197,8 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     ['verify', 'a', 'b'],
     ['install'],
     ['help', 'nothing'],
+    ['doctor', '--nope'],
+    ['serve', '--nope'],
   ]) {
     const { code, stdout, stderr } = await run(args);
     assert.deepEqual([code, stdout], [2, ''], args.join(' '));
@@ -234,4 +236,18 @@ test('lade install --print gives the configuration of the containerd that is ask
   assert.match((await run([...args, '1.7'])).stdout, /^version = 2\n/);
   assert.equal((await run([...args, '1.5'])).code, 1);
   assert.deepEqual((await run(['install', '--print'], { PATH: '/nonexistent' })).code, 1);
+});
+
+test('lade doctor tells what it found, with cures, and fails when a check fails', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'lade-cli-doctor-'));
+  t.after(async () => rm(root, { recursive: true }));
+  const args = ['doctor', '--root', root, '--bucket', 'memory:', '--containerd', join(root, 'c.sock')];
+  const { code, stdout, stderr } = await run([...args, '--address', join(root, 'lade.sock')]);
+  assert.deepEqual([code, stderr], [1, '']);
+  assert.match(stdout, /^ok +bucket +memory:/m);
+  assert.match(stdout, /^failed +containerd +none answers at .*c\.sock\n +→ Start containerd/m);
+  const json = await run([...args, '--json']);
+  const findings = JSON.parse(json.stdout) as { check: string; state: string; found: string }[];
+  assert.equal(findings.find(({ check }) => check === 'containerd')?.state, 'failed');
+  assert.equal(json.code, 1);
 });

@@ -66,9 +66,7 @@ function parseFlags(argv: readonly string[]): Partial<Settings> & { config?: str
     [...SETTING_NAMES, 'config'].map((name) => [name, { type: 'string' as const }]),
   );
   try {
-    return parseArgs({ args: [...argv], options, strict: true }).values as Partial<Settings> & {
-      config?: string;
-    };
+    return parseArgs({ args: [...argv], options, strict: true }).values;
   } catch (reason) {
     throw new CodedError('invalid_argument', `Cannot read the arguments: ${(reason as Error).message}`, {
       cure: `lade serve takes ${['config', ...SETTING_NAMES].map((name) => `--${name}`).join(' ')}`,

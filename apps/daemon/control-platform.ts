@@ -8,11 +8,13 @@ import {
   machinePlatform,
   readImageRecord,
   restoreImage,
+  selectManifest,
   type ImageRecord,
 } from '@lade/images';
 import { verifyLayer } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
+import type { LayerRow } from '@lade/residency';
 import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode } from './containerd-node.ts';
 import type { Platform } from './open-platform.ts';
@@ -35,9 +37,15 @@ export function createControlPlatform(
       const containerd = await node.version(timely).catch(() => undefined);
       const { waiting, lastError } = uploads.status();
       return {
-        ...{ version: VERSION, root: config.root, bucket: bucket.location, fillMode: platform.fillMode },
+        version: VERSION,
+        root: config.root,
+        bucket: bucket.location,
+        fillMode: platform.fillMode,
         ...(containerd === undefined ? {} : { containerd }),
-        uploads: { waiting, ...(lastError === undefined ? {} : { lastError }) },
+        uploads: {
+          waiting,
+          ...(lastError === undefined ? {} : { lastError }),
+        },
         layers: layers.list().length,
       };
     },
@@ -49,11 +57,7 @@ export function createControlPlatform(
       return summaries;
     },
     async layers(): Promise<readonly LayerSummary[]> {
-      return layers.list().map(({ createdAt, number: _, impliedDirectories: __, ...layer }) => ({
-        ...layer,
-        createdAt: createdAt.toISOString(),
-        uploaded: !uploads.isWaiting(layer.diffId),
-      }));
+      return layers.list().map((row) => summariseLayer(row, !uploads.isWaiting(row.diffId)));
     },
     verify: (image, { signal }) => verifyImage(image, platform, signal),
     pull: (image, { namespace = DEFAULT_NAMESPACE, signal }): AsyncIterable<PullEvent> =>
@@ -64,6 +68,11 @@ export function createControlPlatform(
         signal,
       }),
   };
+}
+
+function summariseLayer(row: LayerRow, uploaded: boolean): LayerSummary {
+  const { diffId, origin, tarBytes, blobBytes, diskBytes, inodes, createdAt } = row;
+  return { diffId, origin, tarBytes, blobBytes, diskBytes, inodes, createdAt: createdAt.toISOString(), uploaded };
 }
 
 function summarise(record: ImageRecord, isHere: (diffId: Digest) => boolean): ImageSummary[] {
@@ -86,10 +95,8 @@ async function* verifyImage(
   { bucket }: Platform,
   signal: AbortSignal,
 ): AsyncGenerator<VerifyEvent> {
-  const { manifests } = await readImageRecord(bucket, name, { signal });
-  const wanted = formatPlatform(machinePlatform());
-  const own = manifests.find(({ platform }) => formatPlatform(platform) === wanted) ?? manifests[0];
-  const diffIds = own?.diffIds ?? [];
+  const record = await readImageRecord(bucket, name, { signal });
+  const { diffIds } = selectManifest(record, machinePlatform());
   let failed = 0;
   let provedBytes = 0;
   for (const [i, diffId] of diffIds.entries()) {

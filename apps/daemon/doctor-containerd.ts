@@ -54,13 +54,19 @@ function judgeVersion(version: string, found: string): Outcome {
   };
 }
 
-async function judgePlugins(client: ContainerdClient, wanted: readonly (typeof SNAPSHOTTER)[]): Promise<Outcome> {
+async function judgePlugins(
+  client: ContainerdClient,
+  wanted: readonly (typeof SNAPSHOTTER)[],
+): Promise<Outcome> {
   const filters = wanted.map(({ type, id }) => `type==${type},id==${id}`);
   const plugins = await client.introspection.plugins(filters, { timeoutMs: ANSWER_MS });
   const broken = plugins.find(({ failure }) => failure !== undefined);
   if (broken) return notLoaded(`containerd could not load ${broken.id}: ${broken.failure}`);
-  const missing = wanted.filter(({ type, id }) => !plugins.some((plugin) => plugin.type === type && plugin.id === id));
-  if (missing.length > 0) return notLoaded(`containerd does not know ${missing.map(({ id }) => id).join(' and ')}`);
+  const missing = wanted.filter(
+    ({ type, id }) => !plugins.some((plugin) => plugin.type === type && plugin.id === id),
+  );
+  if (missing.length > 0)
+    return notLoaded(`containerd does not know ${missing.map(({ id }) => id).join(' and ')}`);
   return { state: 'ok', found: `containerd has loaded ${wanted.map(({ id }) => id).join(' and ')}` };
 }
 

@@ -17,7 +17,8 @@ export async function examineErofs({ root }: DiagnoseOptions): Promise<Outcome> 
   const layer = await writeTinyLayer(probe.path);
   try {
     const { text, source } = await readThroughMount(layer);
-    if (text !== TEXT) throw new CodedError('data_loss', 'Cannot read a file of a mounted layer: its bytes are others');
+    if (text !== TEXT)
+      throw new CodedError('data_loss', 'Cannot read a file of a mounted layer: its bytes are others');
     if (source === layer.image) return { state: 'ok', found: 'a layer was mounted from its files' };
   } catch (reason) {
     const cure = 'Load the kernel modules: modprobe erofs, modprobe loop; the kernel needs CONFIG_EROFS_FS';
@@ -89,7 +90,11 @@ async function writeTinyLayer(folder: string): Promise<TinyLayer> {
   return layer;
 }
 
-async function readThroughMount({ image, blob, target }: TinyLayer): Promise<{ text: string; source: string | undefined }> {
+async function readThroughMount({
+  image,
+  blob,
+  target,
+}: TinyLayer): Promise<{ text: string; source: string | undefined }> {
   const mounter = createErofsMounter();
   await mounter.mount(image, blob, target);
   try {

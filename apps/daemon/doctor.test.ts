@@ -5,10 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { controlSocketPath, type Status } from '@lade/control-protocol';
 import { serveControl, type ControlPlatform } from '@lade/control-service';
+import { CodedError } from '@lade/errors';
+import { GrpcServer } from '@lade/grpc';
 import { readMounts } from '@lade/linux';
 import { SILENT } from '@lade/log';
+import { Introspection, type PluginsResponseSchema } from '@lade/protocol/introspection';
+import { Version } from '@lade/protocol/version';
 import { diagnose, type DiagnoseOptions, type Finding } from './doctor.ts';
 
 type Findings = ReadonlyMap<string, Finding>;
@@ -49,6 +54,28 @@ async function examineBelow(
     t.skip(`NOT TESTED: there is no ${program} here`);
     return undefined;
   }
+}
+
+type PluginShape = NonNullable<MessageInitShape<typeof PluginsResponseSchema>['plugins']>[number];
+
+/** A containerd as far as doctor asks it, over real gRPC. */
+async function serveContainerd(
+  t: TestContext,
+  address: string,
+  answers: { readonly version: string; readonly plugins: readonly PluginShape[] },
+): Promise<void> {
+  const server = new GrpcServer();
+  const unasked = async (): Promise<never> => {
+    throw new CodedError('unimplemented', 'Cannot answer: doctor does not ask this');
+  };
+  server.add(Version, { version: async () => ({ version: answers.version }) });
+  server.add(Introspection, {
+    plugins: async () => ({ plugins: [...answers.plugins] }),
+    server: unasked,
+    pluginInfo: unasked,
+  });
+  await server.listen(address);
+  t.after(async () => server[Symbol.asyncDispose]());
 }
 
 test('on a machine that can, every layer and snapshot is mounted, and nothing is left behind', async (t) => {
@@ -122,6 +149,35 @@ test('a containerd that is not there fails, or is passed over when none was name
   assert.equal(findings.get('containerd')?.state, 'failed');
   assert.match(findings.get('containerd')?.cure ?? '', /containerd/);
   assert.equal((await examine({ root })).get('containerd')?.state, 'warning');
+});
+
+test('a containerd is judged by its version and by whether it has loaded us', async (t) => {
+  const root = await temporaryFolder(t);
+  const containerd = join(root, 'c.sock');
+  const answers = {
+    version: 'v2.1.9',
+    plugins: [{ type: 'io.containerd.snapshotter.v1', id: 'lade' }] as PluginShape[],
+  };
+  await serveContainerd(t, containerd, answers);
+  const found = async (check: string): Promise<readonly unknown[]> => {
+    const finding = (await examine({ root, containerd })).get(check);
+    return [finding?.state, finding?.found];
+  };
+  assert.deepEqual(await found('containerd'), ['ok', `containerd v2.1.9 answers at ${containerd}`]);
+  assert.deepEqual(await found('containerd plugin'), ['failed', 'containerd does not know lade-diff']);
+  answers.plugins.push({ type: 'io.containerd.differ.v1', id: 'lade-diff' });
+  assert.deepEqual(await found('containerd plugin'), ['ok', 'containerd has loaded lade and lade-diff']);
+  answers.plugins[1] = { type: 'io.containerd.differ.v1', id: 'lade-diff', initErr: { message: 'refused' } };
+  assert.deepEqual(await found('containerd plugin'), [
+    'failed',
+    'containerd could not load lade-diff: refused',
+  ]);
+  answers.plugins.pop();
+  answers.version = '1.6.20~ds1';
+  assert.equal((await found('containerd'))[0], 'warning');
+  assert.deepEqual(await found('containerd plugin'), ['ok', 'containerd has loaded lade']);
+  answers.version = '1.5.9';
+  assert.equal((await found('containerd'))[0], 'failed');
 });
 
 test('a daemon that runs is found, with what its uploads lack', async (t) => {

@@ -55,5 +55,9 @@ export async function* diagnose(options: DiagnoseOptions): AsyncGenerator<Findin
 
 function failed(reason: unknown): Outcome {
   const { message, cure } = fromUnknown(reason);
-  return { state: 'failed', found: message, cure: cure ?? 'Look for this message in the guide' };
+  return {
+    state: 'failed',
+    found: message,
+    cure: cure ?? 'Report this message, with the output of lade doctor --json',
+  };
 }

@@ -58,14 +58,22 @@ export async function openPlatform(
     log,
   );
   const layers = await LocalLayers.open({
-    ...{ root, table: new LayerTable(db), catalogue, mounter: createErofsMounter(), mode, log },
+    root,
+    table: new LayerTable(db),
+    catalogue,
+    mounter: createErofsMounter(),
+    mode,
+    log,
     isWaiting: (diffId) => queue.isWaiting(diffId),
   });
   const uploads = stack.use(queue);
   const remote = new RemoteLayers({ bucket, keys, layers, log });
   const snapshotter = stack.use(
     await Snapshotter.open({
-      ...{ root, db, remote, attributes: directoryAttributes },
+      root,
+      db,
+      remote,
+      attributes: directoryAttributes,
       layers: layersForSnapshots(layers),
       listener: { committed: (layer) => uploads.enqueue(layer) },
     }),
@@ -74,7 +82,12 @@ export async function openPlatform(
   await snapshotter.cleanup();
   const owned = stack.move();
   return {
-    ...{ bucket, layers, snapshotter, uploads, foreground, fillMode: mode.name },
+    bucket,
+    layers,
+    snapshotter,
+    uploads,
+    foreground,
+    fillMode: mode.name,
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
 }

@@ -1,10 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open, readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { CodedError } from '@lade/errors';
+import { LADE } from './lade-program.ts';
 
-const LADE = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const READY_MS = 30_000;
 
 export interface DaemonOptions {
@@ -43,7 +42,7 @@ export class DaemonProcess implements AsyncDisposable {
       '--containerd',
       containerd,
     ];
-    const args = ['--pdeathsig', 'KILL', '--', process.execPath, LADE, ...serve, ...flags];
+    const args = ['--pdeathsig', 'KILL', '--', ...LADE, ...serve, ...flags];
     const child = spawn('setpriv', args, { env, stdio: ['ignore', 'pipe', log.fd], detached: true });
     const daemon = new DaemonProcess(child);
     if (await daemon.#becomesReady()) return daemon;

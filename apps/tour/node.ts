@@ -2,18 +2,12 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { configureContainerd } from '@lade/containerd-config';
 import { CodedError } from '@lade/errors';
-import {
-  configureContainerd,
-  startContainerd,
-  unmountBelow,
-  type Containerd,
-  type ProgramResult,
-} from '@lade/sandbox';
+import { startContainerd, unmountBelow, type Containerd, type ProgramResult } from '@lade/sandbox';
 import { DaemonProcess } from './daemon-process.ts';
+import { LADE } from './lade-program.ts';
 
-const LADE = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const UPLOAD_MS = 300_000;
 
 export interface NodeOptions {
@@ -69,8 +63,9 @@ export class LadeNode implements AsyncDisposable {
   /** Runs `lade` against this node's daemon; a failure is a result. */
   async lade(...args: readonly string[]): Promise<ProgramResult> {
     return new Promise((resolve) => {
+      const [command, ...own] = LADE;
       const env = { ...process.env, LADE_ADDRESS: this.address };
-      execFile(process.execPath, [LADE, ...args], { env }, (error, stdout, stderr) => {
+      execFile(command, [...own, ...args], { env }, (error, stdout, stderr) => {
         resolve({ stdout, stderr, code: error === null ? 0 : (error.code ?? error.signal ?? 'unknown') });
       });
     });
@@ -87,6 +82,23 @@ export class LadeNode implements AsyncDisposable {
     const { stdout, stderr, code } = await this.containerd.ctr(...args);
     if (code === 0) return stdout;
     throw new CodedError('unavailable', `Cannot run ctr ${args.join(' ')}: ${stderr.trim()}`);
+  }
+
+  /** Runs `lade`; throws `unavailable` with what it said when it fails. */
+  async ladeOrThrow(...args: readonly string[]): Promise<string> {
+    const { stdout, stderr, code } = await this.lade(...args);
+    if (code === 0) return stdout;
+    throw new CodedError('unavailable', `Cannot run lade ${args.join(' ')}: ${stderr.trim()}`);
+  }
+
+  /** Waits until the bucket has the record of an image. */
+  async publishes(reference: string): Promise<void> {
+    const deadline = Date.now() + UPLOAD_MS;
+    while (!(await this.ladeOrThrow('images', '--json')).includes(JSON.stringify(reference))) {
+      if (Date.now() > deadline)
+        throw new CodedError('deadline_exceeded', `Cannot wait any longer for the record of ${reference}`);
+      await sleep(100);
+    }
   }
 
   /** Waits until nothing waits for its upload. */
@@ -137,7 +149,8 @@ async function startDaemon(options: NodeOptions, containerd: string): Promise<Da
     root: join(folder, 'lade'),
     address: addressIn(folder),
     logFile: logFileIn(folder),
-    ...{ bucketUrl, containerd },
+    bucketUrl,
+    containerd,
     ...(flags ? { flags } : {}),
     ...(env ? { env } : {}),
   });

@@ -21,7 +21,7 @@ export interface RangeOptions extends WaitOptions {
 export interface ObjectInfo {
   readonly key: string;
   readonly sizeBytes: number;
-  /** Changes with every put of the key; opaque. */
+  /** Opaque; changes whenever the bytes do. A store may keep it when a put brings the same bytes again. */
   readonly version: string;
   readonly modifiedAt: Date;
 }
@@ -30,21 +30,32 @@ export interface ObjectBody {
   /** Of the whole object. */
   readonly sizeBytes: number;
   readonly version: string;
-  /** The range asked for, whole: a connection that ends early makes it throw `unavailable`. */
+  /**
+   * The range asked for, whole: a connection that ends early makes it throw `unavailable`, an object replaced before it
+   * was read may make it throw `aborted`. Iterate it once, and soon: a connection left unread for 15 s is dropped.
+   */
   readonly body: ByteSource;
 }
 
 /**
+ * `atomic`: of several conditional puts of a key one at a time is let through. `emulated`: the store knows no conditions,
+ * so the object is looked at before it is put, and of two puts at the same time both may win.
+ */
+export type ConditionalPuts = 'atomic' | 'emulated';
+
+/**
  * An object store. Keys are 1–1024 bytes of UTF-8: segments joined by `/`, none of them empty, `.` or `..`, without
  * control characters (`invalid_argument`); no key may be the folder of another. All errors are coded and name bucket
- * and key; a bucket in trouble is `unavailable`, `deadline_exceeded`, `permission_denied` or `unauthenticated`.
+ * and key; a bucket in trouble is `unavailable`, `deadline_exceeded`, `resource_exhausted`, `permission_denied` or
+ * `unauthenticated`. An aborted signal ends every wait with its reason.
  */
 export interface Bucket extends AsyncDisposable {
   /** Where it is, without credentials. */
   readonly location: string;
   /**
    * Stores an object, whole or not at all: readers see what was there before, or all of it. Throws `already_exists` or
-   * `failed_precondition` when the condition fails, `invalid_argument` when the body has not `sizeBytes` bytes.
+   * `failed_precondition` when the condition fails, `invalid_argument` when the body has not `sizeBytes` bytes; what the
+   * body itself throws passes unchanged. After lost connections a condition may fail because of this very put.
    */
   put(
     key: string,
@@ -57,6 +68,8 @@ export interface Bucket extends AsyncDisposable {
   head(key: string, options?: WaitOptions): Promise<ObjectInfo>;
   /** Objects whose key starts with `prefix` and comes after `startAfter`, in the order of their UTF-8 bytes. */
   list(prefix: string, options?: WaitOptions & { readonly startAfter?: string }): AsyncIterable<ObjectInfo>;
-  /** Deletes objects; one that is absent is fine. */
+  /** Deletes objects; one that is absent is fine. A failure may leave some of them deleted. */
   delete(keys: readonly string[], options?: WaitOptions): Promise<void>;
+  /** What a condition is worth here; asks the store once. */
+  conditionalPuts(options?: WaitOptions): Promise<ConditionalPuts>;
 }

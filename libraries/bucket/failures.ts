@@ -1,29 +1,30 @@
 import { CodedError } from '@lade/errors';
+import type { PutOptions } from './bucket.ts';
 
 export function notFound(location: string, key: string): CodedError {
   return new CodedError('not_found', `Cannot find ${key} in ${location}`);
 }
 
-export function alreadyExists(location: string, key: string): CodedError {
-  return new CodedError('already_exists', `Cannot put ${key} into ${location}: it exists already`);
+/** What a put throws whose condition does not hold. */
+export function conditionFailed(
+  condition: NonNullable<PutOptions['condition']>,
+  location: string,
+  key: string,
+): CodedError {
+  const attempted = `Cannot put ${key} into ${location}`;
+  return 'absent' in condition
+    ? new CodedError('already_exists', `${attempted}: it exists already`)
+    : new CodedError('failed_precondition', `${attempted}: it is no longer version ${condition.version}`);
 }
 
-export function versionChanged(location: string, key: string): CodedError {
-  return new CodedError(
-    'failed_precondition',
-    `Cannot put ${key} into ${location}: it is no longer the expected version`,
-  );
-}
-
-/** Throws `out_of_range` for an offset that the object does not reach; returns the end of the range. */
-export function rangeEnd(
-  range: { readonly offset?: number; readonly length?: number },
-  sizeBytes: number,
-  name: string,
-): number {
-  const { offset = 0, length = Infinity } = range;
-  if (offset > 0 && offset >= sizeBytes) {
-    throw new CodedError('out_of_range', `Cannot read ${name} from byte ${offset}: it has ${sizeBytes}`);
-  }
-  return Math.min(sizeBytes, offset + length);
+/** Throws conditionFailed() unless an object whose version is `current` (undefined: there is none) satisfies it. */
+export function checkCondition(
+  { condition }: PutOptions,
+  current: string | undefined,
+  location: string,
+  key: string,
+): void {
+  if (!condition) return;
+  const expected = 'absent' in condition ? undefined : condition.version;
+  if (current !== expected) throw conditionFailed(condition, location, key);
 }

@@ -1,2 +1,10 @@
-export type { Bucket, ObjectBody, ObjectInfo, PutOptions, RangeOptions, WaitOptions } from './bucket.ts';
+export type {
+  Bucket,
+  ConditionalPuts,
+  ObjectBody,
+  ObjectInfo,
+  PutOptions,
+  RangeOptions,
+  WaitOptions,
+} from './bucket.ts';
 export { openBucket } from './open-bucket.ts';

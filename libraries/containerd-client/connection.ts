@@ -17,11 +17,11 @@ export interface RequestOptions {
 /** The way to one containerd in one namespace, and under one lease if there is one. */
 export class Connection {
   readonly #grpc: GrpcClient;
-  readonly #defaults: { readonly namespace: string; readonly headers: Readonly<Record<string, string>> };
+  readonly #defaults: { readonly namespace: string; readonly lease?: string };
 
   constructor(grpc: GrpcClient, namespace: string, leaseId?: string) {
     this.#grpc = grpc;
-    this.#defaults = { namespace, headers: leaseId === undefined ? {} : { 'containerd-lease': leaseId } };
+    this.#defaults = { namespace, ...(leaseId === undefined ? {} : { lease: leaseId }) };
   }
 
   call<I extends DescMessage, O extends DescMessage>(

@@ -11,6 +11,7 @@ export interface ContentInfo {
   readonly digest: Digest;
   readonly size: number;
   readonly createdAt: Date;
+  /** 1970 in lists of containerd 1.7, which leaves it out. */
   readonly updatedAt: Date;
   readonly labels: Labels;
 }
@@ -75,7 +76,7 @@ export class ContentClient {
    * Stores `bytes` unless containerd has them already; in both cases with the labels. An ingest that was broken off goes on
    * where it stopped: `bytes` is read from the start, the known part is skipped. Nothing keeps new content from garbage
    * collection but a lease or a label elsewhere. Throws `failed_precondition` when size or digest turn out different,
-   * `unavailable` while another one writes under the same `ref`.
+   * `unavailable` when another one keeps writing under the same `ref` for more than ten seconds.
    */
   async put(descriptor: Descriptor, bytes: ByteSource, options: PutOptions = {}): Promise<void> {
     try {

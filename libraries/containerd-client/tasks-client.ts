@@ -68,7 +68,7 @@ export class TasksClient {
     await this.#connection.call(Tasks.method.kill, request, options);
   }
 
-  /** Throws `failed_precondition` while the process runs. */
+  /** Throws `unknown`, as the shim's refusals come, while the process runs. */
   async delete(containerId: string, options: RequestOptions = {}): Promise<TaskExit> {
     const { exitStatus, exitedAt } = await this.#connection.call(
       Tasks.method.delete,

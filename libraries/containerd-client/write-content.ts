@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { isCodedError } from '@lade/errors';
+import { CodedError, isCodedError } from '@lade/errors';
 import type { Descriptor } from '@lade/oci';
 import { Content, WriteAction, type WriteContentRequestSchema } from '@lade/protocol/content';
 import type { ByteSource } from '@lade/streams';
-import type { Connection } from './connection.ts';
+import type { Connection, RequestOptions } from './connection.ts';
 import type { PutOptions } from './content-client.ts';
 
 type WriteRequest = MessageInitShape<typeof WriteContentRequestSchema>;
@@ -11,9 +12,18 @@ type WriteRequest = MessageInitShape<typeof WriteContentRequestSchema>;
 /** A message: small enough to leave room below the limit of 16 MiB on either side, large enough to cost little. */
 const MAX_MESSAGE_BYTES = 1 << 20;
 
+/** Waits between tries to open an ingest that somebody else has open: 50 ms, doubled up to a second, about ten in all. */
+const LOCK_WAITS_MS = Array.from({ length: 14 }, (_, i) => Math.min(50 * 2 ** i, 1000));
+
+interface Ingest {
+  readonly ref: string;
+  readonly total: bigint;
+  readonly expected: string;
+}
+
 /**
- * Writes one ingest to its end and commits it. Throws `already_exists` when containerd has the content; an ingest whose
- * bytes turn out wrong is dropped, so that the next try starts afresh.
+ * Writes one ingest to its end and commits it. Throws `already_exists` when containerd has the content, before it reads from
+ * `bytes`. An ingest whose bytes turn out wrong is dropped, so that the next try starts afresh.
  */
 export async function writeContent(
   connection: Connection,
@@ -21,20 +31,51 @@ export async function writeContent(
   bytes: ByteSource,
   { ref = `lade-${descriptor.digest}`, labels = {}, ...options }: PutOptions,
 ): Promise<void> {
-  const known = await ingestOffset(connection, ref, options);
-  const offset = known <= descriptor.size ? known : 0;
   const ingest = { ref, total: BigInt(descriptor.size), expected: descriptor.digest };
-  const requests = async function* (): AsyncGenerator<WriteRequest> {
-    yield { ...ingest, action: WriteAction.STAT };
-    const end = yield* writeRequests(ref, bytes, offset);
+  const rest = async function* (known: number): AsyncGenerator<WriteRequest> {
+    const end = yield* writeRequests(ref, bytes, known <= descriptor.size ? known : 0);
     yield { ...ingest, action: WriteAction.COMMIT, offset: BigInt(end), labels: { ...labels } };
   };
   try {
-    for await (const { action } of connection.converse(Content.method.write, requests(), options))
-      if (action === WriteAction.COMMIT) return;
+    for (const waitMs of LOCK_WAITS_MS) {
+      if (await attempt(connection, ingest, rest, options)) return;
+      await sleep(waitMs, undefined, options.signal ? { signal: options.signal } : {});
+    }
+    throw new CodedError(
+      'unavailable',
+      `Cannot write content ${descriptor.digest}: ingest ${ref} is locked`,
+      {
+        cure: 'Wait until the other writer is done, or choose another ref',
+      },
+    );
   } catch (reason) {
     if (isCodedError(reason, 'failed_precondition'))
       await connection.call(Content.method.abort, { ref }, options);
+    throw reason;
+  }
+}
+
+/** Opens the ingest, then writes what `rest` gives for the offset that it stands at. False while another one has it open. */
+async function attempt(
+  connection: Connection,
+  ingest: Ingest,
+  rest: (known: number) => AsyncIterable<WriteRequest>,
+  options: RequestOptions,
+): Promise<boolean> {
+  const opened = Promise.withResolvers<number>();
+  const requests = async function* (): AsyncGenerator<WriteRequest> {
+    yield { ...ingest, action: WriteAction.STAT };
+    yield* rest(await opened.promise);
+  };
+  try {
+    for await (const { action, offset } of connection.converse(Content.method.write, requests(), options)) {
+      if (action === WriteAction.STAT) opened.resolve(Number(offset));
+      if (action === WriteAction.COMMIT) break;
+    }
+    return true;
+  } catch (reason) {
+    // The code is also that of a containerd which is gone.
+    if (isCodedError(reason, 'unavailable') && reason.message.includes(`${ingest.ref} locked`)) return false;
     throw reason;
   }
 }
@@ -43,11 +84,11 @@ export async function writeContent(
 async function* writeRequests(
   ref: string,
   bytes: ByteSource,
-  offset: number,
+  known: number,
 ): AsyncGenerator<WriteRequest, number> {
   let position = 0;
   for await (const chunk of bytes) {
-    const fresh = chunk.subarray(Math.max(0, offset - position));
+    const fresh = chunk.subarray(Math.max(0, known - position));
     position += chunk.byteLength - fresh.byteLength;
     for (let start = 0; start < fresh.byteLength; start += MAX_MESSAGE_BYTES) {
       const data = fresh.subarray(start, start + MAX_MESSAGE_BYTES);
@@ -56,18 +97,4 @@ async function* writeRequests(
     }
   }
   return position;
-}
-
-async function ingestOffset(
-  connection: Connection,
-  ref: string,
-  options: { readonly signal?: AbortSignal },
-): Promise<number> {
-  try {
-    const { status } = await connection.call(Content.method.status, { ref }, options);
-    return Number(status?.offset ?? 0n);
-  } catch (reason) {
-    if (isCodedError(reason, 'not_found')) return 0;
-    throw reason;
-  }
 }

@@ -13,11 +13,13 @@ test('holdLock() makes the second wait for the first, until told to give up', as
   const first = await holdLock(file);
   const stop = new AbortController();
   const givesUp = holdLock(file, { signal: stop.signal });
+  await assert.rejects(holdLock(file, { signal: AbortSignal.abort() }), { name: 'AbortError' });
   const order: string[] = [];
   const waits = holdLock(file).then((lock) => {
     order.push('second');
     return lock;
   });
+  await sleep(100);
   stop.abort();
   await assert.rejects(givesUp, (e) => isCodedError(e, 'cancelled'));
   await sleep(100);

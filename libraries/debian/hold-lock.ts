@@ -13,8 +13,8 @@ export async function holdLock(
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<AsyncDisposable> {
   const { signal } = options;
-  signal?.throwIfAborted();
   await mkdir(dirname(file), { recursive: true });
+  signal?.throwIfAborted();
   const holder = spawn('flock', ['--no-fork', file, 'sh', '-c', 'echo held; exec cat >/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -78,6 +78,6 @@ test('runProgram() names a program that is missing and what to do, and one that 
   );
   await assert.rejects(
     runProgram('sh', ['-c', 'echo first >&2; echo no luck >&2; exit 5']),
-    (e) => isCodedError(e, 'failed_precondition') && /ended with 5: no luck$/.test(e.message),
+    (e) => isCodedError(e, 'failed_precondition') && e.message.endsWith('ended with 5: no luck'),
   );
 });

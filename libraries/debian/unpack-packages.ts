@@ -49,6 +49,7 @@ async function unpackInto(
       await runProgram('dpkg-deb', ['--extract', file, temporary], { signal: options.signal });
     }
     await writeFile(join(temporary, VERSIONS_FILE), JSON.stringify(versions));
+    await rm(folder, { recursive: true, force: true });
     await rename(temporary, folder);
   } catch (reason) {
     await rm(temporary, { recursive: true, force: true });

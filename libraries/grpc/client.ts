@@ -12,6 +12,7 @@ import {
   Metadata,
   credentials,
   type CallOptions as GrpcCallOptions,
+  type ClientDuplexStream,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { fromServiceError } from './status.ts';
@@ -87,7 +88,10 @@ export class GrpcClient implements Disposable {
     yield* this.#read(call as AsyncIterable<MessageShape<O>> & Cancellable, path, options.signal);
   }
 
-  /** A two-way stream: `requests` are sent as the server takes them, answers come back in order. */
+  /**
+   * A two-way stream: `requests` are sent as the server takes them, answers come back in order. Throws what `requests` throws.
+   * A server may end the call early; whatever `requests` still waits for then is left behind.
+   */
   async *converse<I extends DescMessage, O extends DescMessage>(
     method: DescMethodBiDiStreaming<I, O>,
     requests: AsyncIterable<MessageInitShape<I>>,
@@ -101,18 +105,15 @@ export class GrpcClient implements Disposable {
       headers(options),
       deadline(options),
     );
-    const sending = (async () => {
-      for await (const request of requests) {
-        if (!call.write(request))
-          await new Promise<void>((resolve) => call.once('drain', resolve).once('close', resolve));
-      }
-      call.end();
-    })().catch(() => call.cancel());
+    let failure: { readonly reason: unknown } | undefined;
+    void sendAll(call, requests).catch((reason: unknown) => {
+      failure = { reason };
+      call.cancel();
+    });
     try {
       yield* this.#read(call as AsyncIterable<MessageShape<O>> & Cancellable, path, options.signal);
-    } finally {
-      call.end();
-      await sending;
+    } catch (reason) {
+      throw failure ? failure.reason : reason;
     }
   }
 
@@ -147,6 +148,22 @@ export class GrpcClient implements Disposable {
     }
     return definition;
   }
+}
+
+/** Writes at the pace at which the server reads, until `requests` or the call ends. */
+async function sendAll<T>(call: ClientDuplexStream<T, unknown>, requests: AsyncIterable<T>): Promise<void> {
+  let over = false;
+  let wake = (): void => {};
+  call.on('drain', () => wake());
+  call.once('status', () => {
+    over = true;
+    wake();
+  });
+  for await (const request of requests) {
+    if (over) return;
+    if (!call.write(request)) await new Promise<void>((resolve) => (wake = resolve));
+  }
+  call.end();
 }
 
 interface Cancellable {

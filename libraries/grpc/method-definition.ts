@@ -7,9 +7,8 @@ import {
   type MessageInitShape,
 } from '@bufbuild/protobuf';
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
-import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import type { DescMessage } from '@bufbuild/protobuf';
 
-type AnyMessage = MessageShape<DescMessage>;
 type AnyInit = MessageInitShape<DescMessage>;
 export type AnyMethod = MethodDefinition<AnyInit, AnyInit>;
 
@@ -33,6 +32,6 @@ export function toMethodDefinition(method: DescMethod): AnyMethod {
 }
 
 function encode(schema: DescMessage, message: AnyInit): Buffer {
-  const bytes = toBinary(schema, create(schema, message) as AnyMessage);
+  const bytes = toBinary(schema, create(schema, message));
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { chmod, lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
+import type { Readable } from 'node:stream';
 import type { DescService } from '@bufbuild/protobuf';
 import {
   Server,
@@ -92,7 +93,6 @@ function taken(path: string, state: string): CodedError {
   });
 }
 
-type AnyHandler = (request: never, context: CallContext) => unknown;
 type AnyCall =
   | ServerUnaryCall<unknown, unknown>
   | ServerWritableStream<unknown, unknown>
@@ -100,63 +100,74 @@ type AnyCall =
   | ServerDuplexStream<unknown, unknown>;
 type Unary = (request: unknown, context: CallContext) => Promise<unknown>;
 type Streaming = (request: unknown, context: CallContext) => AsyncIterable<unknown>;
+type AnyHandler = Unary & Streaming; // the method's kind tells which
 
 const ADAPTERS = {
-  unary: (handler: AnyHandler): UntypedHandleCall => {
-    const run = handler as unknown as Unary;
-    return (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
-      run(call.request, contextOf(call)).then(
-        (response) => callback(null, response),
-        (reason: unknown) => callback(toStatus(reason)),
-      );
-    };
+  unary: (run: Unary): UntypedHandleCall => {
+    return (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
+      void respond(call, callback, (context) => run(call.request, context));
   },
-  client_streaming: (handler: AnyHandler): UntypedHandleCall => {
-    const run = handler as unknown as Unary;
-    return (call: ServerReadableStream<unknown, unknown>, callback: sendUnaryData<unknown>) => {
-      run(call, contextOf(call)).then(
-        (response) => callback(null, response),
-        (reason: unknown) => callback(toStatus(reason)),
-      );
-    };
+  client_streaming: (run: Unary): UntypedHandleCall => {
+    return (call: ServerReadableStream<unknown, unknown>, callback: sendUnaryData<unknown>) =>
+      void respond(call, callback, (context) => run(requestsOf(call), context));
   },
-  server_streaming: (handler: AnyHandler): UntypedHandleCall => {
-    const run = handler as unknown as Streaming;
+  server_streaming: (run: Streaming): UntypedHandleCall => {
     return (call: ServerWritableStream<unknown, unknown>) =>
       void send(call, (context) => run(call.request, context));
   },
-  bidi_streaming: (handler: AnyHandler): UntypedHandleCall => {
-    const run = handler as unknown as Streaming;
-    return (call: ServerDuplexStream<unknown, unknown>) => void send(call, (context) => run(call, context));
+  bidi_streaming: (run: Streaming): UntypedHandleCall => {
+    return (call: ServerDuplexStream<unknown, unknown>) =>
+      void send(call, (context) => run(requestsOf(call), context));
   },
 } as const;
+
+async function respond(
+  call: AnyCall,
+  callback: sendUnaryData<unknown>,
+  run: (context: CallContext) => Promise<unknown>,
+): Promise<void> {
+  try {
+    callback(null, await serve(call, run));
+  } catch (reason) {
+    callback(toStatus(reason));
+  }
+}
+
+/** A handler that leaves its loop early would otherwise destroy the call before its status is sent. */
+function requestsOf(call: Readable): AsyncIterable<unknown> {
+  return call.iterator({ destroyOnReturn: false });
+}
 
 /** Writes at the pace at which the caller reads. */
 async function send(
   call: ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>,
   run: (context: CallContext) => AsyncIterable<unknown>,
 ): Promise<void> {
-  const context = contextOf(call);
   try {
-    for await (const message of run(context)) {
-      if (context.signal.aborted) return;
-      if (!call.write(message)) await drained(call, context.signal);
-    }
+    await serve(call, async (context) => {
+      for await (const message of run(context)) {
+        if (context.signal.aborted) return;
+        if (!call.write(message)) await once(call, 'drain', { signal: context.signal });
+      }
+    });
     call.end();
   } catch (reason) {
     call.emit('error', toStatus(reason));
   }
 }
 
-async function drained(call: NodeJS.WritableStream, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    call.once('drain', resolve);
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
-function contextOf(call: Pick<AnyCall, 'metadata'>): CallContext {
+/** grpc-js says "cancelled" after every call, also one that went well: whoever still holds the signal is not to hear that. */
+async function serve<T>(call: AnyCall, work: (context: CallContext) => Promise<T>): Promise<T> {
   const stop = new AbortController();
-  (call as unknown as NodeJS.EventEmitter).once('cancelled', () => stop.abort());
-  return { namespace: String(call.metadata.get('containerd-namespace')[0] ?? ''), signal: stop.signal };
+  const emitter = call as unknown as NodeJS.EventEmitter;
+  const abort = (): void => stop.abort();
+  emitter.once('cancelled', abort);
+  try {
+    return await work({
+      namespace: String(call.metadata.get('containerd-namespace')[0] ?? ''),
+      signal: stop.signal,
+    });
+  } finally {
+    emitter.off('cancelled', abort);
+  }
 }

@@ -23,11 +23,18 @@ const STATUS = {
 
 const CODES = new Map(Object.entries(STATUS).map(([code, number]) => [number, code as ErrorCode]));
 
+/** A message travels in a header: longer ones, or text that is no Unicode, would break the call or the connection. */
+const MAX_MESSAGE_CHARACTERS = 4096;
+
 /** What a handler threw, as it goes over the wire: the cure is part of the message, causes and stacks stay here. */
 export function toStatus(reason: unknown): StatusObject {
   const { code, message, cure } = fromUnknown(reason);
   const details = cure === undefined ? message : `${message} (${cure})`;
-  return { code: STATUS[code], details, metadata: new Metadata() };
+  return {
+    code: STATUS[code],
+    details: details.slice(0, MAX_MESSAGE_CHARACTERS).toWellFormed(),
+    metadata: new Metadata(),
+  };
 }
 
 /** What a call failed with, as a coded error. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { isCodedError } from '@lade/errors';
-import { configureContainerd } from './configure-containerd.ts';
+import { configureContainerd } from '@lade/containerd-config';
 import { unpackSet, type PackageSetName } from './packages.ts';
 import { cacheFolder } from './test-cache.ts';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { isCodedError } from '@lade/errors';
-import { configureContainerd } from './configure-containerd.ts';
+import { configureContainerd } from '@lade/containerd-config';
 import { startContainerd, type Containerd } from './containerd.ts';
 import { buildImage } from './images/build-image.ts';
 import { startOrigin } from './origin.ts';

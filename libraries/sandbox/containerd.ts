@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CodedError } from '@lade/errors';
 import { ChildProgram } from './child-program.ts';
-import { parseVersion, quoteToml } from './configure-containerd.ts';
+import { parseVersion, quoteToml } from '@lade/containerd-config';
 import { sweep } from './sweep.ts';
 import { sweepOnDeath } from './sweep-on-death.ts';
 

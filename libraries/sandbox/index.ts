@@ -1,5 +1,4 @@
 export { compareTrees } from './compare-trees.ts';
-export { configureContainerd, type ContainerdConfiguration } from './configure-containerd.ts';
 export {
   startContainerd,
   type Containerd,

@@ -45,6 +45,7 @@ export async function startOrigin(layouts: readonly string[]): Promise<Origin> {
     requests: () => log,
     bytesByDigest: () => sumBytes(log),
     async [Symbol.asyncDispose]() {
+      if (!server.listening) return;
       server.closeAllConnections();
       await server[Symbol.asyncDispose]();
     },

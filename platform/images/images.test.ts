@@ -1,58 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openBucket, type Bucket } from '@lade/bucket';
-import { isCodedError, type ErrorCode } from '@lade/errors';
-import { SILENT, createLogger } from '@lade/log';
-import { MEDIA_TYPES, chainIds, digestOf, type Descriptor, type Digest, type Platform } from '@lade/oci';
+import { chainIds, digestOf, type Descriptor, type Digest, type Platform } from '@lade/oci';
 import {
   contentKey,
   imageKey,
-  listImages,
   publishImage,
   readImageRecord,
   restoreImage,
-  type ContentReader,
   type NodeImages,
   type RestoreEvent,
 } from './index.ts';
-
-const NAME = 'docker.io/library/python:3.12';
-const AMD64 = { os: 'linux', architecture: 'amd64' };
-const ARM64 = { os: 'linux', architecture: 'arm64', variant: 'v8' };
-const DIFF_IDS = [digestOf('base'), digestOf('app')];
-
-/** A content store with the JSON of a real image in it. */
-class Content implements ContentReader {
-  readonly blobs = new Map<Digest, Uint8Array>();
-
-  async read(digest: Digest): Promise<Uint8Array | undefined> {
-    return this.blobs.get(digest);
-  }
-
-  add(mediaType: string, value: object): Descriptor {
-    const bytes = Buffer.from(JSON.stringify(value));
-    const digest = digestOf(bytes);
-    this.blobs.set(digest, bytes);
-    return { mediaType, digest, size: bytes.byteLength };
-  }
-
-  addManifest(platform: Platform, types: { config?: string; layer?: string } = {}): Descriptor {
-    const rootfs = { type: 'layers', diff_ids: DIFF_IDS };
-    const config = this.add(types.config ?? MEDIA_TYPES.config, {
-      ...platform,
-      rootfs,
-      config: { Cmd: ['sh'] },
-    });
-    const mediaType = types.layer ?? MEDIA_TYPES.layerGzip;
-    const layers = DIFF_IDS.map((id) => ({ mediaType, digest: digestOf(`gzip of ${id}`), size: 1000 }));
-    const manifest = { schemaVersion: 2, mediaType: MEDIA_TYPES.manifest, config, layers };
-    return { ...this.add(MEDIA_TYPES.manifest, manifest), platform };
-  }
-
-  addIndex(manifests: readonly Descriptor[]): Descriptor {
-    return this.add(MEDIA_TYPES.index, { schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests });
-  }
-}
+import { AMD64, ARM64, Content, DIFF_IDS, NAME, failsWith } from './testing/content.ts';
 
 interface Put {
   readonly digest: Digest;
@@ -91,15 +50,6 @@ class Node implements NodeImages {
 
 async function restore(bucket: Bucket, node: Node, platform: Platform = AMD64): Promise<RestoreEvent[]> {
   return Array.fromAsync(restoreImage(NAME, { bucket, node, platform }));
-}
-
-function failsWith(code: ErrorCode, message: RegExp, cure?: RegExp): (reason: unknown) => boolean {
-  return (reason) => {
-    assert.ok(isCodedError(reason, code), String(reason));
-    assert.match(reason.message, message);
-    if (cure) assert.match(reason.cure ?? '', cure);
-    return true;
-  };
 }
 
 async function keysOf(bucket: Bucket): Promise<string[]> {
@@ -230,56 +180,6 @@ test('content that is not what its digest says is never published', async () => 
   content.blobs.set(target.digest, Buffer.alloc((8 << 20) + 1));
   await assert.rejects(publishImage({ name: NAME, target }, { content, bucket }), damaged);
   assert.deepEqual(await keysOf(bucket), []);
-});
-
-test('readImageRecord() wants the exact name, and tells similar ones', async () => {
-  await using bucket = await openBucket('memory:');
-  const content = new Content();
-  const target = content.addManifest(AMD64);
-  for (const name of [NAME, 'quay.io/other/thing:1'])
-    await publishImage({ name, target }, { content, bucket });
-  for (const form of ['python:3.12', 'library/python:3.12', 'python', 'docker.io/library/python:latest']) {
-    await assert.rejects(
-      readImageRecord(bucket, form),
-      failsWith('not_found', /Cannot find image/, /know.*: docker.io\/library\/python:3.12$/),
-    );
-  }
-  await assert.rejects(readImageRecord(bucket, 'nginx'), failsWith('not_found', /nginx/, /registry/));
-  await assert.rejects(readImageRecord(bucket, ''), failsWith('invalid_argument', /name/));
-  await assert.rejects(readImageRecord(bucket, '\uD800'), failsWith('invalid_argument', /name/));
-});
-
-test('damaged records are named, left out of lists, and replaced by the next publication', async () => {
-  await using bucket = await openBucket('memory:');
-  const content = new Content();
-  const target = content.addManifest(AMD64);
-  const record = await publishImage({ name: NAME, target }, { content, bucket });
-  const [manifest] = record.manifests;
-  const damages = {
-    'a:1': 'not json',
-    'b:1': { ...record, version: 1 },
-    'c:1': { ...record, version: 1, name: 'c:1', manifests: [] },
-    'd:1': { ...record, version: 1, name: 'd:1', manifests: [{ ...manifest, chainIds: [digestOf('x')] }] },
-    'e:1': { ...record, version: 1, name: 'e:1', manifests: [{ ...manifest, layers: [] }] },
-    'f:1': { ...record, version: 1, name: 'f:1', target: { ...target, digest: 'sha512:1' } },
-    'g:1': { ...record, version: 1, name: 'g:1', manifests: [{ ...manifest, platform: undefined }] },
-  };
-  for (const [name, value] of Object.entries(damages)) {
-    await bucket.put(imageKey(name), Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)));
-    await assert.rejects(
-      readImageRecord(bucket, name),
-      failsWith('data_loss', /refs\/images\/[a-g]%3A1/, /Remove/),
-    );
-  }
-  await bucket.put(imageKey('h:1'), Buffer.from(JSON.stringify({ ...record, version: 2, name: 'h:1' })));
-  await assert.rejects(readImageRecord(bucket, 'h:1'), failsWith('unimplemented', /version 2/));
-  await bucket.put('refs/images/not%2fours', Buffer.from('{}'));
-  const lines: string[] = [];
-  assert.deepEqual(await listImages(bucket, { log: createLogger((line) => lines.push(line)) }), [record]);
-  assert.equal(lines.length, Object.keys(damages).length + 2);
-  await publishImage({ name: 'a:1', target }, { content, bucket });
-  const names = (await listImages(bucket, { log: SILENT })).map(({ name }) => name);
-  assert.deepEqual(names, ['a:1', NAME]);
 });
 
 test('restoring fails, and names no image, when the bucket lacks or has damaged what it needs', async () => {

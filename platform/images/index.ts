@@ -5,3 +5,4 @@ export { formatPlatform, machinePlatform } from './platform.ts';
 export { publishImage, type ContentReader } from './publish-image.ts';
 export { readImageRecord } from './read-image-record.ts';
 export { restoreImage, type NodeImages, type RestoreEvent, type RestoreOptions } from './restore-image.ts';
+export { selectManifest } from './select-manifest.ts';

@@ -11,8 +11,9 @@ import {
 import { readContent } from './content-objects.ts';
 import { configLabels, indexLabels, manifestLabels, type GcLabels } from './gc-labels.ts';
 import { imageKey, type ImageManifest, type ImageRecord } from './image-record.ts';
-import { formatPlatform, machinePlatform, matchesPlatform } from './platform.ts';
+import { machinePlatform } from './platform.ts';
 import { readImageRecord } from './read-image-record.ts';
+import { selectManifest } from './select-manifest.ts';
 
 /** This node's containerd, as far as restoring an image needs it. */
 export interface NodeImages {
@@ -70,21 +71,6 @@ export async function* restoreImage(name: string, options: RestoreOptions): Asyn
     digest: record.target.digest,
     layers: manifest.diffIds.length,
   };
-}
-
-function selectManifest({ name, manifests }: ImageRecord, platform: Platform): ImageManifest {
-  const matching = manifests.filter((manifest) => matchesPlatform(manifest.platform, platform));
-  const best = matching.find((manifest) => manifest.platform.variant === platform.variant) ?? matching[0];
-  if (best) return best;
-  const wanted = formatPlatform(platform);
-  const offered = manifests.map((manifest) => formatPlatform(manifest.platform)).join(', ');
-  throw new CodedError(
-    'not_found',
-    `Cannot restore image ${name}: the bucket has it for ${offered}, not ${wanted}`,
-    {
-      cure: `Pull it from its registry on a node of ${wanted} with this bucket`,
-    },
-  );
 }
 
 interface Content {

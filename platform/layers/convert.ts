@@ -65,7 +65,12 @@ export async function convertLayer(
   const image = encodeMetadata(visitor.tree, diffId, blobBytes);
   const metadata = await writeMetadata(folder, image.pieces());
   const { head } = encodeIndexHead({
-    ...{ diffId, tarBytes, blobBytes, inodes: image.inodeCount, packs: [], chunks },
+    diffId,
+    tarBytes,
+    blobBytes,
+    inodes: image.inodeCount,
+    packs: [],
+    chunks,
     impliedDirectories: visitor.tree.impliedDirectories(),
     metadataBytes: metadata.sizeBytes,
     storedMetadata: metadata.stored,

@@ -77,8 +77,15 @@ export class LayerTree {
     if (existing) return;
     parent.entries.set(name, {
       kind: 'character-device',
-      device: { major: 0, minor: 0 },
-      ...{ mode: 0, uid: 0, gid: 0, modified: EPOCH, xattrs: new Map() },
+      device: {
+        major: 0,
+        minor: 0,
+      },
+      mode: 0,
+      uid: 0,
+      gid: 0,
+      modified: EPOCH,
+      xattrs: new Map(),
     });
   }
 

@@ -7,7 +7,7 @@ import type { Digest } from '@lade/oci';
 import { fromBytes, type ByteSource } from '@lade/streams';
 import type { ChunkCatalogue } from './chunk-catalogue.ts';
 import type { Chunk } from './chunk.ts';
-import { encodeIndexHead, type LayerIndex, type PackReference } from './index-object.ts';
+import { encodeIndexHead, type IndexHeader, type LayerIndex, type PackReference } from './index-object.ts';
 import { LAYER_FILES } from './layer-files.ts';
 import { indexKey, packKey } from './object-keys.ts';
 import { PACK_TARGET_BYTES, encodePack } from './pack.ts';
@@ -57,10 +57,12 @@ export async function publishLayer(folder: string, context: PublishContext): Pro
   await packer.close();
   const { head } = encodeIndexHead({
     ...local.header,
-    ...{ packs: packer.packs, chunks: packer.chunks, impliedDirectories: local.impliedDirectories },
+    packs: packer.packs,
+    chunks: packer.chunks,
+    impliedDirectories: local.impliedDirectories,
     storedMetadata: local.storedMetadata,
   });
-  if (!(await putIndex(folder, diffId, head, local.header.storedRecipeBytes, context))) {
+  if (!(await putIndex(folder, local.header, head, context))) {
     const winner = await readIndex(context.bucket, diffId, waiting(context));
     if (winner) return adopt(folder, winner);
     throw new CodedError('aborted', `Cannot publish layer ${diffId}: its index appeared and vanished again`);
@@ -182,15 +184,14 @@ interface PendingChunk {
 /** False when another node's index was there first. */
 async function putIndex(
   folder: string,
-  diffId: Digest,
+  { diffId, storedRecipeBytes }: IndexHeader,
   head: Uint8Array,
-  recipeBytes: number,
   context: PublishContext,
 ): Promise<boolean> {
   await using recipe = await open(join(folder, LAYER_FILES.recipe), 'r');
   const body = followedBy(head, recipe.createReadStream({ autoClose: false, highWaterMark: READ_BYTES }));
   try {
-    const sizeBytes = head.byteLength + recipeBytes;
+    const sizeBytes = head.byteLength + storedRecipeBytes;
     await context.bucket.put(indexKey(diffId), body, {
       sizeBytes,
       condition: { absent: true },

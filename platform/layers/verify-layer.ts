@@ -15,7 +15,7 @@ interface WaitOptions {
 }
 
 /** Gives the raw bytes of chunk `number` of a layer, checked against its hash. */
-export type ChunkReader = (index: LayerIndex, number: number, options: WaitOptions) => Promise<Uint8Array>;
+type ChunkReader = (index: LayerIndex, number: number, options: WaitOptions) => Promise<Uint8Array>;
 
 /**
  * Rebuilds the uncompressed tar of a published layer from the bucket alone: its index, its recipe, its chunks.
@@ -61,7 +61,7 @@ export async function verifyLayer(
 }
 
 /** Fetches one chunk from its pack, and checks it. Throws `data_loss` naming the pack. */
-export async function readPackedChunk(
+async function readPackedChunk(
   bucket: Bucket,
   index: LayerIndex,
   number: number,
@@ -74,7 +74,8 @@ export async function readPackedChunk(
   const pack = place.kind === 'packed' ? index.packs[place.pack] : undefined;
   if (place.kind === 'local' || !pack) throw new RangeError(`chunk ${number} is in no pack`);
   const { body } = await bucket.get(packKey(pack.digest), {
-    ...{ offset: place.offset, length: place.storedBytes },
+    offset: place.offset,
+    length: place.storedBytes,
     ...options,
   });
   return openFrame(await collectBytes(body, place.storedBytes), chunk, packKey(pack.digest));
@@ -100,7 +101,8 @@ async function readRecipe(bucket: Bucket, index: LayerIndex, options: WaitOption
   const { header } = index;
   const key = indexKey(header.diffId);
   const { body } = await bucket.get(key, {
-    ...{ offset: indexHeadBytes(header), length: header.storedRecipeBytes },
+    offset: indexHeadBytes(header),
+    length: header.storedRecipeBytes,
     ...options,
   });
   const stored = await collectBytes(body, header.storedRecipeBytes);

@@ -16,7 +16,8 @@ import { hexOf, type Digest } from '@lade/oci';
 import { fromBytes, type ByteSource } from '@lade/streams';
 import type { FillMode, FillTarget } from './fill-mode.ts';
 import { LayerMountPoints, type ErofsMounter } from './layer-mounts.ts';
-import { LayerTable, type LayerRow } from './layer-table.ts';
+import type { LayerTable } from './layer-table.ts';
+import { type LayerRow } from './layer-table.ts';
 
 export interface LocalLayersOptions {
   readonly root: string;

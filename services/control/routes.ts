@@ -4,7 +4,7 @@ import { optionalTextField, readBody, textField } from './read-body.ts';
 import { RequestRefusal } from './request-refusal.ts';
 
 /** One JSON document, or events that are written as they come, one JSON object a line. */
-export type Answer = { readonly document: object } | { readonly events: AsyncIterable<object> };
+type Answer = { readonly document: object } | { readonly events: AsyncIterable<object> };
 
 /** Answers a request that the route table has matched. */
 export type Handler = (

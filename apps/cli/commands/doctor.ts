@@ -1,7 +1,10 @@
 import type { Finding } from '@lade/daemon/doctor';
-import type { Command, Terminal } from '../command.ts';
+import type { Command, TextStream } from '../command.ts';
 import { printable } from '../printable.ts';
 import { writeJson } from '../write-json.ts';
+
+const STATE_WIDTH = 9;
+const CHECK_WIDTH = 19;
 
 /** Takes the options of `lade serve`, so that it examines what the daemon would run with. */
 export const doctor: Command = {
@@ -9,7 +12,6 @@ export const doctor: Command = {
     'doctor [--json] [--bucket URL] [--root DIR] [--address SOCKET] [--containerd SOCKET] [--config FILE]',
   summary: 'examine kernel, disk, containerd and bucket, and say what to do; needs no daemon',
   async prepare(argv) {
-    const { diagnose } = await import('@lade/daemon/doctor');
     const { parseConfig } = await import('@lade/daemon/config');
     const isJson = argv.includes('--json');
     const { root, bucketUrl, containerd, address } = parseConfig(
@@ -17,6 +19,7 @@ export const doctor: Command = {
       process.env,
     );
     return async ({ stdout }) => {
+      const { diagnose } = await import('@lade/daemon/doctor');
       const findings: Finding[] = [];
       for await (const finding of diagnose({ root, bucketUrl, containerd, address })) {
         findings.push(finding);
@@ -28,7 +31,7 @@ export const doctor: Command = {
   },
 };
 
-function tell({ check, state, found, cure }: Finding, stdout: Terminal['stdout']): void {
-  stdout.write(`${state.padEnd(9)}${check.padEnd(22)}${printable(found)}\n`);
-  if (cure !== undefined) stdout.write(`${' '.repeat(9)}→ ${printable(cure)}\n`);
+function tell({ check, state, found, cure }: Finding, stdout: TextStream): void {
+  stdout.write(`${state.padEnd(STATE_WIDTH)}${check.padEnd(CHECK_WIDTH)}${printable(found)}\n`);
+  if (cure !== undefined) stdout.write(`${' '.repeat(STATE_WIDTH)}→ ${printable(cure)}\n`);
 }

@@ -20,7 +20,7 @@ export const install = defineCommand({
     if (!print) throw wrongUsage('install only prints in this release', 'Use lade install --print');
   },
   async run({ values, terminal }) {
-    const { configureContainerd } = await import('@lade/sandbox');
+    const { configureContainerd } = await import('@lade/containerd-config');
     const address = values.address ?? process.env['LADE_ADDRESS'] ?? DEFAULT_ADDRESS;
     const exportsRoot = values.root ?? process.env['LADE_ROOT'] ?? DEFAULT_ROOT;
     const version = values['containerd-version'] ?? (await installedVersion());

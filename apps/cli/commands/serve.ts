@@ -1,14 +1,23 @@
+import { isCodedError } from '@lade/errors';
 import type { Command } from '../command.ts';
+import { reportError } from '../report-error.ts';
 
 export const serve: Command = {
   usage:
     'serve --bucket URL [--root DIR] [--address SOCKET] [--containerd SOCKET] [--http HOST:PORT] [--config FILE]',
   summary: 'run the daemon until it is told to stop',
+  /** The daemon reads its own arguments; what it finds invalid is wrong usage. */
   async prepare(argv) {
-    const { serve: run } = await import('@lade/daemon/serve');
-    return async () => {
-      await run(argv);
-      return 0;
+    return async ({ stderr }) => {
+      const { serve: run } = await import('@lade/daemon/serve');
+      try {
+        await run(argv);
+        return 0;
+      } catch (reason) {
+        if (!isCodedError(reason, 'invalid_argument')) throw reason;
+        reportError(reason, stderr);
+        return 2;
+      }
     };
   },
 };

@@ -1,13 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { defineCommand } from '../command.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export const version = defineCommand({
   usage: 'version',
   summary: 'print the version of this program',
   options: {},
   async run({ terminal }) {
-    const manifest = await readFile(new URL('../package.json', import.meta.url), 'utf8');
-    terminal.stdout.write(`${(JSON.parse(manifest) as { readonly version: string }).version}\n`);
+    terminal.stdout.write(`${manifest.version}\n`);
     return 0;
   },
 });

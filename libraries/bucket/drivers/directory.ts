@@ -1,19 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { CodedError, wrapError } from '@lade/errors';
-import type { ByteSource } from '@lade/streams';
-import { exactly, promisedSize } from '../body-size.ts';
-import type { Bucket, ObjectBody, ObjectInfo, PutOptions, RangeOptions, WaitOptions } from '../bucket.ts';
-import { alreadyExists, notFound, rangeEnd, versionChanged } from '../failures.ts';
+import { fromBytes, type ByteSource } from '@lade/streams';
+import type {
+  Bucket,
+  ConditionalPuts,
+  ObjectBody,
+  ObjectInfo,
+  PutOptions,
+  RangeOptions,
+  WaitOptions,
+} from '../bucket.ts';
+import { byteRange, rangeEnd } from '../byte-range.ts';
+import { checkCondition, notFound } from '../failures.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
-import { withFileLock } from './file-lock.ts';
+import { promisedBody } from '../promised-body.ts';
+import { makeFolderOf, syncFolders, writeDurably } from './durable-file.ts';
+import { waitForLock } from './file-lock.ts';
+import { pathOfKey, segmentOfName } from './file-names.ts';
 
 const READ_BYTES = 1 << 20;
 const STALE_MS = 24 * 3_600_000;
-/** Below the bucket's folder; no key leads here, since a leading dot is escaped. */
+/** Below the bucket's folder; no key leads to them, since a leading dot is escaped. */
 const TEMPORARY = '.tmp';
+const LOCK = '.lock';
 
 /**
  * A bucket in a folder, embedded or shared by the daemons of one machine: each key is a file of that path. Objects are
@@ -35,8 +48,8 @@ export async function openDirectoryBucket(folder: string): Promise<Bucket> {
 async function removeStale(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
-    const age = Date.now() - (await stat(path).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs;
-    if (age > STALE_MS) await rm(path, { force: true });
+    const stats = await stat(path).catch(() => undefined);
+    if (stats && Date.now() - stats.mtimeMs > STALE_MS) await rm(path, { force: true });
   }
 }
 
@@ -46,7 +59,7 @@ class DirectoryBucket implements Bucket {
 
   constructor(folder: string) {
     this.#folder = folder;
-    this.location = `file://${folder}`;
+    this.location = pathToFileURL(folder).href;
   }
 
   async put(
@@ -55,15 +68,16 @@ class DirectoryBucket implements Bucket {
     options: PutOptions = {},
   ): Promise<{ version: string }> {
     const path = this.#path(key);
+    const source = promisedBody(body, key, options);
     const temporary = join(this.#folder, TEMPORARY, randomUUID());
+    options.signal?.throwIfAborted();
     try {
-      await this.#refuseEarly(path, key, options);
-      await writeDurably(temporary, exactly(body, promisedSize(body, options), key), options.signal);
-      options.signal?.throwIfAborted();
-      await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+      if (options.condition) await this.#check(path, key, options);
+      const version = versionOf(await writeDurably(temporary, source));
+      const top = await makeFolderOf(path);
       await this.#place(temporary, path, key, options);
-      await syncFolder(dirname(path));
-      return { version: versionOf(await stat(path, { bigint: true })) };
+      await syncFolders(path, top);
+      return { version };
     } catch (reason) {
       options.signal?.throwIfAborted();
       throw this.#failure(reason, key, 'put');
@@ -73,37 +87,52 @@ class DirectoryBucket implements Bucket {
   }
 
   async get(key: string, options: RangeOptions = {}): Promise<ObjectBody> {
+    const path = this.#path(key);
+    const range = byteRange(options);
     options.signal?.throwIfAborted();
-    const file = await this.#open(key);
     try {
+      await using file = await open(path, 'r');
       const stats = await file.stat({ bigint: true });
-      const sizeBytes = Number(stats.size);
-      const range = { start: options.offset ?? 0, end: rangeEnd(options, sizeBytes, key) };
-      return { sizeBytes, version: versionOf(stats), body: readRange(file, range, options.signal) };
+      if (!stats.isFile()) throw notFound(this.location, key);
+      const { sizeBytes, version } = infoOf(key, stats);
+      const end = rangeEnd(range, sizeBytes, key);
+      const body =
+        end - range.offset <= READ_BYTES
+          ? fromBytes(await readPiece(file, range.offset, end))
+          : this.#read(key, version, { start: range.offset, end }, options.signal);
+      return { sizeBytes, version, body };
     } catch (reason) {
-      await file.close();
-      throw reason;
+      throw this.#failure(reason, key, 'read');
     }
   }
 
   async head(key: string, options: WaitOptions = {}): Promise<ObjectInfo> {
+    const path = this.#path(key);
     options.signal?.throwIfAborted();
-    try {
-      return infoOf(key, await stat(this.#path(key), { bigint: true }));
-    } catch (reason) {
+    const stats = await statFile(path).catch((reason: unknown) => {
       throw this.#failure(reason, key, 'read');
-    }
+    });
+    if (!stats) throw notFound(this.location, key);
+    return infoOf(key, stats);
   }
 
   async *list(
     prefix: string,
     options: WaitOptions & { startAfter?: string } = {},
   ): AsyncGenerator<ObjectInfo> {
-    yield* this.#walk('', { prefix, startAfter: options.startAfter ?? '', signal: options.signal });
+    options.signal?.throwIfAborted();
+    const walk = { prefix, startAfter: options.startAfter ?? '', signal: options.signal };
+    try {
+      yield* this.#walk(this.#folder, '', walk);
+    } catch (reason) {
+      options.signal?.throwIfAborted();
+      throw this.#failure(reason, `${prefix}*`, 'list');
+    }
   }
 
   async delete(keys: readonly string[], options: WaitOptions = {}): Promise<void> {
     const paths = keys.map((key) => this.#path(key));
+    using _lock = await this.#lock(options);
     for (const [i, path] of paths.entries()) {
       options.signal?.throwIfAborted();
       await unlink(path).catch((reason: unknown) => {
@@ -112,66 +141,74 @@ class DirectoryBucket implements Bucket {
     }
   }
 
+  async conditionalPuts(): Promise<ConditionalPuts> {
+    return 'atomic';
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #path(key: string): string {
     checkKey(key);
-    return join(this.#folder, ...key.split('/').map(escapeSegment));
+    return join(this.#folder, pathOfKey(key));
   }
 
-  async #open(key: string): Promise<FileHandle> {
+  #lock(options: WaitOptions): Promise<Disposable> {
+    return waitForLock(join(this.#folder, LOCK), options.signal);
+  }
+
+  async #check(path: string, key: string, options: PutOptions): Promise<void> {
+    const stats = await statFile(path);
+    checkCondition(options, stats && versionOf(stats), this.location, key);
+  }
+
+  /** Under the lock, because rename(2) asks nothing about what it replaces. */
+  async #place(temporary: string, path: string, key: string, options: PutOptions): Promise<void> {
+    using _lock = await this.#lock(options);
+    if (options.condition) await this.#check(path, key, options);
+    await rename(temporary, path);
+  }
+
+  /** Opens the file only when it is read, so that an unread body holds nothing. */
+  async *#read(
+    key: string,
+    version: string,
+    { start, end }: { readonly start: number; readonly end: number },
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array> {
     try {
-      const file = await open(this.#path(key), 'r');
-      if ((await file.stat()).isFile()) return file;
-      await file.close();
+      await using file = await open(this.#path(key), 'r');
+      if (versionOf(await file.stat({ bigint: true })) !== version) {
+        throw new CodedError('aborted', `Cannot read ${key} in ${this.location}: it was replaced`, {
+          cure: 'Read it again',
+        });
+      }
+      for (let at = start; at < end; at += READ_BYTES) {
+        signal?.throwIfAborted();
+        yield await readPiece(file, at, Math.min(end, at + READ_BYTES));
+      }
     } catch (reason) {
+      signal?.throwIfAborted();
       throw this.#failure(reason, key, 'read');
     }
-    throw notFound(this.location, key);
   }
 
-  /** Saves writing a body whose condition has failed already. */
-  async #refuseEarly(path: string, key: string, { condition }: PutOptions): Promise<void> {
-    if (!condition) return;
-    const version = await currentVersion(path);
-    if ('version' in condition) {
-      if (version !== condition.version) throw versionChanged(this.location, key);
-    } else if (version !== undefined) throw alreadyExists(this.location, key);
-  }
-
-  async #place(temporary: string, path: string, key: string, { condition }: PutOptions): Promise<void> {
-    if (!condition) return rename(temporary, path);
-    if ('absent' in condition) return link(temporary, path);
-    const lock = join(
-      this.#folder,
-      TEMPORARY,
-      `${Buffer.from(key).toString('base64url').slice(0, 200)}.lock`,
-    );
-    await withFileLock(lock, async () => {
-      if ((await currentVersion(path)) !== condition.version) throw versionChanged(this.location, key);
-      await rename(temporary, path);
-    });
-  }
-
-  async *#walk(folder: string, options: WalkOptions): AsyncGenerator<ObjectInfo> {
-    const entries = await readdir(join(this.#folder, folder), { withFileTypes: true }).catch(
-      (reason: unknown) => {
-        if (isMissing(reason)) return [];
-        throw this.#failure(reason, folder, 'list');
-      },
-    );
-    const named = entries
-      .filter(({ name }) => !name.startsWith('.'))
-      .map((entry) => ({ entry, key: keyOf(folder, entry.name) + (entry.isDirectory() ? '/' : '') }))
+  /** The objects below a folder, given by its path and by how their keys start, in order. */
+  async *#walk(folder: string, start: string, wanted: Wanted): AsyncGenerator<ObjectInfo> {
+    const entries = await readdir(folder, { withFileTypes: true }).catch(ifMissing([]));
+    const found = entries
+      .filter((entry) => !entry.name.startsWith('.') && (entry.isFile() || entry.isDirectory()))
+      .map((entry) => ({
+        path: join(folder, entry.name),
+        isFolder: entry.isDirectory(),
+        key: start + segmentOfName(entry.name) + (entry.isDirectory() ? '/' : ''),
+      }))
       .sort((a, b) => compareKeys(a.key, b.key));
-    for (const { entry, key } of named) {
-      options.signal?.throwIfAborted();
-      if (entry.isDirectory()) {
-        if (mayHold(key, options)) yield* this.#walk(join(folder, entry.name), options);
-      } else if (key.startsWith(options.prefix) && compareKeys(key, options.startAfter) > 0) {
-        const stats = await stat(join(this.#folder, folder, entry.name), { bigint: true }).catch(
-          () => undefined,
-        );
+    for (const { path, isFolder, key } of found) {
+      wanted.signal?.throwIfAborted();
+      if (isFolder) {
+        if (mayHold(key, wanted)) yield* this.#walk(path, key, wanted);
+      } else if (key.startsWith(wanted.prefix) && compareKeys(key, wanted.startAfter) > 0) {
+        const stats = await statFile(path);
         if (stats) yield infoOf(key, stats);
       }
     }
@@ -179,81 +216,37 @@ class DirectoryBucket implements Bucket {
 
   #failure(reason: unknown, key: string, action: string): unknown {
     if (reason instanceof CodedError) return reason;
-    const { code } = reason as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return alreadyExists(this.location, key);
-    if (action === 'put') return wrapError(reason, `Cannot put ${key} into ${this.location}`, putCure(code));
-    if (isMissing(reason)) return notFound(this.location, key);
-    return wrapError(reason, `Cannot ${action} ${key} in ${this.location}`);
+    if (action === 'read' && isMissing(reason)) return notFound(this.location, key);
+    return wrapError(reason, `Cannot ${action} ${key} in ${this.location}`, cureOf(reason));
   }
 }
 
-interface WalkOptions {
+interface Wanted {
   readonly prefix: string;
   readonly startAfter: string;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Whether keys below folder `key` (which ends in a slash) can match. */
-function mayHold(key: string, { prefix, startAfter }: WalkOptions): boolean {
+/** Whether keys that start with `key` (which ends in a slash) can match. */
+function mayHold(key: string, { prefix, startAfter }: Wanted): boolean {
   if (!key.startsWith(prefix) && !prefix.startsWith(key)) return false;
   return startAfter.startsWith(key) || compareKeys(key, startAfter) > 0;
 }
 
-function keyOf(folder: string, name: string): string {
-  const segments = [...(folder === '' ? [] : folder.split('/')), name];
-  return segments.map(unescapeSegment).join('/');
-}
-
-/** A leading dot and the percent sign are all that needs an escape. */
-function escapeSegment(segment: string): string {
-  return segment.replaceAll('%', '%25').replace(/^\./, '%2E');
-}
-
-function unescapeSegment(name: string): string {
-  return name.replace(/^%2E/, '.').replaceAll('%25', '%');
-}
-
-async function writeDurably(path: string, body: ByteSource, signal: AbortSignal | undefined): Promise<void> {
-  await using file = await open(path, 'wx', 0o644);
-  for await (const chunk of body) {
-    signal?.throwIfAborted();
-    await file.writeFile(chunk);
+async function readPiece(file: FileHandle, start: number, end: number): Promise<Uint8Array> {
+  const piece = Buffer.allocUnsafe(Math.max(0, end - start));
+  for (let at = 0; at < piece.byteLength;) {
+    const { bytesRead } = await file.read(piece, at, piece.byteLength - at, start + at);
+    if (bytesRead === 0)
+      throw new CodedError('unavailable', `Cannot read an object: its file was cut to ${start + at} bytes`);
+    at += bytesRead;
   }
-  await file.datasync();
+  return piece;
 }
 
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, 'r');
-  await folder.sync();
-}
-
-async function* readRange(
-  file: FileHandle,
-  { start, end }: { readonly start: number; readonly end: number },
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  try {
-    for (let at = start; at < end;) {
-      signal?.throwIfAborted();
-      const piece = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at));
-      const { bytesRead } = await file.read(piece, 0, piece.byteLength, at);
-      if (bytesRead === 0)
-        throw new CodedError('unavailable', `Cannot read an object: its file was cut to ${at} bytes`);
-      yield piece.subarray(0, bytesRead);
-      at += bytesRead;
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-async function currentVersion(path: string): Promise<string | undefined> {
-  try {
-    return versionOf(await stat(path, { bigint: true }));
-  } catch (reason) {
-    if (isMissing(reason)) return undefined;
-    throw reason;
-  }
+async function statFile(path: string): Promise<BigIntStats | undefined> {
+  const stats = await stat(path, { bigint: true }).catch(ifMissing(undefined));
+  return stats?.isFile() ? stats : undefined;
 }
 
 /** Every put makes a file of its own, so inode and time tell versions apart. */
@@ -265,14 +258,23 @@ function infoOf(key: string, stats: BigIntStats): ObjectInfo {
   return { key, sizeBytes: Number(stats.size), version: versionOf(stats), modifiedAt: stats.mtime };
 }
 
+/** No file of that path; also where a folder of that path is, or a file in place of one of its folders. */
 function isMissing(reason: unknown): boolean {
-  const { code } = reason as NodeJS.ErrnoException;
-  return code === 'ENOENT' || code === 'ENOTDIR';
+  return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes((reason as NodeJS.ErrnoException).code ?? '');
 }
 
-function putCure(code: string | undefined): { cure?: string } {
-  if (code === 'ENOSPC') return { cure: 'Free space on the bucket’s disk' };
+function ifMissing<T>(value: T): (reason: unknown) => T {
+  return (reason) => {
+    if (isMissing(reason)) return value;
+    throw reason;
+  };
+}
+
+function cureOf(reason: unknown): { cure?: string } {
+  const { code } = reason as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return { cure: 'Free space on the disk of the bucket' };
   if (code === 'EROFS' || code === 'EACCES')
-    return { cure: 'Make the bucket’s folder writable for the daemon' };
+    return { cure: 'Make the folder of the bucket writable for the daemon' };
+  if (code === 'ENAMETOOLONG') return { cure: 'Use keys whose segments are shorter than 254 bytes' };
   return {};
 }

@@ -1,8 +1,17 @@
-import { alreadyExists, notFound, rangeEnd, versionChanged } from '../failures.ts';
-import { exactly, promisedSize } from '../body-size.ts';
+import { collectBytes, type ByteSource } from '@lade/streams';
+import type {
+  Bucket,
+  ConditionalPuts,
+  ObjectBody,
+  ObjectInfo,
+  PutOptions,
+  RangeOptions,
+  WaitOptions,
+} from '../bucket.ts';
+import { byteRange, rangeEnd } from '../byte-range.ts';
+import { checkCondition, notFound } from '../failures.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
-import type { Bucket, ObjectBody, ObjectInfo, PutOptions, RangeOptions, WaitOptions } from '../bucket.ts';
-import type { ByteSource } from '@lade/streams';
+import { promisedBody, promisedSize } from '../promised-body.ts';
 
 const PIECE_BYTES = 256 << 10;
 
@@ -26,25 +35,22 @@ class MemoryBucket implements Bucket {
     options: PutOptions = {},
   ): Promise<{ version: string }> {
     checkKey(key);
+    options.signal?.throwIfAborted();
     const sizeBytes = promisedSize(body, options);
     this.#check(key, options);
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of exactly(body, sizeBytes, key)) {
-      options.signal?.throwIfAborted();
-      chunks.push(Uint8Array.from(chunk));
-    }
-    options.signal?.throwIfAborted();
+    const bytes = new Uint8Array(await collectBytes(promisedBody(body, key, options), sizeBytes));
     this.#check(key, options);
     const version = String(++this.#puts);
-    this.#objects.set(key, { key, sizeBytes, version, modifiedAt: new Date(), bytes: Buffer.concat(chunks) });
+    this.#objects.set(key, { key, sizeBytes, version, modifiedAt: new Date(), bytes });
     return { version };
   }
 
   async get(key: string, options: RangeOptions = {}): Promise<ObjectBody> {
+    const range = byteRange(options);
     options.signal?.throwIfAborted();
     const { sizeBytes, version, bytes } = this.#object(key);
-    const range = bytes.subarray(options.offset ?? 0, rangeEnd(options, sizeBytes, key));
-    return { sizeBytes, version, body: inPieces(range, options.signal) };
+    const wanted = bytes.subarray(range.offset, rangeEnd(range, sizeBytes, key));
+    return { sizeBytes, version, body: inPieces(wanted, options.signal) };
   }
 
   async head(key: string, options: WaitOptions = {}): Promise<ObjectInfo> {
@@ -54,13 +60,13 @@ class MemoryBucket implements Bucket {
 
   async *list(
     prefix: string,
-    options: WaitOptions & { startAfter?: string } = {},
+    { startAfter = '', signal }: WaitOptions & { startAfter?: string } = {},
   ): AsyncGenerator<ObjectInfo> {
+    signal?.throwIfAborted();
     for (const key of [...this.#objects.keys()].sort(compareKeys)) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       const object = this.#objects.get(key);
-      if (!object || !key.startsWith(prefix) || compareKeys(key, options.startAfter ?? '') <= 0) continue;
-      yield infoOf(object);
+      if (object && key.startsWith(prefix) && compareKeys(key, startAfter) > 0) yield infoOf(object);
     }
   }
 
@@ -68,6 +74,10 @@ class MemoryBucket implements Bucket {
     options.signal?.throwIfAborted();
     keys.forEach(checkKey);
     for (const key of keys) this.#objects.delete(key);
+  }
+
+  async conditionalPuts(): Promise<ConditionalPuts> {
+    return 'atomic';
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -81,12 +91,8 @@ class MemoryBucket implements Bucket {
     return object;
   }
 
-  #check(key: string, { condition }: PutOptions): void {
-    if (!condition) return;
-    const current = this.#objects.get(key);
-    if ('absent' in condition) {
-      if (current) throw alreadyExists(this.location, key);
-    } else if (current?.version !== condition.version) throw versionChanged(this.location, key);
+  #check(key: string, options: PutOptions): void {
+    checkCondition(options, this.#objects.get(key)?.version, this.location, key);
   }
 }
 
@@ -97,6 +103,6 @@ function infoOf({ key, sizeBytes, version, modifiedAt }: StoredObject): ObjectIn
 async function* inPieces(bytes: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) {
     signal?.throwIfAborted();
-    yield Uint8Array.from(bytes.subarray(at, at + PIECE_BYTES));
+    yield new Uint8Array(bytes.subarray(at, at + PIECE_BYTES));
   }
 }

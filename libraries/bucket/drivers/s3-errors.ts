@@ -27,6 +27,10 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   RequestTimeTooSkewed: { code: 'failed_precondition', cure: 'Set this machine’s clock' },
   PermanentRedirect: { code: 'invalid_argument', cure: 'Correct region and endpoint in the bucket URL' },
   AuthorizationHeaderMalformed: { code: 'invalid_argument', cure: 'Correct the region in the bucket URL' },
+  InvalidToken: { code: 'unauthenticated', cure: 'Renew the session credentials' },
+  NoSuchUpload: { code: 'aborted' },
+  NotImplemented: { code: 'unimplemented' },
+  RequestTimeout: { code: 'unavailable' },
   InvalidRange: { code: 'out_of_range' },
   PreconditionFailed: { code: 'failed_precondition' },
   ConditionalRequestConflict: { code: 'aborted' },
@@ -36,6 +40,7 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
 
 /** By HTTP status, where the name says nothing. */
 const BY_STATUS: Readonly<Record<number, Meaning>> = {
+  301: { code: 'invalid_argument', cure: 'Correct region and endpoint in the bucket URL' },
   400: { code: 'invalid_argument' },
   401: { code: 'unauthenticated', cure: 'Check the credentials' },
   403: { code: 'permission_denied', cure: 'Check the credentials and what they may do' },
@@ -43,7 +48,9 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
   409: { code: 'aborted' },
   412: { code: 'failed_precondition' },
   416: { code: 'out_of_range' },
-  429: { code: 'resource_exhausted' },
+  429: { code: 'resource_exhausted', cure: 'Wait; the store limits the rate of requests' },
+  501: { code: 'unimplemented' },
+  507: { code: 'resource_exhausted', cure: 'Free space in the store' },
 };
 
 /** What the SDK threw, as a coded error that names bucket and key; a coded one passes unchanged. */

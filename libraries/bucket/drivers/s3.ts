@@ -1,6 +1,5 @@
-import { Readable } from 'node:stream';
 import {
-  DeleteObjectsCommand,
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
@@ -10,17 +9,33 @@ import {
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { CodedError, isCodedError } from '@lade/errors';
-import { collectBytes, type ByteSource } from '@lade/streams';
-import { exactly, promisedSize } from '../body-size.ts';
-import type { Bucket, ObjectBody, ObjectInfo, PutOptions, RangeOptions, WaitOptions } from '../bucket.ts';
-import { alreadyExists, rangeEnd, versionChanged } from '../failures.ts';
-import { checkKey } from '../object-key.ts';
+import { collectBytes, forEachConcurrently, fromBytes, type ByteSource } from '@lade/streams';
+import type {
+  Bucket,
+  ConditionalPuts,
+  ObjectBody,
+  ObjectInfo,
+  PutOptions,
+  RangeOptions,
+  WaitOptions,
+} from '../bucket.ts';
+import { byteRange, rangeEnd, type ByteRange } from '../byte-range.ts';
+import { checkCondition, conditionFailed } from '../failures.ts';
+import { checkKey, compareKeys } from '../object-key.ts';
+import { orAbort } from '../or-abort.ts';
+import { promisedBody, promisedSize } from '../promised-body.ts';
+import { conditionHeaders, isConditionFailure, probeConditions } from './s3-conditions.ts';
 import { fromS3Error } from './s3-errors.ts';
 import { putInParts } from './s3-multipart.ts';
 
-const DELETE_BATCH = 1000;
+const DELETES_AT_ONCE = 16;
 /** Bodies up to here are sent as one request, from memory, so that they can be sent again. */
 const SINGLE_PUT_BYTES = 16 << 20;
+const CONNECT_MS = 3_000;
+/** A store silent for that long in the middle of a request is given up. */
+const IDLE_MS = 15_000;
+/** High, because a body being read holds its connection. */
+const MAX_CONNECTIONS = 256;
 
 export interface S3Options {
   readonly bucket: string;
@@ -40,6 +55,7 @@ export function openS3Bucket(options: S3Options): Bucket {
 }
 
 function clientConfig({ endpoint, region, pathStyle, credentials }: S3Options): S3ClientConfig {
+  const agent = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
   return {
     region: region ?? 'us-east-1',
     forcePathStyle: pathStyle ?? false,
@@ -47,10 +63,10 @@ function clientConfig({ endpoint, region, pathStyle, credentials }: S3Options): 
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
-      connectionTimeout: 3_000,
-      requestTimeout: 15_000,
-      httpAgent: { maxSockets: 64 },
-      httpsAgent: { maxSockets: 64 },
+      connectionTimeout: CONNECT_MS,
+      socketTimeout: IDLE_MS,
+      httpAgent: agent,
+      httpsAgent: agent,
     },
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined ? {} : { credentials }),
@@ -61,7 +77,7 @@ class S3Bucket implements Bucket {
   readonly location: string;
   readonly #options: S3Options;
   readonly #client: S3Client;
-  #canPutConditionally = true;
+  #conditionalPuts: Promise<ConditionalPuts> | undefined;
 
   constructor(options: S3Options, client: S3Client) {
     this.#options = options;
@@ -76,95 +92,99 @@ class S3Bucket implements Bucket {
   ): Promise<{ version: string }> {
     const target = this.#target(key);
     const sizeBytes = promisedSize(body, options);
-    try {
-      const condition = await this.#conditionHeaders(key, options);
-      const target_ = { ...target, ...condition };
-      if (sizeBytes > SINGLE_PUT_BYTES)
-        return await putInParts(this.#client, target_, exactly(body, sizeBytes, key), options);
-      const bytes = await collectBytes(exactly(body, sizeBytes, key), sizeBytes);
-      return await this.#putWhole(target_, bytes, options);
-    } catch (reason) {
-      options.signal?.throwIfAborted();
-      if (this.#canPutConditionally && options.condition && isNotImplemented(reason)) {
-        this.#canPutConditionally = false;
-        if (body instanceof Uint8Array) return this.put(key, body, options);
-      }
-      throw this.#putFailure(reason, key, options);
+    const source = promisedBody(body, key, options);
+    const condition = await this.#condition(key, sizeBytes, options);
+    const ask = async <T>(request: Promise<T>): Promise<T> =>
+      this.#ask(request, 'put', key, options).catch((reason: unknown) => {
+        const cause = (reason as Error).cause;
+        throw options.condition && isConditionFailure(cause)
+          ? conditionFailed(options.condition, this.location, key)
+          : reason;
+      });
+    if (sizeBytes > SINGLE_PUT_BYTES) {
+      const upload = { target, condition, abort: abortOf(options), ask };
+      return { version: versionOf(await putInParts(this.#client, source, upload)) };
     }
+    const Body = await collectBytes(source, sizeBytes);
+    const command = new PutObjectCommand({ ...target, ...condition, Body, ContentLength: sizeBytes });
+    const { ETag } = await ask(this.#client.send(command, abortOf(options)));
+    return { version: versionOf(ETag) };
   }
 
   async get(key: string, options: RangeOptions = {}): Promise<ObjectBody> {
-    const { offset = 0, length = Infinity } = options;
-    if (length === 0) return this.#getNothing(key, options);
-    const isWhole = offset === 0 && length === Infinity;
-    const range = isWhole
-      ? {}
-      : { Range: `bytes=${offset}-${length === Infinity ? '' : offset + length - 1}` };
+    const target = this.#target(key);
+    const range = byteRange(options);
+    if (range.length === 0) return this.#getNothing(key, options);
+    const command = new GetObjectCommand({ ...target, ...rangeHeader(range) });
     try {
-      const output = await this.#client.send(new GetObjectCommand({ ...this.#target(key), ...range }), abortOf(options));
-      const { sizeBytes, bodyBytes } = sizesOf(output);
-      const body = output.Body as Readable;
+      const output = await this.#ask(this.#client.send(command, abortOf(options)), 'read', key, options);
+      const { sizeBytes, bodyBytes } = sizesOf(output, range, key);
       return {
         sizeBytes,
-        version: output.ETag ?? '',
-        body: this.#read(body, bodyBytes, key, options.signal),
+        version: versionOf(output.ETag),
+        body: this.#read(output, bodyBytes, key, options),
       };
     } catch (reason) {
-      const error = this.#failure(reason, key, 'read', options);
-      if (isCodedError(error, 'out_of_range') && offset === 0) return this.#getNothing(key, options);
-      throw error;
+      // No range lies inside an object of 0 bytes.
+      if (isCodedError(reason, 'out_of_range') && range.offset === 0) return this.#getNothing(key, options);
+      throw reason;
     }
   }
 
   async head(key: string, options: WaitOptions = {}): Promise<ObjectInfo> {
-    try {
-      const output = await this.#client.send(new HeadObjectCommand(this.#target(key)), abortOf(options));
-      return {
-        key,
-        sizeBytes: output.ContentLength ?? 0,
-        version: output.ETag ?? '',
-        modifiedAt: output.LastModified ?? new Date(0),
-      };
-    } catch (reason) {
-      throw this.#failure(reason, key, 'read', options);
-    }
+    const command = new HeadObjectCommand(this.#target(key));
+    const request = this.#client.send(command, abortOf(options));
+    const { ContentLength, ETag, LastModified } = await this.#ask(request, 'read', key, options);
+    return {
+      key,
+      sizeBytes: ContentLength ?? 0,
+      version: versionOf(ETag),
+      modifiedAt: LastModified ?? new Date(0),
+    };
   }
 
+  /** Some stores know start-after only if such a key exists, or start again where a key was deleted: hence the comparison. */
   async *list(
     prefix: string,
     options: WaitOptions & { startAfter?: string } = {},
   ): AsyncGenerator<ObjectInfo> {
-    const { bucket, prefix: own } = this.#options;
-    const query = {
-      Bucket: bucket,
-      Prefix: own + prefix,
-      ...(options.startAfter ? { StartAfter: own + options.startAfter } : {}),
-    };
-    try {
-      const pages = paginateListObjectsV2({ client: this.#client }, query, abortOf(options));
-      for await (const { Contents = [] } of pages) {
-        for (const { Key = '', Size = 0, ETag = '', LastModified = new Date(0) } of Contents) {
-          yield { key: Key.slice(own.length), sizeBytes: Size, version: ETag, modifiedAt: LastModified };
-        }
+    const { bucket: Bucket, prefix: own } = this.#options;
+    let last = options.startAfter ?? '';
+    const query = { Bucket, Prefix: own + prefix, ...(last === '' ? {} : { StartAfter: own + last }) };
+    const pages = paginateListObjectsV2({ client: this.#client }, query, abortOf(options));
+    for (;;) {
+      const page = await this.#ask(pages.next(), 'list', `${prefix}*`, options);
+      if (page.done) return;
+      for (const { Key = '', Size = 0, ETag, LastModified = new Date(0) } of page.value.Contents ?? []) {
+        options.signal?.throwIfAborted();
+        const key = Key.slice(own.length);
+        if (compareKeys(key, last) <= 0) continue;
+        last = key;
+        yield { key, sizeBytes: Size, version: versionOf(ETag), modifiedAt: LastModified };
       }
-    } catch (reason) {
-      throw this.#failure(reason, prefix, 'list', options);
     }
   }
 
+  /** One by one: batch deletion wants a checksum of the SDK that not every store takes. */
   async delete(keys: readonly string[], options: WaitOptions = {}): Promise<void> {
-    const targets = keys.map((key) => ({ Key: this.#target(key).Key }));
-    for (let at = 0; at < targets.length; at += DELETE_BATCH) {
-      const Objects = targets.slice(at, at + DELETE_BATCH);
-      const request = { Bucket: this.#options.bucket, Delete: { Objects, Quiet: true } };
-      try {
-        const { Errors = [] } = await this.#client.send(new DeleteObjectsCommand(request), abortOf(options));
-        const [first] = Errors.filter(({ Code }) => Code !== 'NoSuchKey');
-        if (first) throw Object.assign(new Error(first.Message), { name: first.Code });
-      } catch (reason) {
-        throw this.#failure(reason, keys[at] ?? '', 'delete', options);
-      }
-    }
+    const targets = keys.map((key) => ({ key, command: new DeleteObjectCommand(this.#target(key)) }));
+    await forEachConcurrently(
+      targets,
+      DELETES_AT_ONCE,
+      async ({ key, command }, signal) => {
+        await this.#ask(this.#client.send(command, { abortSignal: signal }), 'delete', key, { signal });
+      },
+      options,
+    );
+  }
+
+  async conditionalPuts(options: WaitOptions = {}): Promise<ConditionalPuts> {
+    this.#conditionalPuts ??= probeConditions(this.#client, this.#options).catch((reason: unknown) => {
+      this.#conditionalPuts = undefined;
+      throw reason;
+    });
+    const asked = orAbort(this.#conditionalPuts, options.signal);
+    return this.#ask(asked, 'try conditional puts of', 'probe/*', options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -176,80 +196,61 @@ class S3Bucket implements Bucket {
     return { Bucket: this.#options.bucket, Key: this.#options.prefix + key };
   }
 
-  async #putWhole(
-    target: { Bucket: string; Key: string },
-    bytes: Uint8Array,
-    options: PutOptions,
-  ): Promise<{ version: string }> {
-    const command = new PutObjectCommand({ ...target, Body: bytes, ContentLength: bytes.byteLength });
-    const { ETag = '' } = await this.#client.send(command, abortOf(options));
-    return { version: ETag };
-  }
-
-  /** Where the store knows no conditions, looking first is the closest there is. */
-  async #conditionHeaders(
+  /** Looks first where the store knows no conditions, and where a refusal would come after a long body. */
+  async #condition(
     key: string,
+    sizeBytes: number,
     options: PutOptions,
-  ): Promise<{ IfNoneMatch?: string; IfMatch?: string }> {
-    const { condition } = options;
-    if (!condition) return {};
-    const headers = 'absent' in condition ? { IfNoneMatch: '*' } : { IfMatch: condition.version };
-    if (this.#canPutConditionally && !('absent' in condition)) return headers;
-    const current = await this.head(key, options).catch((reason: unknown) => {
-      if (isCodedError(reason, 'not_found')) return undefined;
-      throw reason;
-    });
-    if ('absent' in condition) {
-      if (current) throw alreadyExists(this.location, key);
-    } else if (current?.version !== condition.version) throw versionChanged(this.location, key);
-    return this.#canPutConditionally ? headers : {};
+  ): Promise<ReturnType<typeof conditionHeaders>> {
+    options.signal?.throwIfAborted();
+    if (!options.condition) return {};
+    const isAtomic = (await this.conditionalPuts(options)) === 'atomic';
+    if (!isAtomic || sizeBytes > SINGLE_PUT_BYTES) {
+      const current = await this.head(key, options).catch((reason: unknown) => {
+        if (!isCodedError(reason, 'not_found')) throw reason;
+      });
+      checkCondition(options, current?.version, this.location, key);
+    }
+    return isAtomic ? conditionHeaders(options) : {};
   }
 
   async #getNothing(key: string, options: RangeOptions): Promise<ObjectBody> {
     const { sizeBytes, version } = await this.head(key, options);
-    rangeEnd(options, sizeBytes, key);
-    return { sizeBytes, version, body: Readable.from([]) };
+    rangeEnd(byteRange(options), sizeBytes, key);
+    return { sizeBytes, version, body: fromBytes() };
   }
 
   async *#read(
-    body: Readable,
+    { Body }: GetObjectCommandOutput,
     bodyBytes: number,
     key: string,
-    signal: AbortSignal | undefined,
+    options: WaitOptions,
   ): AsyncGenerator<Uint8Array> {
+    const chunks = (Body as ByteSource)[Symbol.asyncIterator]();
     let seen = 0;
-    const stop = (): void => void body.destroy();
-    signal?.addEventListener('abort', stop, { once: true });
     try {
-      for await (const chunk of body as AsyncIterable<Uint8Array>) {
-        seen += chunk.byteLength;
-        yield chunk;
+      for (;;) {
+        const { done, value } = await this.#ask(orAbort(chunks.next(), options.signal), 'read', key, options);
+        if (done) break;
+        seen += value.byteLength;
+        yield value;
       }
-    } catch (reason) {
-      throw this.#failure(reason, key, 'read', signal ? { signal } : {});
     } finally {
-      signal?.removeEventListener('abort', stop);
-      body.destroy();
+      await chunks.return?.();
     }
-    signal?.throwIfAborted();
     if (seen === bodyBytes) return;
-    throw new CodedError(
-      'unavailable',
-      `Cannot read ${key} in ${this.location}: ${seen} of ${bodyBytes} bytes came`,
-    );
+    const state = `${seen} of ${bodyBytes} bytes came`;
+    throw new CodedError('unavailable', `Cannot read ${key} in ${this.location}: ${state}`);
   }
 
-  #failure(reason: unknown, key: string, action: string, options: WaitOptions): unknown {
-    options.signal?.throwIfAborted();
-    return fromS3Error(reason, { action, key, location: this.location });
-  }
-
-  #putFailure(reason: unknown, key: string, options: PutOptions): unknown {
-    const error = fromS3Error(reason, { action: 'put', key, location: this.location });
-    if (!isCodedError(error, 'failed_precondition') || !options.condition) return error;
-    return 'absent' in options.condition
-      ? alreadyExists(this.location, key)
-      : versionChanged(this.location, key);
+  /** Gives the failure of a request its class, the key and the bucket; an abort comes first. */
+  async #ask<T>(request: Promise<T>, action: string, key: string, options: WaitOptions): Promise<T> {
+    try {
+      return await request;
+    } catch (reason) {
+      options.signal?.throwIfAborted();
+      throw fromS3Error(reason, { action, key, location: this.location });
+    }
   }
 }
 
@@ -257,14 +258,28 @@ function abortOf({ signal }: WaitOptions): { abortSignal?: AbortSignal } {
   return signal ? { abortSignal: signal } : {};
 }
 
-function sizesOf({ ContentRange, ContentLength = 0 }: GetObjectCommandOutput): {
-  sizeBytes: number;
-  bodyBytes: number;
-} {
-  const total = /\/(\d+)$/.exec(ContentRange ?? '')?.[1];
-  return { sizeBytes: total === undefined ? ContentLength : Number(total), bodyBytes: ContentLength };
+/** The ETag without its quotes: some stores give them in one answer and not in another. */
+function versionOf(etag: string | undefined): string {
+  return (etag ?? '').replace(/^"(.*)"$/, '$1');
 }
 
-function isNotImplemented(reason: unknown): boolean {
-  return (reason as { name?: string }).name === 'NotImplemented';
+function rangeHeader({ offset, length }: ByteRange): { Range?: string } {
+  if (offset === 0 && length === Infinity) return {};
+  return { Range: `bytes=${offset}-${length === Infinity ? '' : offset + length - 1}` };
+}
+
+/** The size of the object and of the body, which is known to be the range asked for. */
+function sizesOf(
+  { ContentRange, ContentLength = 0, Body }: GetObjectCommandOutput,
+  range: ByteRange,
+  key: string,
+): { sizeBytes: number; bodyBytes: number } {
+  const [, start = '0', total = String(ContentLength)] = /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? '') ?? [];
+  const sizeBytes = Number(total);
+  const bodyBytes = rangeEnd(range, sizeBytes, key) - range.offset;
+  if (Number(start) === range.offset && ContentLength === bodyBytes) return { sizeBytes, bodyBytes };
+  (Body as unknown as { destroy(): void }).destroy();
+  throw new CodedError('unimplemented', `Cannot read ${key} from byte ${range.offset}: the store gave another range`, {
+    cure: 'Use a store that knows ranges, and look for a cache or proxy in between',
+  });
 }

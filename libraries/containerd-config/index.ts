@@ -1,0 +1,6 @@
+export {
+  configureContainerd,
+  parseVersion,
+  quoteToml,
+  type ContainerdConfiguration,
+} from './configure-containerd.ts';

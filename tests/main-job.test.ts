@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { test } from 'node:test';
+import type { ImageSummary, LayerSummary, PullEvent, VerifyEvent } from '@lade/control-protocol';
+import { LAYER_FILES } from '@lade/layers';
+import { hexOf, parseImageConfig, parseImageIndex, parseManifest, type Digest } from '@lade/oci';
+import { mountPointsBelow, startOrigin, type BuiltImage } from '@lade/sandbox';
+import type { LadeNode } from '@lade/tour';
+import { Testbed, listObjects, needsRoot, waitUntil } from './testbed.ts';
+
+/*
+ * One image, one bucket, three nodes: the first pulls from a registry, the second starts from the bucket alone and lives
+ * through restarts, the third pulls with the registry up, and removes the image again.
+ */
+const ANSWER = ['python3', '-c', 'print(6*7)'] as const;
+
+for (const version of ['1.7', '2.1'] as const) {
+  for (const kind of ['directory', 'S3'] as const) {
+    test(`the main job, containerd ${version}, ${kind} bucket`, needsRoot, async (t) => {
+      await using bed = await Testbed.open(t);
+      const built = await bed.image('python');
+      const image = await readImage(built);
+      const bucketUrl = await bed.bucket(kind);
+      const first = await bed.node('first', bucketUrl, version);
+      const origin = await startOrigin([built.layout]);
+      const reference = `${origin.address}/${built.name}`;
+
+      await t.test('a first pull converts every layer, and the container runs', async () => {
+        await using _ = origin;
+        await first.containerd.pull(reference, { snapshotter: 'lade' });
+        assert.equal(await first.run(reference, ...ANSWER), '42\n');
+        await assertConverted(first, image);
+        await first.publishes(reference);
+        await first.uploaded();
+        await assertPublished(bucketUrl, image);
+      });
+
+      const second = await bed.node('second', bucketUrl, version);
+
+      await t.test('an empty node starts the container from the bucket, without the registry', async () => {
+        const events = await readLines<PullEvent>(second, 'pull', reference, '--json');
+        assert.deepEqual(events.at(-1), { kind: 'restored', name: reference, ...image.restored });
+        assert.equal(await second.run(reference, ...ANSWER), '42\n');
+        await assertFetched(second, image);
+        assert.deepEqual(await hashLayers(second, image), await hashLayers(first, image));
+      });
+
+      await t.test('verify proves every layer from the bucket', async () => {
+        const events = await readLines<VerifyEvent>(second, 'verify', reference, '--json');
+        const proved = events.flatMap((event) => (event.kind === 'proved' ? [event.diffId] : []));
+        assert.deepEqual(proved, image.diffIds);
+        const { kind, layers, failed } = events.at(-1) as VerifyEvent & { kind: 'verified' };
+        assert.deepEqual({ kind, layers, failed }, { kind: 'verified', layers: proved.length, failed: 0 });
+      });
+
+      await t.test('images and layers agree with each other and with the image', async () => {
+        const [summary, ...others] = await readJson<ImageSummary>(second, 'images');
+        assert.deepEqual(others, []);
+        assert.deepEqual([summary?.name, summary?.digest], [reference, image.restored.digest]);
+        assert.deepEqual(summary?.layers.map(({ diffId }) => diffId), image.diffIds);
+        assert.ok(summary?.layers.every(({ here }) => here));
+      });
+
+      await t.test('a container outlives its daemon, and the next daemon goes on with its mounts', async () => {
+        const id = `lade-${process.pid}-${version}-${kind}`;
+        await second.ctr('run', '--detach', '--snapshotter', 'lade', reference, id, 'sleep', '1000');
+        const exec = async (name: string): Promise<string> =>
+          second.ctr('tasks', 'exec', '--exec-id', name, id, 'python3', '-c', 'import json; print(6*7)');
+        const mounts = await mountPointsBelow(second.root);
+        await second.stopDaemon();
+        assert.equal(await exec('without'), '42\n');
+        await second.startDaemon();
+        assert.equal(await exec('with'), '42\n');
+        assert.equal(await second.run(reference, ...ANSWER), '42\n');
+        assert.deepEqual(await mountPointsBelow(second.root), mounts);
+        await second.ctr('tasks', 'delete', '--force', id);
+        await second.ctr('containers', 'delete', id);
+      });
+
+      await t.test('after a reboot the mounts are put back', async () => {
+        await bed.reboot(second, version);
+        assert.deepEqual(await mountPointsBelow(second.root), []);
+        assert.equal(await second.run(reference, ...ANSWER), '42\n');
+      });
+
+      const third = await bed.node('third', bucketUrl, version);
+      await using registry = await startOrigin([built.layout]);
+      const registered = `${registry.address}/${built.name}`;
+
+      await t.test('a pull of what the bucket has takes no layer from the registry', async () => {
+        await third.containerd.pull(registered, { snapshotter: 'lade' });
+        assert.equal(await third.run(registered, ...ANSWER), '42\n');
+        const asked = registry.requests().flatMap(({ digest }) => digest ?? []);
+        assert.ok(asked.includes(image.restored.digest));
+        assert.deepEqual(asked.filter((digest) => image.layers.includes(digest)), []);
+        await assertFetched(third, image);
+      });
+
+      await t.test('removing the image clears the node, and leaves the bucket alone', async () => {
+        await third.publishes(registered);
+        await third.uploaded();
+        const before = await listObjects(bucketUrl);
+        await third.ctr('images', 'remove', '--sync', registered);
+        await waitUntil('the layers are gone', async () => (await readJson(third, 'layers')).length === 0);
+        assert.equal(await third.ctr('snapshots', '--snapshotter', 'lade', 'list'), EMPTY_LIST);
+        assert.deepEqual(await mountPointsBelow(third.root), []);
+        for (const folder of ['layers', 'snapshots', 'fixes', 'mounts'])
+          assert.deepEqual(await readdir(join(third.root, folder)), [], folder);
+        assert.deepEqual(await listObjects(bucketUrl), before);
+        await third.ladeOrThrow('pull', registered);
+        assert.equal(await third.run(registered, ...ANSWER), '42\n');
+      });
+    });
+  }
+}
+
+const EMPTY_LIST = 'KEY PARENT KIND \n';
+
+interface ImageParts {
+  /** What a pull ends with. */
+  readonly restored: { readonly digest: Digest; readonly layers: number };
+  readonly config: Digest;
+  /** As the registry has them, bottom first. */
+  readonly layers: readonly Digest[];
+  readonly diffIds: readonly Digest[];
+}
+
+async function readImage({ layout }: BuiltImage): Promise<ImageParts> {
+  const blob = async (digest: Digest): Promise<Buffer> => readFile(join(layout, 'blobs/sha256', hexOf(digest)));
+  const { manifests } = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as {
+    manifests: [{ digest: Digest }];
+  };
+  const [{ digest }] = manifests;
+  const manifest = parseManifest(await blob(digest), digest);
+  const config = manifest.config.digest;
+  const layers = manifest.layers.map((layer) => layer.digest);
+  const { diff_ids: diffIds } = parseImageConfig(await blob(config), config).rootfs;
+  return { restored: { digest, layers: layers.length }, config, layers, diffIds };
+}
+
+/** Every layer went through our differ, and none is kept as plain files. */
+async function assertConverted(node: LadeNode, { layers, diffIds }: ImageParts): Promise<void> {
+  const log = (await readFile(node.logFile, 'utf8')).split('\n').filter((line) => line.startsWith('{'));
+  const converted = log
+    .map((line) => JSON.parse(line) as { message: string; digest: Digest })
+    .filter(({ message }) => message === 'layer converted');
+  assert.deepEqual(converted.map(({ digest }) => digest).sort(), layers.toSorted());
+  await assertLayers(node, diffIds, 'converted');
+  assert.deepEqual(await readdir(join(node.root, 'snapshots')), []);
+}
+
+async function assertFetched(node: LadeNode, { diffIds }: ImageParts): Promise<void> {
+  await assertLayers(node, diffIds, 'fetched');
+  assert.ok((await readJson<LayerSummary>(node, 'layers')).every(({ uploaded }) => uploaded));
+}
+
+async function assertLayers(node: LadeNode, diffIds: readonly Digest[], origin: string): Promise<void> {
+  const layers = await readJson<LayerSummary>(node, 'layers');
+  assert.deepEqual(layers.map(({ diffId }) => diffId).sort(), diffIds.toSorted());
+  assert.deepEqual([...new Set(layers.map((layer) => layer.origin))], [origin]);
+}
+
+/** The bucket has every kind of object, as many as this one image needs. */
+async function assertPublished(bucketUrl: string, { restored, config, diffIds }: ImageParts): Promise<void> {
+  const names = new Map<string, string[]>();
+  for (const { key } of await listObjects(bucketUrl)) {
+    const [, folder = '', name = ''] = /^([^/]+\/[^/]+)\/(.+)$/.exec(key) ?? [];
+    names.set(folder, [...(names.get(folder) ?? []), name]);
+  }
+  const kinds = ['chains/sha256', 'content/sha256', 'layers/sha256', 'packs/sha256', 'refs/images'];
+  assert.deepEqual([...names.keys()].sort(), kinds);
+  assert.deepEqual(names.get('layers/sha256'), diffIds.map(hexOf).sort());
+  assert.equal(names.get('chains/sha256')?.length, diffIds.length);
+  assert.deepEqual(names.get('content/sha256'), [restored.digest, config].map(hexOf).sort());
+  assert.equal(names.get('refs/images')?.length, 1);
+}
+
+/** What the kernel mounts must be the same bytes on every node. */
+async function hashLayers(node: LadeNode, { diffIds }: ImageParts): Promise<string[]> {
+  const hashes: string[] = [];
+  for (const diffId of diffIds) {
+    for (const file of [LAYER_FILES.metadata, LAYER_FILES.blob]) {
+      const hash = createHash('sha256');
+      await pipeline(createReadStream(join(node.root, 'layers', hexOf(diffId), file)), hash);
+      hashes.push(`${diffId} ${file} ${hash.digest('hex')}`);
+    }
+  }
+  return hashes;
+}
+
+async function readJson<T>(node: LadeNode, command: 'images' | 'layers'): Promise<T[]> {
+  return JSON.parse(await node.ladeOrThrow(command, '--json')) as T[];
+}
+
+async function readLines<T>(node: LadeNode, ...args: readonly string[]): Promise<T[]> {
+  const lines = (await node.ladeOrThrow(...args)).trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line) as T);
+}

@@ -1,0 +1,133 @@
+import { mkdir, mkdtempDisposable, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openBucket, type ObjectInfo } from '@lade/bucket';
+import {
+  buildImage,
+  startContainerd,
+  startS3Server,
+  unmountBelow,
+  unpackSet,
+  type BuiltImage,
+  type ImageName,
+} from '@lade/sandbox';
+import { LadeNode } from '@lade/tour';
+import { CACHE } from './programs.ts';
+
+export type ContainerdVersion = '1.7' | '2.1';
+
+const isRoot = process.getuid?.() === 0;
+if (!isRoot && process.env['CI']) throw new Error('these tests need root');
+
+/** Options of a test that runs containerd. */
+export const needsRoot = { skip: isRoot ? false : 'NOT TESTED: containerd needs root' };
+
+/** The nodes of one test, and its bucket. What was started last is stopped first; nothing of it stays. */
+export class Testbed implements AsyncDisposable {
+  readonly folder: string;
+  readonly #log: (line: string) => void;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(folder: string, log: (line: string) => void, stack: AsyncDisposableStack) {
+    this.folder = folder;
+    this.#log = log;
+    this.#stack = stack;
+  }
+
+  static async open(t: TestContext): Promise<Testbed> {
+    await using stack = new AsyncDisposableStack();
+    const { path } = stack.use(await mkdtempDisposable(join(tmpdir(), 'lade-')));
+    return new Testbed(path, (line) => t.diagnostic(line), stack.move());
+  }
+
+  async image(name: ImageName): Promise<BuiltImage> {
+    return buildImage(name, this.#cache);
+  }
+
+  /** The URL of an empty bucket in a folder, or on an S3 server of its own. */
+  async bucket(kind: 'directory' | 'S3'): Promise<string> {
+    const folder = join(this.folder, 'bucket');
+    if (kind === 'directory') return `file://${folder}`;
+    const { folder: packages } = await unpackSet('moto', this.#cache);
+    const server = this.#stack.use(await startS3Server({ packages, folder }));
+    const { endpoint, region, accessKeyId, secretAccessKey } = server;
+    await fetch(`${endpoint}/lade`, { method: 'PUT' });
+    const access = { 'access-key-id': accessKeyId, 'secret-access-key': secretAccessKey };
+    const parameters = new URLSearchParams({ endpoint, region, 'path-style': 'true', ...access });
+    return `s3://lade/below/a/prefix?${parameters}`;
+  }
+
+  /** Starts an empty node. */
+  async node(name: string, bucketUrl: string, containerdVersion: ContainerdVersion): Promise<LadeNode> {
+    const options = { packages: await this.#packages(containerdVersion), containerdVersion, bucketUrl };
+    return this.#stack.use(await LadeNode.start({ ...options, folder: join(this.folder, name) }));
+  }
+
+  /** What a power cycle does to a node without containers: its disk stays; its processes, its mounts and /run go. */
+  async reboot(node: LadeNode, containerdVersion: ContainerdVersion): Promise<void> {
+    const folder = dirname(node.containerd.root);
+    await stopContainerd(folder);
+    await node.stopDaemon();
+    await unmountBelow(this.folder);
+    await rm(node.containerd.state, { recursive: true });
+    const config = await readFile(join(folder, 'imported.toml'), 'utf8');
+    const packages = await this.#packages(containerdVersion);
+    this.#stack.use(await startContainerd({ packages, folder, config }));
+    await node.startDaemon();
+  }
+
+  async makeFolder(name: string): Promise<string> {
+    const folder = join(this.folder, name);
+    await mkdir(folder);
+    return folder;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+
+  get #cache(): { readonly cacheFolder: string; readonly log: (line: string) => void } {
+    return { cacheFolder: CACHE, log: this.#log };
+  }
+
+  async #packages(version: ContainerdVersion): Promise<string[]> {
+    const sets = [`containerd-${version}`, 'runc'] as const;
+    return Promise.all(sets.map(async (set) => (await unpackSet(set, this.#cache)).folder));
+  }
+}
+
+/** All objects of a bucket, in the order of their keys. */
+export async function listObjects(bucketUrl: string): Promise<ObjectInfo[]> {
+  await using bucket = await openBucket(bucketUrl);
+  return Array.fromAsync(bucket.list(''));
+}
+
+/** Asks until `isTrue` says so, for half a minute at most. */
+export async function waitUntil(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await isTrue())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await sleep(50);
+  }
+}
+
+/** Ends the containerd of a folder; its containers, if any, stay. */
+async function stopContainerd(folder: string): Promise<void> {
+  const pid = await findProcess(['containerd', '--config', join(folder, 'config.toml')]);
+  if (pid === undefined) throw new Error(`no containerd runs in ${folder}`);
+  process.kill(pid, 'SIGTERM');
+  await waitUntil(`containerd ${pid} ends`, async () => (await commandOf(pid)) === '');
+}
+
+async function findProcess(command: readonly string[]): Promise<number | undefined> {
+  const pids = (await readdir('/proc')).map(Number).filter((pid) => pid > 0);
+  for (const pid of pids) if ((await commandOf(pid)) === command.join('\0') + '\0') return pid;
+  return undefined;
+}
+
+/** '' of a process that has ended. */
+async function commandOf(pid: number): Promise<string> {
+  return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+}
