@@ -72,7 +72,16 @@ export function createControlPlatform(
 
 function summariseLayer(row: LayerRow, uploaded: boolean): LayerSummary {
   const { diffId, origin, tarBytes, blobBytes, diskBytes, inodes, createdAt } = row;
-  return { diffId, origin, tarBytes, blobBytes, diskBytes, inodes, createdAt: createdAt.toISOString(), uploaded };
+  return {
+    diffId,
+    origin,
+    tarBytes,
+    blobBytes,
+    diskBytes,
+    inodes,
+    createdAt: createdAt.toISOString(),
+    uploaded,
+  };
 }
 
 function summarise(record: ImageRecord, isHere: (diffId: Digest) => boolean): ImageSummary[] {

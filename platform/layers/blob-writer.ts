@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { BLOCK_BYTES, blocksOf, type Chunk } from './chunk.ts';
+import { BLOCK_BYTES, blocksOf, hashOfZeros, type Chunk } from './chunk.ts';
 
 /** Files from this size on are cut into chunks of their own, each this long but the last. */
 export const CHUNK_BYTES = 256 << 10;
@@ -16,7 +16,7 @@ const CUT_SAMPLE_BYTES = 4096;
 const STAGE_BYTES = 4 << 20;
 const MAX_STAGES = 3;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
-const ZERO_HASH = hash('sha256', ZEROS, 'buffer');
+const ZERO_HASH = hashOfZeros(CHUNK_BYTES);
 
 /**
  * Lays files out in the blob, 4 KiB aligned and in order, and cuts it into chunks whose borders depend on
@@ -133,7 +133,7 @@ export class BlobWriter {
   }
 
   #skipZeroChunk(): void {
-    this.#rotate();
+    if (this.#used > 0) this.#rotate();
     this.#chunks.push({ hash: ZERO_HASH, rawBytes: CHUNK_BYTES, place: { kind: 'zero' } });
     this.#stageOffset += CHUNK_BYTES;
   }

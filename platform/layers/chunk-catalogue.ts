@@ -40,13 +40,18 @@ export class ChunkCatalogue {
     this.#statements = prepare(db);
   }
 
-  /** Makes `packs` the known ones: forgets others, and returns those whose chunks have to be added. */
+  /**
+   * Makes `packs` (digest → object size) the known ones: forgets others, and those whose object has another size by
+   * now. Returns the packs whose chunks have to be added.
+   */
   reconcilePacks(packs: ReadonlyMap<Digest, number>): Digest[] {
-    const known = new Set(
-      this.#statements.packs.all().map((row) => digestFromHash(row['digest'] as Uint8Array)),
-    );
+    const known = new Set<Digest>();
     transaction(this.#db, () => {
-      for (const digest of known) if (!packs.has(digest)) this.#statements.deletePack.run(hashOf(digest));
+      for (const row of this.#statements.packs.all()) {
+        const digest = digestFromHash(row['digest'] as Uint8Array);
+        if (packs.get(digest) === Number(row['size_bytes'])) known.add(digest);
+        else this.#statements.deletePack.run(hashOf(digest));
+      }
     });
     return [...packs.keys()].filter((digest) => !known.has(digest));
   }
@@ -106,7 +111,7 @@ export class ChunkCatalogue {
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the statements' own types say it best
 function prepare(db: Database) {
   return {
-    packs: db.prepare('SELECT digest FROM packs'),
+    packs: db.prepare('SELECT digest, size_bytes FROM packs'),
     insertPack: db.prepare('INSERT OR IGNORE INTO packs (digest, size_bytes) VALUES (?, ?)'),
     deletePack: db.prepare('DELETE FROM packs WHERE digest = ?'),
     insertPackChunk: db.prepare('INSERT OR IGNORE INTO pack_chunks VALUES (?, ?, ?, ?, ?)'),

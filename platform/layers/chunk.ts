@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+
 /** Blob bytes are addressed in blocks of this size: files and chunks start on one. */
 export const BLOCK_BYTES = 4096;
 
@@ -20,6 +22,15 @@ export interface Chunk {
   /** A multiple of BLOCK_BYTES, at most MAX_CHUNK_BYTES. */
   readonly rawBytes: number;
   readonly place: ChunkPlace;
+}
+
+const zeroHashes = new Map<number, Buffer>();
+
+/** sha256 of that many zeros. */
+export function hashOfZeros(sizeBytes: number): Buffer {
+  const known = zeroHashes.get(sizeBytes) ?? hash('sha256', Buffer.alloc(sizeBytes), 'buffer');
+  zeroHashes.set(sizeBytes, known);
+  return known;
 }
 
 export function blocksOf(sizeBytes: number): number {

@@ -15,7 +15,7 @@ import { LayerTree } from './layer-tree.ts';
 import { RecipeEncoder } from './recipe.ts';
 
 export interface ConvertLimits {
-  /** Largest uncompressed layer tar that is accepted. */
+  /** Most bytes of the uncompressed layer tar, and of all its files with the holes of sparse ones. */
   readonly maxTarBytes: number;
   readonly maxEntries: number;
 }
@@ -44,7 +44,7 @@ export async function convertLayer(
   await using recipeFile = await open(join(folder, LAYER_FILES.recipe), 'wx', 0o600);
   const blobWriter = new BlobWriter(blob);
   const recipe = new StoredFrames(recipeFile);
-  const visitor = new LayerVisitor(blobWriter, limits.maxEntries);
+  const visitor = new LayerVisitor(blobWriter, limits);
   const decoder = new TarDecoder(visitor);
   const digester = new Digester();
   let tarBytes = 0;
@@ -87,13 +87,14 @@ class LayerVisitor implements TarVisitor {
   readonly tree = new LayerTree();
   readonly recipe = new RecipeEncoder();
   readonly #blob: BlobWriter;
-  readonly #maxEntries: number;
+  readonly #limits: ConvertLimits;
   #entries = 0;
+  #fileBytes = 0;
   #file: OpenFile | undefined;
 
-  constructor(blob: BlobWriter, maxEntries: number) {
+  constructor(blob: BlobWriter, limits: ConvertLimits) {
     this.#blob = blob;
-    this.#maxEntries = maxEntries;
+    this.#limits = limits;
   }
 
   raw(bytes: Uint8Array): void {
@@ -102,12 +103,7 @@ class LayerVisitor implements TarVisitor {
 
   entry(entry: TarEntry): void {
     this.end();
-    if (++this.#entries > this.#maxEntries) {
-      throw new CodedError(
-        'resource_exhausted',
-        `Cannot unpack layer: more than ${this.#maxEntries} entries`,
-      );
-    }
+    this.#account(entry);
     if (entry.kind !== 'file' || entry.sizeBytes === 0) return this.tree.add(entry, 0);
     const start = this.#blob.beginFile(entry.sizeBytes);
     this.tree.add(entry, start / BLOCK_BYTES);
@@ -127,6 +123,15 @@ class LayerVisitor implements TarVisitor {
     this.#zeros(this.#file, this.#file.entry.sizeBytes);
     this.#blob.endFile();
     this.#file = undefined;
+  }
+
+  /** A sparse file says how large it is without having to bring the bytes. */
+  #account({ kind, sizeBytes }: TarEntry): void {
+    const { maxEntries, maxTarBytes } = this.#limits;
+    if (++this.#entries > maxEntries) throw tooLarge(`more than ${maxEntries} entries`);
+    if (kind === 'file') this.#fileBytes += sizeBytes;
+    if (this.#fileBytes > maxTarBytes)
+      throw tooLarge(`its files have more than the allowed ${maxTarBytes} bytes`);
   }
 
   #sparseData(file: OpenFile, regions: readonly SparseRegion[], bytes: Uint8Array): void {
@@ -155,6 +160,12 @@ class LayerVisitor implements TarVisitor {
     if (file.written < end) this.#blob.appendZeros(end - file.written);
     file.written = Math.max(file.written, end);
   }
+}
+
+function tooLarge(why: string): CodedError {
+  return new CodedError('resource_exhausted', `Cannot unpack layer: ${why}`, {
+    cure: 'Raise --max-layer-size if such a large layer is expected',
+  });
 }
 
 type SparseRegion = NonNullable<TarEntry['sparse']>[number];

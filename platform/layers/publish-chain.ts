@@ -1,13 +1,13 @@
 import type { Bucket } from '@lade/bucket';
 import { isCodedError } from '@lade/errors';
 import type { Digest } from '@lade/oci';
-import { encodeChainRecord, type ChainKeys, type ChainRecord } from './chain-record.ts';
+import { NO_CHAIN_KEYS, encodeChainRecord, type ChainKeys, type ChainRecord } from './chain-record.ts';
 import { chainKey } from './object-keys.ts';
 import { readChainRecord } from './read-layer.ts';
 
 /**
- * Publishes the record of a chain whose layer is published. One that says the same, and that our keys accept, stays;
- * a damaged, untrusted or outdated one is replaced.
+ * Publishes the record of a chain whose layer is published. One that says the same stays, unless our signature makes a
+ * trusted one of it; a damaged or outdated one is replaced.
  */
 export async function publishChain(
   bucket: Bucket,
@@ -21,7 +21,8 @@ export async function publishChain(
     await bucket.put(chainKey(chain), bytes, { condition: { absent: true }, ...waiting });
   } catch (reason) {
     if (!isCodedError(reason, 'already_exists')) throw reason;
-    if ((await readAcceptable(bucket, chain, options))?.index === record.index) return;
+    const judges = keys.signer ? keys : NO_CHAIN_KEYS;
+    if ((await readAcceptable(bucket, chain, { ...options, keys: judges }))?.index === record.index) return;
     await bucket.put(chainKey(chain), bytes, waiting);
   }
 }

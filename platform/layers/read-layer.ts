@@ -3,6 +3,7 @@ import { CodedError, isCodedError } from '@lade/errors';
 import type { Digest } from '@lade/oci';
 import { collectBytes } from '@lade/streams';
 import { decodeChainRecord, type ChainKeys, type ChainRecord } from './chain-record.ts';
+import { hashOfZeros, type Chunk } from './chunk.ts';
 import {
   INDEX_HEADER_BYTES,
   decodeIndexHead,
@@ -27,8 +28,14 @@ export async function readChainRecord(
   keys: ChainKeys,
   options: WaitOptions = {},
 ): Promise<ChainRecord | undefined> {
-  const bytes = await readWhole(bucket, chainKey(chain), MAX_CHAIN_RECORD_BYTES, options);
-  return bytes && decodeChainRecord(bytes, chain, keys);
+  try {
+    const { body } = await bucket.get(chainKey(chain), options);
+    return decodeChainRecord(await collectBytes(body, MAX_CHAIN_RECORD_BYTES), chain, keys);
+  } catch (reason) {
+    if (isCodedError(reason, 'not_found')) return undefined;
+    if (!isCodedError(reason, 'resource_exhausted')) throw reason;
+    throw mismatch(`chain record ${chain}`, `is larger than ${MAX_CHAIN_RECORD_BYTES} bytes`);
+  }
 }
 
 /** The head of the index that `record` vouches for. Throws `data_loss` when the bucket holds another one. */
@@ -44,7 +51,7 @@ export async function readRecordedIndex(
   if (index.digest !== record.index)
     throw mismatch(name, `is ${index.digest}, the chain record says ${record.index}`);
   if (index.header.diffId !== record.diffId) throw mismatch(name, `is of layer ${index.header.diffId}`);
-  return index;
+  return published(index, name);
 }
 
 /** The head of a layer's index by diff id alone, or undefined where the bucket has none. It proves itself, not its origin. */
@@ -60,11 +67,23 @@ export async function readIndex(
     if (header.diffId !== diffId) throw mismatch(name, `is of layer ${header.diffId}`);
     if (indexHeadBytes(header) > MAX_INDEX_HEAD_BYTES)
       throw mismatch(name, 'is larger than any layer can need');
-    return decodeIndexHead(await readRange(bucket, key, indexHeadBytes(header), options), name);
+    const head = await readRange(bucket, key, indexHeadBytes(header), options);
+    return published(decodeIndexHead(head, name), name);
   } catch (reason) {
     if (isCodedError(reason, 'not_found')) return undefined;
     throw reason;
   }
+}
+
+/** `index`, unless it claims bytes that nobody could check. */
+function published(index: LayerIndex, name: string): LayerIndex {
+  const bad = index.chunks.findIndex((chunk) => !isCheckable(chunk));
+  if (bad === -1) return index;
+  throw mismatch(name, `has no place for chunk ${bad}`);
+}
+
+function isCheckable({ hash, rawBytes, place }: Chunk): boolean {
+  return place.kind === 'packed' || (place.kind === 'zero' && hashOfZeros(rawBytes).equals(hash));
 }
 
 async function readRange(
@@ -75,21 +94,6 @@ async function readRange(
 ): Promise<Uint8Array> {
   const { body } = await bucket.get(key, { offset: 0, length, ...options });
   return collectBytes(body, length);
-}
-
-async function readWhole(
-  bucket: Bucket,
-  key: string,
-  maxBytes: number,
-  options: WaitOptions,
-): Promise<Uint8Array | undefined> {
-  try {
-    const { body } = await bucket.get(key, options);
-    return await collectBytes(body, maxBytes);
-  } catch (reason) {
-    if (isCodedError(reason, 'not_found')) return undefined;
-    throw reason;
-  }
 }
 
 function mismatch(name: string, why: string): CodedError {

@@ -14,9 +14,6 @@ interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Gives the raw bytes of chunk `number` of a layer, checked against its hash. */
-type ChunkReader = (index: LayerIndex, number: number, options: WaitOptions) => Promise<Uint8Array>;
-
 /**
  * Rebuilds the uncompressed tar of a published layer from the bucket alone: its index, its recipe, its chunks.
  * Throws `not_found` for a layer that nobody has published, `data_loss` naming the object that is damaged.
@@ -32,13 +29,19 @@ export async function* rebuildTar(
       cure: 'Pull the image on a node with this bucket, and wait for its uploads',
     });
   }
-  const name = `layer ${diffId}`;
   const blob = new BlobView(index, (i, number) => readPackedChunk(bucket, i, number, options));
-  yield* replayRecipe(
-    await readRecipe(bucket, index, options),
+  const recipe = await readRecipe(bucket, index, options);
+  let tarBytes = 0;
+  for await (const bytes of replayRecipe(
+    recipe,
     (offset, size) => blob.read(offset, size),
-    name,
-  );
+    `layer ${diffId}`,
+  )) {
+    tarBytes += bytes.byteLength;
+    if (tarBytes > index.header.tarBytes)
+      throw unproved(diffId, `it rebuilds to more than ${index.header.tarBytes} bytes`);
+    yield bytes;
+  }
 }
 
 /** Proves a layer in the bucket against its diff id. Returns the tar's size; throws as rebuildTar() does. */
@@ -55,7 +58,11 @@ export async function verifyLayer(
   }
   const actual = digester.finish();
   if (actual === diffId) return tarBytes;
-  throw new CodedError('data_loss', `Cannot prove layer ${diffId}: it rebuilds to ${actual}`, {
+  throw unproved(diffId, `it rebuilds to ${actual}`);
+}
+
+function unproved(diffId: Digest, why: string): CodedError {
+  return new CodedError('data_loss', `Cannot prove layer ${diffId}: ${why}`, {
     cure: `Remove ${indexKey(diffId)} from the bucket; the next pull from the registry publishes the layer again`,
   });
 }

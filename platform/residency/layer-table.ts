@@ -53,6 +53,7 @@ export class LayerTable {
 
   remove(diffId: Digest): void {
     this.#statements.remove.run(diffId);
+    this.#statements.forget.run(diffId);
   }
 
   /** Which layer a compressed blob unpacked to, last time. */
@@ -91,6 +92,7 @@ function prepare(db: Database) {
     ),
     remove: db.prepare('DELETE FROM layers WHERE diff_id = ?'),
     source: db.prepare('SELECT diff_id FROM sources WHERE compressed = ?'),
+    forget: db.prepare('DELETE FROM sources WHERE diff_id = ?'),
     remember: db.prepare('INSERT OR REPLACE INTO sources VALUES (?, ?)'),
   };
 }

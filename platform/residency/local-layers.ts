@@ -89,15 +89,23 @@ export class LocalLayers {
     };
   }
 
-  /** Converts a layer as the registry has it. Throws as convertLayer() does, and leaves nothing behind then. */
+  /**
+   * Converts a layer as the registry has it; `compressed` is its digest there, by which it is known the next time.
+   * Throws as convertLayer() does, and leaves nothing behind then.
+   */
   async convert(
     layer: ByteSource,
-    options: { readonly limits?: ConvertLimits; readonly signal?: AbortSignal },
+    options: { readonly compressed?: Digest; readonly limits?: ConvertLimits; readonly signal?: AbortSignal },
   ): Promise<PinnedLayer> {
-    return this.#build('converted', async (folder) => {
-      await convertLayer(layer, folder, options);
+    const { compressed, ...limited } = options;
+    const known = compressed && this.#options.table.sourceOf(compressed);
+    if (known && this.has(known)) return this.pin(known);
+    const converted = await this.#build('converted', async (folder) => {
+      await convertLayer(layer, folder, limited);
       return readLocalIndex(folder);
     });
+    if (compressed) this.#options.table.rememberSource(compressed, converted.diffId);
+    return converted;
   }
 
   /** Takes a published layer from the bucket, its blob as far as the fill mode wants it. */
