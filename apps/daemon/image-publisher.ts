@@ -23,18 +23,19 @@ const RETRY_MS = 10_000;
  * when containerd tells of an image, and when an upload has ended; without a containerd it waits for one.
  */
 export class ImagePublisher implements AsyncDisposable {
+  readonly #node: ContainerdNode;
+  readonly #bucket: Bucket;
   readonly #log: Logger;
   readonly #stop = new AbortController();
   readonly #published = new Set<string>();
   #wake = Promise.withResolvers<void>();
-  #work: Promise<unknown> | undefined;
+  readonly #work: Promise<unknown>;
 
-  constructor(log: Logger) {
+  constructor(node: ContainerdNode, bucket: Bucket, log: Logger) {
+    this.#node = node;
+    this.#bucket = bucket;
     this.#log = log;
-  }
-
-  start(node: ContainerdNode, bucket: Bucket): void {
-    this.#work ??= Promise.all([this.#listen(node), this.#run(node, bucket)]);
+    this.#work = Promise.all([this.#listen(), this.#run()]);
   }
 
   /** Something may have become publishable. */
@@ -48,11 +49,11 @@ export class ImagePublisher implements AsyncDisposable {
     await this.#work;
   }
 
-  async #listen(node: ContainerdNode): Promise<void> {
+  async #listen(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        for await (const _ of node.imageChanges(signal)) this.wake();
+        for await (const _ of this.#node.imageChanges(signal)) this.wake();
       } catch (reason) {
         if (!signal.aborted) this.#log.debug('containerd is not reachable', { error: reason });
       }
@@ -61,12 +62,12 @@ export class ImagePublisher implements AsyncDisposable {
     }
   }
 
-  async #run(node: ContainerdNode, bucket: Bucket): Promise<void> {
+  async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers<void>();
       try {
-        for await (const image of node.images(signal)) await this.#consider(image, node, bucket);
+        for await (const image of this.#node.images(signal)) await this.#consider(image);
       } catch (reason) {
         if (!signal.aborted) this.#log.debug('images not looked through', { error: reason });
       }
@@ -75,8 +76,9 @@ export class ImagePublisher implements AsyncDisposable {
     }
   }
 
-  async #consider(image: NodeImage, node: ContainerdNode, bucket: Bucket): Promise<void> {
+  async #consider(image: NodeImage): Promise<void> {
     const { signal } = this.#stop;
+    const [node, bucket] = [this.#node, this.#bucket];
     const id = `${image.name}@${image.target.digest}`;
     if (this.#published.has(id)) return;
     const scope = { namespace: image.namespace, signal };

@@ -53,7 +53,8 @@ export async function openPlatform(
     db,
     async (upload, signal) => {
       await publish(upload, { layers, bucket, catalogue, foreground, keys, log, signal });
-      hooks.uploaded();
+      // By then the queue has forgotten the upload, so that nothing keeps a layer that was only waiting for it.
+      setImmediate(hooks.uploaded);
     },
     log,
   );

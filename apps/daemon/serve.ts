@@ -28,8 +28,8 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   const log = createLogger((line) => process.stderr.write(line), config.logLevel);
   await using stack = new AsyncDisposableStack();
   const node = stack.use(new ContainerdNode(config.containerd));
-  const publisher = stack.adopt(new ImagePublisher(log), async (p) => p[Symbol.asyncDispose]());
-  const platform = stack.use(await openPlatform(config, { log, uploaded: () => publisher.wake() }));
+  let uploaded = (): void => {};
+  const platform = stack.use(await openPlatform(config, { log, uploaded: () => uploaded() }));
   await mkdir(dirname(config.address), { recursive: true, mode: 0o711 }).catch((reason: unknown) => {
     throw wrapError(reason, `Cannot listen on ${config.address}`, { cure: 'Choose another --address' });
   });
@@ -47,7 +47,11 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     }),
   );
   platform.uploads.start();
-  publisher.start(node, platform.bucket);
+  const publisher = stack.use(new ImagePublisher(node, platform.bucket, log));
+  uploaded = () => {
+    publisher.wake();
+    platform.snapshotter.cleanup().catch((error: unknown) => log.warn('cleanup failed', { error }));
+  };
   log.info('ready', {
     root: config.root,
     address: config.address,

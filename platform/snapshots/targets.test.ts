@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isCodedError } from '@lade/errors';
 import { chainIds, digestOf, type Digest } from '@lade/oci';
 import { openTestBed } from './testing/test-bed.ts';
@@ -143,6 +144,7 @@ test('parallel prepares of one target share one lookup; one that gives up does n
     assert.ok(outcome.status === 'rejected' && isCodedError(outcome.reason, 'already_exists'));
   }
   assert.equal(asked, 1);
+  await nextTurn();
   assert.equal(dispose.mock.callCount(), 1);
   assert.equal([...snapshotter.walk()].length, 1);
 });
