@@ -20,7 +20,8 @@ const RETRY_MS = 10_000;
 
 /**
  * Publishes the record of every image of this node's containerd whose layers the bucket has. It looks when it starts,
- * when containerd tells of an image, and when an upload has ended; without a containerd it waits for one.
+ * when containerd tells of an image, when an upload has ended, and again after a failure; without a containerd it waits
+ * for one.
  */
 export class ImagePublisher implements AsyncDisposable {
   readonly #node: ContainerdNode;
@@ -93,7 +94,9 @@ export class ImagePublisher implements AsyncDisposable {
         bucket: bucket.location,
       });
     } catch (reason) {
-      if (!signal.aborted) this.#log.warn('image not published', { image: image.name, error: reason });
+      if (signal.aborted) return;
+      this.#log.warn('image not published, will retry', { image: image.name, error: reason });
+      void this.#pause(RETRY_MS).then(() => this.wake());
     }
   }
 

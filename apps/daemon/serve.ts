@@ -14,6 +14,7 @@ import { createControlPlatform } from './control-platform.ts';
 import { ImagePublisher } from './image-publisher.ts';
 import { createLayerUnpacker } from './layer-unpacker.ts';
 import { openPlatform } from './open-platform.ts';
+import { releaseMemory } from './release-memory.ts';
 
 /** `lade serve`: runs until SIGTERM or SIGINT. Throws what keeps it from running. */
 export async function serve(argv: readonly string[]): Promise<void> {
@@ -50,6 +51,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   const publisher = stack.use(new ImagePublisher(node, platform.bucket, log));
   uploaded = () => {
     publisher.wake();
+    releaseMemory();
     platform.snapshotter.cleanup().catch((error: unknown) => log.warn('cleanup failed', { error }));
   };
   log.info('ready', {

@@ -60,6 +60,11 @@ export class ContainerdCalls {
     return { version, revision };
   }
 
+  /** The same calls, with everything that they make kept by a lease. */
+  underLease(leaseId: string): ContainerdCalls {
+    return new ContainerdCalls(this.#connection.underLease(leaseId));
+  }
+
   /**
    * Runs `work` with calls whose new content and snapshots garbage collection leaves alone until `work` has ended; by then
    * something that stays, such as an image, has to hold them.
@@ -70,7 +75,7 @@ export class ContainerdCalls {
   ): Promise<T> {
     const { id } = await this.leases.create({ ...options, expiresInMs: LEASE_MS });
     try {
-      return await work(new ContainerdCalls(this.#connection.underLease(id)));
+      return await work(this.underLease(id));
     } finally {
       await this.leases.delete(id);
     }
@@ -91,6 +96,11 @@ export class ContainerdClient extends ContainerdCalls implements Disposable {
 
   static open({ address, namespace = 'default' }: OpenOptions): ContainerdClient {
     return new ContainerdClient(new GrpcClient(address), namespace);
+  }
+
+  /** Calls in another namespace, over the same connection. */
+  inNamespace(namespace: string): ContainerdCalls {
+    return new ContainerdCalls(new Connection(this.#grpc, namespace));
   }
 
   [Symbol.dispose](): void {

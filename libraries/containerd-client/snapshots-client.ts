@@ -30,7 +30,7 @@ const KINDS = ['unknown', 'view', 'active', 'committed'] as const satisfies Reco
 >;
 
 /** What one snapshotter has in one namespace. All methods throw `not_found` for a key that it does not know. */
-export class SnapshotReader {
+class SnapshotReader {
   protected readonly connection: Connection;
   protected readonly snapshotter: string;
 

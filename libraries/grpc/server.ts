@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { chmod, lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import type { DescService } from '@bufbuild/protobuf';
 import {
   Server,
@@ -35,7 +36,7 @@ export class GrpcServer implements AsyncDisposable {
     const implementation = service.methods.map(({ localName, methodKind }) => {
       const handler = byName[localName];
       if (!handler) throw new TypeError(`${service.typeName} has no handler for ${localName}`);
-      return [localName, ADAPTERS[methodKind](handler.bind(handlers) as AnyHandler)] as const;
+      return [localName, ADAPTERS[methodKind](handler.bind<AnyHandler>(handlers))] as const;
     });
     this.#server.addService(toServiceDefinition(service), Object.fromEntries(implementation));
   }
@@ -133,9 +134,12 @@ async function respond(
   }
 }
 
-/** A handler that leaves its loop early would otherwise destroy the call before its status is sent. */
-function requestsOf(call: Readable): AsyncIterable<unknown> {
-  return call.iterator({ destroyOnReturn: false });
+/** A caller that has gone looks at first like one that has said all; then it is `cancelled`. */
+async function* requestsOf(call: Readable & { readonly cancelled: boolean }): AsyncGenerator {
+  // A handler that leaves its loop early must not destroy the call before its status is sent.
+  yield* call.iterator({ destroyOnReturn: false });
+  await setImmediate();
+  if (call.cancelled) throw new CodedError('cancelled', 'Cannot read on: the caller has gone');
 }
 
 /** Writes at the pace at which the caller reads. */

@@ -16,5 +16,6 @@ export { makeNode, type NodeSpec } from './make-node.ts';
 export { bindMount, makePrivate, mount, tryMount, type MountRequest } from './mount.ts';
 export { parseMountInfo, readMounts, type MountInfo } from './mount-table.ts';
 export { setTimes } from './set-times.ts';
+export { trimHeap } from './trim-heap.ts';
 export { unmount } from './unmount.ts';
 export { getXattr, listXattrs, setXattr, type XattrOptions } from './xattrs.ts';

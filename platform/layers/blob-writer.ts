@@ -158,7 +158,7 @@ export class BlobWriter {
         this.#failure ??= reason;
       })
       .finally(() => {
-        this.#writes.splice(this.#writes.indexOf(write), 1);
+        void this.#writes.splice(this.#writes.indexOf(write), 1);
         this.#spare.push(stage);
       });
     this.#writes.push(write);

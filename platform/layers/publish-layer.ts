@@ -1,19 +1,20 @@
+import { hash } from 'node:crypto';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bucket } from '@lade/bucket';
 import { compressChunk } from '@lade/compression';
 import { CodedError, isCodedError } from '@lade/errors';
 import type { Digest } from '@lade/oci';
-import { fromBytes, type ByteSource } from '@lade/streams';
+import type { ByteSource } from '@lade/streams';
 import type { ChunkCatalogue } from './chunk-catalogue.ts';
 import type { Chunk } from './chunk.ts';
-import { encodeIndexHead, type IndexHeader, type LayerIndex, type PackReference } from './index-object.ts';
+import { encodeIndexHead, type LayerIndex, type PackReference } from './index-object.ts';
 import { LAYER_FILES } from './layer-files.ts';
 import { indexKey, packKey } from './object-keys.ts';
 import { PACK_TARGET_BYTES, encodePack } from './pack.ts';
-import { readIndex } from './read-layer.ts';
 import { readLocalIndex, writeLocalIndex } from './local-index.ts';
 import { syncPacks } from './sync-packs.ts';
+import { findUsableIndex } from './usable-index.ts';
 
 /** Frames compressed at the same time. */
 const COMPRESSIONS = 2;
@@ -36,21 +37,24 @@ export interface Published {
 
 /**
  * Brings the layer in `folder` into the bucket: packs first, the index last, so that an index never names a pack
- * that is not there. Safe to repeat after a failure at any point. Where another node was first, its index is taken over.
+ * that is not there. Safe to repeat after a failure at any point. Where another node was first, its index is taken over
+ * if it says the same; one that cannot be used is replaced. Throws `data_loss` when the blob is damaged on this node,
+ * `not_found` when the recipe is gone.
  */
 export async function publishLayer(folder: string, context: PublishContext): Promise<Published> {
   const local = await readLocalIndex(folder);
   const { diffId } = local.header;
-  const theirs = await readIndex(context.bucket, diffId, waiting(context));
+  const theirs = await findUsableIndex(context.bucket, local, waiting(context));
   if (theirs) return adopt(folder, theirs);
+  await using recipe = await openRecipe(folder, diffId);
   await syncPacks(context.bucket, context.catalogue, waiting(context));
   await using blob = await open(join(folder, LAYER_FILES.blob), 'r');
-  const packer = new Packer(context);
+  const packer = new Packer(diffId, context);
   let offset = 0;
   for (const chunk of local.chunks) {
     await context.turn(context.signal);
     context.signal?.throwIfAborted();
-    if (chunk.place.kind !== 'local') packer.keep(chunk);
+    if (chunk.place.kind === 'zero') packer.keep(chunk);
     else await packer.add(chunk, blob, offset);
     offset += chunk.rawBytes;
   }
@@ -62,15 +66,21 @@ export async function publishLayer(folder: string, context: PublishContext): Pro
     impliedDirectories: local.impliedDirectories,
     storedMetadata: local.storedMetadata,
   });
-  if (!(await putIndex(folder, local.header, head, context))) {
-    const winner = await readIndex(context.bucket, diffId, waiting(context));
+  const sizeBytes = head.byteLength + local.header.storedRecipeBytes;
+  const object = { key: indexKey(diffId), sizeBytes, body: () => followedBy(head, recipe) };
+  if (!(await putAbsent(object, context))) {
+    const winner = await findUsableIndex(context.bucket, local, waiting(context));
     if (winner) return adopt(folder, winner);
-    throw new CodedError('aborted', `Cannot publish layer ${diffId}: its index appeared and vanished again`);
+    const { version } = await context.bucket.head(object.key, waiting(context));
+    await context.bucket.put(object.key, object.body(), {
+      sizeBytes,
+      condition: { version },
+      ...waiting(context),
+    });
   }
   const index = await writeLocalIndex(folder, head);
   await rm(join(folder, LAYER_FILES.recipe), { force: true });
-  const uploadedBytes = packer.uploadedBytes + head.byteLength + local.header.storedRecipeBytes;
-  return { index, uploadedBytes, reusedChunks: packer.reusedChunks };
+  return { index, uploadedBytes: packer.uploadedBytes + sizeBytes, reusedChunks: packer.reusedChunks };
 }
 
 async function adopt(folder: string, index: LayerIndex): Promise<Published> {
@@ -85,13 +95,15 @@ class Packer {
   readonly chunks: Chunk[] = [];
   uploadedBytes = 0;
   reusedChunks = 0;
+  readonly #diffId: Digest;
   readonly #context: PublishContext;
   readonly #packNumbers = new Map<Digest, number>();
   readonly #pendingByHash = new Map<string, number>();
   #pending: PendingChunk[] = [];
   #pendingBytes = 0;
 
-  constructor(context: PublishContext) {
+  constructor(diffId: Digest, context: PublishContext) {
+    this.#diffId = diffId;
     this.#context = context;
   }
 
@@ -111,7 +123,8 @@ class Packer {
     const twin = this.#pendingByHash.get(name);
     const position = this.chunks.push(chunk) - 1;
     if (twin !== undefined) return void this.#pending[twin]?.positions.push(position);
-    const raw = await readFully(blob, offset, chunk.rawBytes);
+    const raw = await readChunk(blob, offset, chunk.rawBytes);
+    if (!hash('sha256', raw, 'buffer').equals(Buffer.from(chunk.hash))) throw damagedBlob(this.#diffId, offset);
     this.#pendingByHash.set(name, this.#pending.length);
     this.#pending.push({ chunk, positions: [position], frame: this.#compress(raw) });
     if (this.#pending.length >= COMPRESSIONS) await this.#pending.at(-COMPRESSIONS)?.frame;
@@ -165,13 +178,16 @@ class Packer {
     return number;
   }
 
+  /** An object of that key that has another size was cut short, and is put once more. */
   async #upload(key: string, bytes: Uint8Array): Promise<void> {
-    try {
-      await this.#context.bucket.put(key, bytes, { condition: { absent: true }, ...waiting(this.#context) });
-      this.uploadedBytes += bytes.byteLength;
-    } catch (reason) {
-      if (!isCodedError(reason, 'already_exists')) throw reason;
+    const { bucket } = this.#context;
+    const object = { key, sizeBytes: bytes.byteLength, body: () => bytes };
+    if (!(await putAbsent(object, this.#context))) {
+      const { sizeBytes } = await bucket.head(key, waiting(this.#context));
+      if (sizeBytes === bytes.byteLength) return;
+      await bucket.put(key, bytes, waiting(this.#context));
     }
+    this.uploadedBytes += bytes.byteLength;
   }
 }
 
@@ -181,22 +197,14 @@ interface PendingChunk {
   readonly frame: Promise<Uint8Array>;
 }
 
-/** False when another node's index was there first. */
-async function putIndex(
-  folder: string,
-  { diffId, storedRecipeBytes }: IndexHeader,
-  head: Uint8Array,
+/** False when there is an object of that key. */
+async function putAbsent(
+  object: { readonly key: string; readonly sizeBytes: number; readonly body: () => Uint8Array | ByteSource },
   context: PublishContext,
 ): Promise<boolean> {
-  await using recipe = await open(join(folder, LAYER_FILES.recipe), 'r');
-  const body = followedBy(head, recipe.createReadStream({ autoClose: false, highWaterMark: READ_BYTES }));
+  const { key, sizeBytes, body } = object;
   try {
-    const sizeBytes = head.byteLength + storedRecipeBytes;
-    await context.bucket.put(indexKey(diffId), body, {
-      sizeBytes,
-      condition: { absent: true },
-      ...waiting(context),
-    });
+    await context.bucket.put(key, body(), { sizeBytes, condition: { absent: true }, ...waiting(context) });
     return true;
   } catch (reason) {
     if (isCodedError(reason, 'already_exists')) return false;
@@ -204,21 +212,38 @@ async function putIndex(
   }
 }
 
-async function* followedBy(head: Uint8Array, rest: ByteSource): AsyncGenerator<Uint8Array> {
-  yield* fromBytes(head);
-  yield* rest;
+async function* followedBy(head: Uint8Array, recipe: FileHandle): AsyncGenerator<Uint8Array> {
+  yield head;
+  yield* recipe.createReadStream({ start: 0, autoClose: false, highWaterMark: READ_BYTES }) as ByteSource;
 }
 
-async function readFully(file: FileHandle, offset: number, sizeBytes: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafe(sizeBytes);
-  let at = 0;
-  while (at < sizeBytes) {
-    const { bytesRead } = await file.read(bytes, at, sizeBytes - at, offset + at);
-    if (bytesRead === 0)
-      throw new CodedError('data_loss', `Cannot publish layer: its blob ends at ${offset + at}`);
-    at += bytesRead;
+async function openRecipe(folder: string, diffId: Digest): Promise<FileHandle> {
+  try {
+    return await open(join(folder, LAYER_FILES.recipe), 'r');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    throw new CodedError('not_found', `Cannot publish layer ${diffId} again: this node has no tar recipe of it`, {
+      cure: 'Remove its images from this node, and pull them from their registry again',
+      details: { localLayer: 'gone' },
+      cause,
+    });
   }
+}
+
+/** Zeros where the blob is too short, which no hash will match. */
+async function readChunk(blob: FileHandle, offset: number, sizeBytes: number): Promise<Uint8Array> {
+  const bytes = Buffer.alloc(sizeBytes);
+  for (let at = 0, bytesRead = -1; at < sizeBytes && bytesRead !== 0; at += bytesRead)
+    ({ bytesRead } = await blob.read(bytes, at, sizeBytes - at, offset + at));
   return bytes;
+}
+
+function damagedBlob(diffId: Digest, offset: number): CodedError {
+  return new CodedError(
+    'data_loss',
+    `Cannot publish layer ${diffId}: its blob is damaged on this node at byte ${offset}`,
+    { cure: 'Check the disk; remove the images with this layer from this node, and pull them again' },
+  );
 }
 
 function waiting({ signal }: { readonly signal?: AbortSignal }): { signal?: AbortSignal } {

@@ -80,11 +80,22 @@ export class UploadQueue implements AsyncDisposable {
         await this.#wake.promise;
         continue;
       }
-      if (await this.#attempt(Number(row['id']), readUpload(row))) retryMs = FIRST_RETRY_MS;
+      if (await this.#attemptSafely(Number(row['id']), readUpload(row))) retryMs = FIRST_RETRY_MS;
       else {
         await sleep(retryMs * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
       }
+    }
+  }
+
+  /** A state database that cannot be written, on a full disk, is one more reason to try later. */
+  async #attemptSafely(id: number, upload: Upload): Promise<boolean> {
+    try {
+      return await this.#attempt(id, upload);
+    } catch (reason) {
+      this.#lastError = fromUnknown(reason).message;
+      this.#log.error('upload not recorded, will retry', { ...upload, error: reason });
+      return false;
     }
   }
 

@@ -12,6 +12,8 @@ import type { FillTarget } from './fill-mode.ts';
 const READS = 8;
 const MAX_RUN_BYTES = 2 << 20;
 const ATTEMPTS = 4;
+/** For one read; a bucket that has gone silent must not hold up a pull for ever. */
+const READ_MS = 30_000;
 const FIRST_RETRY_MS = 100;
 
 /** Other places on this node that hold chunks. */
@@ -101,7 +103,8 @@ async function fetchRun(run: FillRun, blob: FileHandle, bucket: Bucket, signal: 
 
 async function readRun(run: FillRun, bucket: Bucket, signal: AbortSignal): Promise<Uint8Array> {
   const range = { offset: run.offset, length: run.storedBytes };
-  const { body } = await bucket.get(packKey(run.pack), { ...range, signal });
+  const timely = AbortSignal.any([signal, AbortSignal.timeout(READ_MS)]);
+  const { body } = await bucket.get(packKey(run.pack), { ...range, signal: timely });
   return collectBytes(body, run.storedBytes);
 }
 

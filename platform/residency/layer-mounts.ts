@@ -1,7 +1,8 @@
-import { mkdir, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { wrapError } from '@lade/errors';
 import { LAYER_FILES } from '@lade/layers';
+import type { Digest } from '@lade/oci';
 import type { FillMode, FillTarget } from './fill-mode.ts';
 
 /** What residency asks of the kernel. */
@@ -11,6 +12,12 @@ export interface ErofsMounter {
   /** Unmounts; overlays that use the mount keep what they have. */
   unmount(target: string): Promise<void>;
   mountPointsBelow(folder: string): Promise<readonly string[]>;
+}
+
+interface MountedLayer {
+  /** Names the mount point. */
+  readonly number: number;
+  readonly diffId: Digest;
 }
 
 /** The mount points `<root>/mounts/<number>`: at most one EROFS mount per layer, shared by every snapshot. */
@@ -26,51 +33,62 @@ export class LayerMountPoints {
     this.#mode = mode;
   }
 
-  /** Takes over the mounts that an earlier daemon left. */
-  static async open(folder: string, mounter: ErofsMounter, mode: FillMode): Promise<LayerMountPoints> {
+  /** Takes over the mounts that an earlier daemon left, if they are of the layers `known`; undoes the others. */
+  static async open(
+    folder: string,
+    known: ReadonlySet<number>,
+    ports: { readonly mounter: ErofsMounter; readonly mode: FillMode },
+  ): Promise<LayerMountPoints> {
+    const { mounter, mode } = ports;
     await mkdir(folder, { recursive: true, mode: 0o711 });
     const mounts = new LayerMountPoints(folder, mounter, mode);
-    for (const path of await mounter.mountPointsBelow(folder)) {
-      const number = Number(path.slice(folder.length + 1));
-      if (Number.isSafeInteger(number)) mounts.#mounted.set(number, Promise.resolve(path));
+    const mounted = await mounter.mountPointsBelow(folder);
+    for (const name of (await readdir(folder)).filter((name) => /^\d+$/.test(name))) {
+      const path = join(folder, name);
+      if (!mounted.includes(path)) await rmdir(path);
+      else if (known.has(Number(name))) mounts.#mounted.set(Number(name), Promise.resolve(path));
+      else await remove(path, mounter);
     }
     return mounts;
   }
 
-  /** The directory where layer `number` is mounted; mounts it when it is not. */
-  mount(number: number, target: FillTarget): Promise<string> {
+  /** The directory where the layer is mounted; mounts it, from what `target` gives, when it is not. */
+  mount(layer: MountedLayer, target: () => Promise<FillTarget>): Promise<string> {
+    const { number } = layer;
     const mounted = this.#mounted.get(number);
     if (mounted) return mounted;
-    const mounting = this.#mount(number, target);
+    const mounting = this.#mount(layer, target);
     this.#mounted.set(number, mounting);
     mounting.catch(() => this.#mounted.delete(number));
     return mounting;
   }
 
-  async unmount(number: number, target: FillTarget): Promise<void> {
+  async unmount({ number, diffId }: MountedLayer): Promise<void> {
     const path = await this.#mounted.get(number)?.catch(() => undefined);
     if (path === undefined) return;
     this.#mounted.delete(number);
-    await this.#mounter.unmount(path);
-    await rmdir(path);
-    await this.#mode.detach(target.index.header.diffId);
+    await remove(path, this.#mounter);
+    await this.#mode.detach(diffId);
   }
 
-  async #mount(number: number, target: FillTarget): Promise<string> {
+  async #mount({ number, diffId }: MountedLayer, find: () => Promise<FillTarget>): Promise<string> {
     const path = join(this.#folder, String(number));
-    const { diffId } = target.index.header;
     try {
       await mkdir(path, { recursive: true, mode: 0o755 });
-      await this.#mounter.mount(
-        join(target.folder, LAYER_FILES.metadata),
-        await this.#mode.attach(target),
-        path,
-      );
+      const target = await find();
+      const blob = await this.#mode.attach(target);
+      await this.#mounter.mount(join(target.folder, LAYER_FILES.metadata), blob, path);
       return path;
     } catch (reason) {
+      await rmdir(path).catch(() => {});
       throw wrapError(reason, `Cannot mount layer ${diffId}`, {
         cure: 'Run lade doctor to see what this kernel lacks',
       });
     }
   }
+}
+
+async function remove(path: string, mounter: ErofsMounter): Promise<void> {
+  await mounter.unmount(path);
+  await rmdir(path);
 }

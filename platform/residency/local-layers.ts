@@ -1,5 +1,5 @@
-import { renameSync } from 'node:fs';
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync, renameSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decompress } from '@lade/compression';
 import { CodedError } from '@lade/errors';
@@ -50,12 +50,14 @@ export class LocalLayers {
     this.#mounts = mounts;
   }
 
-  /** Opens what is there; folders that no row knows are the remains of a crash, and go. */
+  /** Opens what is there; folders and mounts that no row knows are the remains of a crash, and go. */
   static async open(options: LocalLayersOptions): Promise<LocalLayers> {
     const folder = join(options.root, 'layers');
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const mounts = await LayerMountPoints.open(join(options.root, 'mounts'), options.mounter, options.mode);
-    const known = new Set(options.table.list().map(({ diffId }) => hexOf(diffId)));
+    const rows = options.table.list();
+    const numbers = new Set(rows.map(({ number }) => number));
+    const mounts = await LayerMountPoints.open(join(options.root, 'mounts'), numbers, options);
+    const known = new Set(rows.map(({ diffId }) => hexOf(diffId)));
     for (const name of await readdir(folder)) {
       if (!known.has(name)) await rm(join(folder, name), { recursive: true, force: true });
     }
@@ -104,7 +106,10 @@ export class LocalLayers {
       await convertLayer(layer, folder, limited);
       return readLocalIndex(folder);
     });
+    using owned = new DisposableStack();
+    owned.use(converted);
     if (compressed) this.#options.table.rememberSource(compressed, converted.diffId);
+    owned.move();
     return converted;
   }
 
@@ -121,8 +126,7 @@ export class LocalLayers {
 
   /** Directory where the layer is mounted; mounts it if needed. */
   async mount(diffId: Digest): Promise<string> {
-    const { number } = this.#row(diffId);
-    return this.#mounts.mount(number, await this.#target(diffId));
+    return this.#mounts.mount(this.#row(diffId), () => this.#target(diffId));
   }
 
   usage(diffId: Digest): { readonly sizeBytes: number; readonly inodes: number } {
@@ -137,14 +141,12 @@ export class LocalLayers {
 
   /** Removes the layers that nobody refers to, that are not pinned and that wait for no upload. */
   async retain(isReferenced: (diffId: Digest) => boolean): Promise<void> {
-    for (const { diffId, number } of this.#options.table.list()) {
+    for (const row of this.#options.table.list()) {
+      const { diffId } = row;
       if (isReferenced(diffId) || this.#pins.has(diffId) || this.#options.isWaiting(diffId)) continue;
-      const target = await this.#target(diffId);
-      if (isReferenced(diffId) || this.#pins.has(diffId)) continue;
-      this.#options.table.remove(diffId);
-      this.#options.catalogue.forgetBlob(diffId);
-      await this.#mounts.unmount(number, target);
-      await rm(target.folder, { recursive: true, force: true });
+      const discarded = this.#discard(diffId);
+      await this.#mounts.unmount(row);
+      await rm(discarded, { recursive: true, force: true });
       this.#options.log.info('layer removed from this node', { diffId });
     }
   }
@@ -163,6 +165,15 @@ export class LocalLayers {
     return { folder, index: await readLocalIndex(folder) };
   }
 
+  /** Without a pause, so that the layer can be built anew at any time after; returns its folder under another name. */
+  #discard(diffId: Digest): string {
+    const discarded = join(this.#folder, `.old-${process.pid}-${++this.#works}`);
+    this.#options.table.remove(diffId);
+    this.#options.catalogue.forgetBlob(diffId);
+    if (existsSync(this.folderOf(diffId))) renameSync(this.folderOf(diffId), discarded);
+    return discarded;
+  }
+
   /** Builds a layer in a folder of its own; the rename and then the row make it exist. */
   async #build(
     origin: LayerRow['origin'],
@@ -175,7 +186,11 @@ export class LocalLayers {
       const { diffId } = index.header;
       const diskBytes = await allocatedBytes(folder);
       if (!this.has(diffId)) this.#adopt(folder, index, { origin, diskBytes });
-      return this.pin(diffId);
+      using owned = new DisposableStack();
+      const layer = owned.use(this.pin(diffId));
+      if (origin === 'converted') await bringBackRecipe(folder, this.folderOf(diffId));
+      owned.move();
+      return layer;
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -188,19 +203,26 @@ export class LocalLayers {
     { origin, diskBytes }: Pick<LayerRow, 'origin' | 'diskBytes'>,
   ): void {
     const { diffId, tarBytes, blobBytes, inodes } = index.header;
-    renameSync(folder, this.folderOf(diffId));
     const { impliedDirectories } = index;
-    this.#options.table.insert({
-      diffId,
-      origin,
-      tarBytes,
-      blobBytes,
-      diskBytes,
-      inodes,
-      impliedDirectories,
-    });
+    const row = { diffId, origin, tarBytes, blobBytes, diskBytes, inodes, impliedDirectories };
+    renameSync(folder, this.folderOf(diffId));
+    try {
+      this.#options.table.insert(row);
+    } catch (reason) {
+      renameSync(this.folderOf(diffId), folder);
+      throw reason;
+    }
     this.#options.catalogue.addBlob(diffId, index.chunks);
   }
+}
+
+/** Lets a layer that was here already be published once more, should the bucket have lost it. */
+async function bringBackRecipe(from: string, to: string): Promise<void> {
+  const recipe = join(from, LAYER_FILES.recipe);
+  if (!existsSync(recipe)) return;
+  const [fresh, kept] = [await readLocalIndex(from), await readLocalIndex(to)];
+  if (Buffer.from(fresh.header.recipeHash).equals(kept.header.recipeHash))
+    await rename(recipe, join(to, LAYER_FILES.recipe));
 }
 
 async function writeMetadata(index: LayerIndex, path: string): Promise<void> {

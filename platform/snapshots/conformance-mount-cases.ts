@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConformanceCase, ConformanceSubject } from './conformance-subject.ts';
-import { PRINT_TREE, runIn, runMounted } from './private-mounts.ts';
+import { PRINT_TREE, runIn, runMounted } from './testing/private-mounts.ts';
 
 /** The cases of containerd's suite that mount what they get, by their names there. They need root. */
 export const MOUNT_CASES: Readonly<Record<string, ConformanceCase>> = {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Digest } from '@lade/oci';
 import { openTestBed, type TestBed } from './testing/test-bed.ts';
-import { runMounted } from './private-mounts.ts';
+import { runMounted } from './testing/private-mounts.ts';
 import type { Snapshotter } from './snapshotter.ts';
 
 const skip =

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compactOverlay } from './private-mounts.ts';
+import { compactOverlay } from './testing/private-mounts.ts';
 
 test('128 layers with corrections fit the 4096 bytes of one mount call after containerd shortened them', async () => {
   const root = '/var/lib/lade';

@@ -71,7 +71,7 @@ test('two releases of containerd unpack `odd` alike, and as it is meant', needsR
 
 /** Folders that got a new entry from a layer without an entry of their own have the time of unpacking. */
 function isTimeOfUnpacking(line: string): boolean {
-  return /^(?:\.|tmp|tmp\/implied|odd-implied.*|odd\/(?:sticky|double.*|gone-folder|xattr-folder)): mtime /.test(
+  return /^(?:\.|tmp|tmp\/implied|odd|odd-implied.*|odd\/(?:sticky|double.*|gone-folder|xattr-folder)): mtime /.test(
     line,
   );
 }

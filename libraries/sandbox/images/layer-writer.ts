@@ -33,7 +33,7 @@ export async function writeLayer(
   const counter = { bytes: 0 };
   const temporary = join(layout, 'layer.tmp');
   await mkdir(layout, { recursive: true });
-  await pipeline(tar, tap(raw), open(), tap(packed, counter), createWriteStream(temporary));
+  await pipeline(tar, tap(raw), inEvenPieces, open(), tap(packed, counter), createWriteStream(temporary));
   const digest = finish(packed);
   await placeBlob(layout, digest, temporary);
   return { descriptor: { mediaType, digest, size: counter.bytes }, diffId: finish(raw) };
@@ -62,6 +62,26 @@ async function placeBlob(layout: string, digest: Digest, temporary: string): Pro
   const path = blobPath(layout, digest);
   await mkdir(dirname(path), { recursive: true });
   await rename(temporary, path);
+}
+
+const PIECE_BYTES = 1024 * 1024;
+
+/** What zstd makes of a stream depends on how it is cut, and a pipe cuts as it likes. */
+async function* inEvenPieces(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let piece = Buffer.allocUnsafe(PIECE_BYTES);
+  let filled = 0;
+  for await (const chunk of source) {
+    for (let taken = 0; taken < chunk.length;) {
+      const length = chunk.copy(piece, filled, taken);
+      taken += length;
+      filled += length;
+      if (filled < PIECE_BYTES) continue;
+      yield piece;
+      piece = Buffer.allocUnsafe(PIECE_BYTES);
+      filled = 0;
+    }
+  }
+  yield piece.subarray(0, filled);
 }
 
 function tap(hash: Hash, counter = { bytes: 0 }): Transform {

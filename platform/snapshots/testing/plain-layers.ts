@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { digestOf, type Digest } from '@lade/oci';
 import { writableMounts } from '../mount.ts';
 import type { DirectoryAttributes, LayerMounts } from '../ports.ts';
-import { runIn, runMounted } from '../private-mounts.ts';
+import { runIn, runMounted } from './private-mounts.ts';
 import type { Usage } from '../snapshot.ts';
 
 const run = promisify(execFile);

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Mount } from './mount.ts';
+import type { Mount } from '../mount.ts';
 
 const run = promisify(execFile);
 
