@@ -14,12 +14,13 @@ export async function installPrograms(log: (line: string) => void): Promise<Node
     (await unpackSet(name, { cacheFolder: CACHE, log })).folder;
   const containerd = await unpack('containerd-2.1');
   await unpack('containerd-1.7');
-  await unpack('runc');
+  const runc = await unpack('runc');
   const rclone = await unpack('rclone');
   const erofsUtils = await wrapPrograms(await unpack('erofs-utils'), ['fsck.erofs', 'dump.erofs']);
   return {
     LADE_CACHE: CACHE,
     LADE_CONTAINERD: join(containerd, 'usr'),
+    LADE_RUNC: join(runc, 'usr'),
     LADE_RCLONE: join(rclone, 'usr/bin/rclone'),
     LADE_EROFS_UTILS: erofsUtils,
   };

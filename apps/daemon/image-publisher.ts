@@ -17,6 +17,8 @@ import type { ContainerdNode, NodeImage } from './containerd-node.ts';
 
 const SETTLE_MS = 200;
 const RETRY_MS = 10_000;
+/** After a failure of the bucket, or of an image that may stay unpublishable. */
+const PUBLISH_RETRY_MS = 30_000;
 
 /**
  * Publishes the record of every image of this node's containerd whose layers the bucket has. It looks when it starts,
@@ -96,7 +98,7 @@ export class ImagePublisher implements AsyncDisposable {
     } catch (reason) {
       if (signal.aborted) return;
       this.#log.warn('image not published, will retry', { image: image.name, error: reason });
-      void this.#pause(RETRY_MS).then(() => this.wake());
+      void this.#pause(PUBLISH_RETRY_MS).then(() => this.wake());
     }
   }
 

@@ -7,7 +7,8 @@ import { orAbort } from './or-abort.ts';
 export function promisedSize(body: Uint8Array | ByteSource, { sizeBytes }: PutOptions): number {
   const promised = sizeBytes ?? (body instanceof Uint8Array ? body.byteLength : undefined);
   if (promised === undefined) throw new TypeError('a streamed body needs sizeBytes');
-  if (!Number.isSafeInteger(promised) || promised < 0) throw new RangeError(`${promised} is no size in bytes`);
+  if (!Number.isSafeInteger(promised) || promised < 0)
+    throw new RangeError(`${promised} is no size in bytes`);
   return promised;
 }
 
@@ -18,10 +19,9 @@ export function promisedSize(body: Uint8Array | ByteSource, { sizeBytes }: PutOp
 export async function* promisedBody(
   body: Uint8Array | ByteSource,
   key: string,
-  options: PutOptions,
+  sizeBytes: number,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const { signal } = options;
-  const sizeBytes = promisedSize(body, options);
   const source = (body instanceof Uint8Array ? fromBytes(body) : body)[Symbol.asyncIterator]();
   let seen = 0;
   try {

@@ -17,7 +17,7 @@ import type {
 import { byteRange, rangeEnd } from '../byte-range.ts';
 import { checkCondition, notFound } from '../failures.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
-import { promisedBody } from '../promised-body.ts';
+import { promisedBody, promisedSize } from '../promised-body.ts';
 import { makeFolderOf, syncFolders, writeDurably } from './durable-file.ts';
 import { waitForLock } from './file-lock.ts';
 import { pathOfKey, segmentOfName } from './file-names.ts';
@@ -68,7 +68,7 @@ class DirectoryBucket implements Bucket {
     options: PutOptions = {},
   ): Promise<{ version: string }> {
     const path = this.#path(key);
-    const source = promisedBody(body, key, options);
+    const source = promisedBody(body, key, promisedSize(body, options), options.signal);
     const temporary = join(this.#folder, TEMPORARY, randomUUID());
     options.signal?.throwIfAborted();
     try {

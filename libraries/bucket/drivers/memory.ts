@@ -38,7 +38,9 @@ class MemoryBucket implements Bucket {
     options.signal?.throwIfAborted();
     const sizeBytes = promisedSize(body, options);
     this.#check(key, options);
-    const bytes = new Uint8Array(await collectBytes(promisedBody(body, key, options), sizeBytes));
+    const bytes = new Uint8Array(
+      await collectBytes(promisedBody(body, key, sizeBytes, options.signal), sizeBytes),
+    );
     this.#check(key, options);
     const version = String(++this.#puts);
     this.#objects.set(key, { key, sizeBytes, version, modifiedAt: new Date(), bytes });

@@ -22,7 +22,7 @@ export async function probeConditions(
   const target = { Bucket: bucket, Key: `${prefix}probe/${randomUUID()}` };
   const isRefused = async (options: PutOptions): Promise<boolean> => {
     try {
-      await client.send(new PutObjectCommand({ ...target, ...conditionHeaders(options), Body: '' }));
+      await client.send(new PutObjectCommand({ ...target, ...conditionHeaders(options), Body: 'probe' }));
       return false;
     } catch (reason) {
       if (isConditionFailure(reason)) return true;
@@ -30,10 +30,11 @@ export async function probeConditions(
       throw reason;
     }
   };
-  await client.send(new PutObjectCommand({ ...target, Body: '' }));
+  await client.send(new PutObjectCommand({ ...target, Body: 'probe' }));
   try {
     const isAtomic =
-      (await isRefused({ condition: { absent: true } })) && (await isRefused({ condition: { version: '0' } }));
+      (await isRefused({ condition: { absent: true } })) &&
+      (await isRefused({ condition: { version: '0' } }));
     return isAtomic ? 'atomic' : 'emulated';
   } finally {
     await client.send(new DeleteObjectCommand(target)).catch(() => {});

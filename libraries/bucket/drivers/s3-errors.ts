@@ -5,6 +5,9 @@ interface Meaning {
   readonly cure?: string;
 }
 
+/** What the SDK throws: an answer of the store, or a failure to get one. */
+type ServiceFailure = NodeJS.ErrnoException & { readonly $metadata?: { readonly httpStatusCode?: number } };
+
 /** By the name of the S3 error. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
   NoSuchKey: { code: 'not_found' },
@@ -59,10 +62,11 @@ export function fromS3Error(
   { action, key, location }: { readonly action: string; readonly key: string; readonly location: string },
 ): CodedError {
   if (reason instanceof CodedError) return reason;
-  const { name = '', message, $metadata } = reason as Error & { $metadata?: { httpStatusCode?: number } };
+  const { name, message, $metadata, code: errno } = reason as ServiceFailure;
   const status = $metadata?.httpStatusCode ?? 0;
   const { code, cure } = BY_NAME[name] ?? BY_STATUS[status] ?? fallback(reason, status);
-  const state = message === undefined || message === '' || message === 'UnknownError' ? name : message;
+  const state =
+    message === '' || message === 'UnknownError' ? (errno ?? `${name} (HTTP ${status})`) : message;
   return new CodedError(code, `Cannot ${action} ${key} in ${location}: ${state}`, {
     ...(cure === undefined ? {} : { cure }),
     details: { name, status },

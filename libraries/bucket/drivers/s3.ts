@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -92,7 +93,7 @@ class S3Bucket implements Bucket {
   ): Promise<{ version: string }> {
     const target = this.#target(key);
     const sizeBytes = promisedSize(body, options);
-    const source = promisedBody(body, key, options);
+    const source = promisedBody(body, key, sizeBytes, options.signal);
     const condition = await this.#condition(key, sizeBytes, options);
     const ask = async <T>(request: Promise<T>): Promise<T> =>
       this.#ask(request, 'put', key, options).catch((reason: unknown) => {
@@ -226,7 +227,8 @@ class S3Bucket implements Bucket {
     key: string,
     options: WaitOptions,
   ): AsyncGenerator<Uint8Array> {
-    const chunks = (Body as ByteSource)[Symbol.asyncIterator]();
+    const stream = Body as Readable;
+    const chunks: AsyncIterator<Uint8Array> = stream[Symbol.asyncIterator]();
     let seen = 0;
     try {
       for (;;) {
@@ -236,7 +238,7 @@ class S3Bucket implements Bucket {
         yield value;
       }
     } finally {
-      await chunks.return?.();
+      stream.destroy();
     }
     if (seen === bodyBytes) return;
     const state = `${seen} of ${bodyBytes} bytes came`;
@@ -274,12 +276,17 @@ function sizesOf(
   range: ByteRange,
   key: string,
 ): { sizeBytes: number; bodyBytes: number } {
-  const [, start = '0', total = String(ContentLength)] = /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? '') ?? [];
+  const [, start = '0', total = String(ContentLength)] =
+    /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? '') ?? [];
   const sizeBytes = Number(total);
   const bodyBytes = rangeEnd(range, sizeBytes, key) - range.offset;
   if (Number(start) === range.offset && ContentLength === bodyBytes) return { sizeBytes, bodyBytes };
-  (Body as unknown as { destroy(): void }).destroy();
-  throw new CodedError('unimplemented', `Cannot read ${key} from byte ${range.offset}: the store gave another range`, {
-    cure: 'Use a store that knows ranges, and look for a cache or proxy in between',
-  });
+  (Body as Readable).destroy();
+  throw new CodedError(
+    'unimplemented',
+    `Cannot read ${key} from byte ${range.offset}: the store gave another range`,
+    {
+      cure: 'Use a store that knows ranges, and look for a cache or proxy in between',
+    },
+  );
 }

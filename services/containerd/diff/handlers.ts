@@ -37,7 +37,7 @@ export function diffHandlers(
       if (!target) throw unimplemented('the mounts belong to another snapshotter');
       if (!isLayerType(diff.mediaType)) throw unimplemented(`${diff.mediaType} is no layer tar`);
       const layer = { digest: parseDigest(diff.digest), sizeBytes: Number(diff.size) };
-      using unpacked = await unpacker.unpack(layer, { namespace, signal });
+      using unpacked = await unpacker.unpack(layer, { namespace: namespace || namespaceOf(target.key), signal });
       snapshotter.attachLayer(target.key, unpacked.diffId);
       return create(ApplyResponseSchema, {
         applied: create(DescriptorSchema, {
@@ -51,6 +51,11 @@ export function diffHandlers(
       throw unimplemented('layers are made from snapshots by the walking differ');
     },
   };
+}
+
+/** containerd 1.7 calls differs without a namespace, but puts it in front of every snapshot key: `<namespace>/<n>/<key>`. */
+function namespaceOf(key: string): string {
+  return key.slice(0, Math.max(0, key.indexOf('/')));
 }
 
 function unimplemented(why: string): CodedError {
