@@ -37,7 +37,10 @@ export function diffHandlers(
       if (!target) throw unimplemented('the mounts belong to another snapshotter');
       if (!isLayerType(diff.mediaType)) throw unimplemented(`${diff.mediaType} is no layer tar`);
       const layer = { digest: parseDigest(diff.digest), sizeBytes: Number(diff.size) };
-      using unpacked = await unpacker.unpack(layer, { namespace: namespace || namespaceOf(target.key), signal });
+      using unpacked = await unpacker.unpack(layer, {
+        namespace: namespace || namespaceOf(target.key),
+        signal,
+      });
       snapshotter.attachLayer(target.key, unpacked.diffId);
       return create(ApplyResponseSchema, {
         applied: create(DescriptorSchema, {
