@@ -10,7 +10,7 @@ import { LAYER_FILES } from '@lade/layers';
 import { hexOf, parseImageConfig, parseImageIndex, parseManifest, type Digest } from '@lade/oci';
 import { mountPointsBelow, startOrigin, type BuiltImage } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
-import { Testbed, listObjects, needsRoot, waitUntil } from './testbed.ts';
+import { Testbed, inSteps, listObjects, needsRoot, waitUntil } from './testbed.ts';
 
 /*
  * One image, one bucket, three nodes: the first pulls from a registry, the second starts from the bucket alone and lives
@@ -22,6 +22,7 @@ for (const version of ['1.7', '2.1'] as const) {
   for (const kind of ['directory', 'S3'] as const) {
     test(`the main job, containerd ${version}, ${kind} bucket`, needsRoot, async (t) => {
       await using bed = await Testbed.open(t);
+      const step = inSteps(t);
       const built = await bed.image('python');
       const image = await readImage(built);
       const bucketUrl = await bed.bucket(kind);
@@ -29,7 +30,7 @@ for (const version of ['1.7', '2.1'] as const) {
       const origin = await startOrigin([built.layout]);
       const reference = `${origin.address}/${built.name}`;
 
-      await t.test('a first pull converts every layer, and the container runs', async () => {
+      await step('a first pull converts every layer, and the container runs', async () => {
         await using _ = origin;
         await first.containerd.pull(reference, { snapshotter: 'lade' });
         assert.equal(await first.run(reference, ...ANSWER), '42\n');
@@ -41,7 +42,7 @@ for (const version of ['1.7', '2.1'] as const) {
 
       const second = await bed.node('second', bucketUrl, version);
 
-      await t.test('an empty node starts the container from the bucket, without the registry', async () => {
+      await step('an empty node starts the container from the bucket, without the registry', async () => {
         const events = await readLines<PullEvent>(second, 'pull', reference, '--json');
         assert.deepEqual(events.at(-1), { kind: 'restored', name: reference, ...image.restored });
         assert.equal(await second.run(reference, ...ANSWER), '42\n');
@@ -49,7 +50,7 @@ for (const version of ['1.7', '2.1'] as const) {
         assert.deepEqual(await hashLayers(second, image), await hashLayers(first, image));
       });
 
-      await t.test('verify proves every layer from the bucket', async () => {
+      await step('verify proves every layer from the bucket', async () => {
         const events = await readLines<VerifyEvent>(second, 'verify', reference, '--json');
         const proved = events.flatMap((event) => (event.kind === 'proved' ? [event.diffId] : []));
         assert.deepEqual(proved, image.diffIds);
@@ -57,7 +58,7 @@ for (const version of ['1.7', '2.1'] as const) {
         assert.deepEqual({ kind, layers, failed }, { kind: 'verified', layers: proved.length, failed: 0 });
       });
 
-      await t.test('images and layers agree with each other and with the image', async () => {
+      await step('images and layers agree with each other and with the image', async () => {
         const [summary, ...others] = await readJson<ImageSummary>(second, 'images');
         assert.deepEqual(others, []);
         assert.deepEqual([summary?.name, summary?.digest], [reference, image.restored.digest]);
@@ -65,7 +66,7 @@ for (const version of ['1.7', '2.1'] as const) {
         assert.ok(summary?.layers.every(({ here }) => here));
       });
 
-      await t.test('a container outlives its daemon, and the next daemon goes on with its mounts', async () => {
+      await step('a container outlives its daemon, and the next daemon goes on with its mounts', async () => {
         const id = `lade-${process.pid}-${version}-${kind}`;
         await second.ctr('run', '--detach', '--snapshotter', 'lade', reference, id, 'sleep', '1000');
         const exec = async (name: string): Promise<string> =>
@@ -81,7 +82,7 @@ for (const version of ['1.7', '2.1'] as const) {
         await second.ctr('containers', 'delete', id);
       });
 
-      await t.test('after a reboot the mounts are put back', async () => {
+      await step('after a reboot the mounts are put back', async () => {
         await bed.reboot(second, version);
         assert.deepEqual(await mountPointsBelow(second.root), []);
         assert.equal(await second.run(reference, ...ANSWER), '42\n');
@@ -91,7 +92,7 @@ for (const version of ['1.7', '2.1'] as const) {
       await using registry = await startOrigin([built.layout]);
       const registered = `${registry.address}/${built.name}`;
 
-      await t.test('a pull of what the bucket has takes no layer from the registry', async () => {
+      await step('a pull of what the bucket has takes no layer from the registry', async () => {
         await third.containerd.pull(registered, { snapshotter: 'lade' });
         assert.equal(await third.run(registered, ...ANSWER), '42\n');
         const asked = registry.requests().flatMap(({ digest }) => digest ?? []);
@@ -100,7 +101,7 @@ for (const version of ['1.7', '2.1'] as const) {
         await assertFetched(third, image);
       });
 
-      await t.test('removing the image clears the node, and leaves the bucket alone', async () => {
+      await step('removing the image clears the node, and leaves the bucket alone', async () => {
         await third.publishes(registered);
         await third.uploaded();
         const before = await listObjects(bucketUrl);

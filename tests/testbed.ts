@@ -98,6 +98,17 @@ export class Testbed implements AsyncDisposable {
   }
 }
 
+/** Subtests that build on each other: after one that fails, the rest are skipped. */
+export function inSteps(t: TestContext): (name: string, work: () => Promise<void>) => Promise<void> {
+  let skip: string | false = false;
+  return async (name, work) =>
+    t.test(name, { skip }, async () => {
+      skip = 'a step before it failed';
+      await work();
+      skip = false;
+    });
+}
+
 /** All objects of a bucket, in the order of their keys. */
 export async function listObjects(bucketUrl: string): Promise<ObjectInfo[]> {
   await using bucket = await openBucket(bucketUrl);

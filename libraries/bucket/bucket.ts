@@ -54,8 +54,9 @@ export interface Bucket extends AsyncDisposable {
   readonly location: string;
   /**
    * Stores an object, whole or not at all: readers see what was there before, or all of it. Throws `already_exists` or
-   * `failed_precondition` when the condition fails, `invalid_argument` when the body has not `sizeBytes` bytes; what the
-   * body itself throws passes unchanged. After lost connections a condition may fail because of this very put.
+   * `failed_precondition` when the condition fails, `aborted` when it met another put on its way (try again), and
+   * `invalid_argument` when the body has not `sizeBytes` bytes; what the body itself throws keeps its class. After a lost
+   * connection a condition may fail because of this very put.
    */
   put(
     key: string,

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { CodedError } from '@lade/errors';
 import type { Bucket } from './bucket.ts';
-import type { S3Options } from './drivers/s3.ts';
+import type { S3Options } from './drivers/s3-client.ts';
 import { checkKey } from './object-key.ts';
 
 const FORMS = 'file:///folder, s3://bucket/prefix?endpoint=…&region=…&path-style=true, or memory:';

@@ -54,8 +54,9 @@ export class BlobWriter {
   }
 
   append(bytes: Uint8Array): void {
-    if (this.#stageOffset + this.#used === this.#fileStart)
-      this.#cutCode = crc32(bytes.subarray(0, CUT_SAMPLE_BYTES));
+    const sampled = this.#stageOffset + this.#used - this.#fileStart;
+    if (sampled < CUT_SAMPLE_BYTES)
+      this.#cutCode = crc32(bytes.subarray(0, CUT_SAMPLE_BYTES - sampled), this.#cutCode);
     for (let at = 0; at < bytes.byteLength;) {
       const room = Math.min(this.#chunkRoom(), this.#stageRoom());
       const part = bytes.subarray(at, at + room);

@@ -92,11 +92,11 @@ function overTheWire({ client, [Symbol.asyncDispose]: dispose }: Bed): Conforman
   };
 }
 
-const KINDS = new Map([
+const KINDS = new Map<Kind, 'active' | 'committed' | 'view'>([
   [Kind.ACTIVE, 'active'],
   [Kind.COMMITTED, 'committed'],
   [Kind.VIEW, 'view'],
-] as const);
+]);
 
 function fromWire(info: Info | undefined): ReturnType<Snapshotter['stat']> {
   const kind = info && KINDS.get(info.kind);

@@ -4,10 +4,9 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
-  S3Client,
   paginateListObjectsV2,
   type GetObjectCommandOutput,
-  type S3ClientConfig,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import { CodedError, isCodedError } from '@lade/errors';
 import { collectBytes, forEachConcurrently, fromBytes, type ByteSource } from '@lade/streams';
@@ -25,6 +24,7 @@ import { checkCondition, conditionFailed } from '../failures.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
 import { orAbort } from '../or-abort.ts';
 import { promisedBody, promisedSize } from '../promised-body.ts';
+import { createS3Client, type S3Options } from './s3-client.ts';
 import { conditionHeaders, isConditionFailure, probeConditions } from './s3-conditions.ts';
 import { fromS3Error } from './s3-errors.ts';
 import { putInParts } from './s3-multipart.ts';
@@ -32,46 +32,10 @@ import { putInParts } from './s3-multipart.ts';
 const DELETES_AT_ONCE = 16;
 /** Bodies up to here are sent as one request, from memory, so that they can be sent again. */
 const SINGLE_PUT_BYTES = 16 << 20;
-const CONNECT_MS = 3_000;
-/** A store silent for that long in the middle of a request is given up. */
-const IDLE_MS = 15_000;
-/** High, because a body being read holds its connection. */
-const MAX_CONNECTIONS = 256;
-
-export interface S3Options {
-  readonly bucket: string;
-  /** '' or a path that ends in a slash. */
-  readonly prefix: string;
-  readonly endpoint?: string;
-  readonly region?: string;
-  /** Name the bucket in the path instead of the host. */
-  readonly pathStyle?: boolean;
-  /** Without these, the SDK's default chain finds credentials. */
-  readonly credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
-}
 
 /** A bucket of any S3 store. Nothing is asked of it before the first operation. */
 export function openS3Bucket(options: S3Options): Bucket {
-  return new S3Bucket(options, new S3Client(clientConfig(options)));
-}
-
-function clientConfig({ endpoint, region, pathStyle, credentials }: S3Options): S3ClientConfig {
-  const agent = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
-  return {
-    region: region ?? 'us-east-1',
-    forcePathStyle: pathStyle ?? false,
-    maxAttempts: 3,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: {
-      connectionTimeout: CONNECT_MS,
-      socketTimeout: IDLE_MS,
-      httpAgent: agent,
-      httpsAgent: agent,
-    },
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(credentials === undefined ? {} : { credentials }),
-  };
+  return new S3Bucket(options, createS3Client(options));
 }
 
 class S3Bucket implements Bucket {
