@@ -15,13 +15,12 @@ export async function installPrograms(log: (line: string) => void): Promise<Node
   const containerd = await unpack('containerd-2.1');
   await unpack('containerd-1.7');
   const runc = await unpack('runc');
-  const rclone = await unpack('rclone');
+  await unpack('moto');
   const erofsUtils = await wrapPrograms(await unpack('erofs-utils'), ['fsck.erofs', 'dump.erofs']);
   return {
     LADE_CACHE: CACHE,
     LADE_CONTAINERD: join(containerd, 'usr'),
     LADE_RUNC: join(runc, 'usr'),
-    LADE_RCLONE: join(rclone, 'usr/bin/rclone'),
     LADE_EROFS_UTILS: erofsUtils,
   };
 }

@@ -25,7 +25,6 @@ const PACKAGE_SETS = {
   'containerd-1.7': { suite: 'trixie', packages: [{ name: 'containerd', version: '1.7.24~ds1-6+deb13u1' }] },
   'containerd-2.1': { suite: 'sid', packages: [{ name: 'containerd', version: '2.1.9+ds1-5' }] },
   runc: { suite: 'bookworm', packages: [{ name: 'runc', version: '1.1.5+ds1-1+deb12u1' }] },
-  rclone: { suite: 'sid', packages: [{ name: 'rclone', version: '1.75.2-2' }] },
   moto: {
     suite: 'sid',
     packages: [

@@ -217,7 +217,10 @@ class DirectoryBucket implements Bucket {
   #failure(reason: unknown, key: string, action: string): unknown {
     if (reason instanceof CodedError) return reason;
     if (action === 'read' && isMissing(reason)) return notFound(this.location, key);
-    return wrapError(reason, `Cannot ${action} ${key} in ${this.location}`, cureOf(reason));
+    const attempted = `Cannot ${action} ${key} in ${this.location}`;
+    if ((reason as NodeJS.ErrnoException).code === 'EEXIST')
+      return new CodedError('failed_precondition', `${attempted}: one of its folders is an object`);
+    return wrapError(reason, attempted, cureOf(reason));
   }
 }
 

@@ -1,0 +1,39 @@
+import { S3Client } from '@aws-sdk/client-s3';
+
+const CONNECT_MS = 3_000;
+/** A store silent for that long in the middle of a request is given up. */
+const IDLE_MS = 15_000;
+/** High, because a body being read holds its connection. */
+const MAX_CONNECTIONS = 256;
+
+export interface S3Options {
+  readonly bucket: string;
+  /** '' or a path that ends in a slash. */
+  readonly prefix: string;
+  readonly endpoint?: string;
+  readonly region?: string;
+  /** Name the bucket in the path instead of the host. */
+  readonly pathStyle?: boolean;
+  /** Without these, the SDK's default chain finds credentials. */
+  readonly credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
+}
+
+/** A client that gives up on stores that are dead or silent, and asks for no checksum that a store may not know. */
+export function createS3Client({ endpoint, region, pathStyle, credentials }: S3Options): S3Client {
+  const agent = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
+  return new S3Client({
+    region: region ?? 'us-east-1',
+    forcePathStyle: pathStyle ?? false,
+    maxAttempts: 3,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      socketTimeout: IDLE_MS,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(credentials === undefined ? {} : { credentials }),
+  });
+}

@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext } from 'node:test';
+import { openBucket, type Bucket } from '@lade/bucket';
+import { describeBucketConformance } from '@lade/bucket/conformance';
+import { startS3Server, unpackSet } from '@lade/sandbox';
+import { CACHE } from './programs.ts';
+
+/*
+ * The S3 driver against moto, a store that nobody here wrote, and against the same store behind a proxy that drops
+ * conditions and quotes, as simple stores ignore them.
+ */
+const stack = new AsyncDisposableStack();
+let endpoint = '';
+let simpleEndpoint = '';
+
+before(async () => {
+  const { folder: packages } = await unpackSet('moto', { cacheFolder: CACHE, log: () => {} });
+  const folder = await mkdtemp(join(tmpdir(), 'lade-s3-'));
+  stack.defer(async () => rm(folder, { recursive: true }));
+  const server = stack.use(await startS3Server({ packages, folder }));
+  ({ endpoint } = server);
+  simpleEndpoint = await startSimpleStore();
+  const created = await fetch(`${endpoint}/conformance`, { method: 'PUT' });
+  if (!created.ok) throw new Error(`no bucket: ${await created.text()}`);
+});
+
+after(async () => stack.disposeAsync());
+
+describeBucketConformance('the S3 bucket on moto', async (t) => openIn(t, endpoint));
+describeBucketConformance(
+  'the S3 bucket on a store that ignores conditions',
+  async (t) => openIn(t, simpleEndpoint),
+  { conditional: 'emulated' },
+);
+
+async function openIn(t: TestContext, address: string): Promise<Bucket> {
+  const key = 'access-key-id=anyone&secret-access-key=anything';
+  const url = `s3://conformance/${randomUUID()}?endpoint=${address}&path-style=true&${key}`;
+  const bucket = await openBucket(url);
+  t.after(async () => bucket[Symbol.asyncDispose]());
+  return bucket;
+}
+
+async function startSimpleStore(): Promise<string> {
+  const server = createServer(forwardWithoutConditions);
+  stack.defer(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function forwardWithoutConditions(incoming: IncomingMessage, answer: ServerResponse): void {
+  const { 'if-match': _match, 'if-none-match': _none, ...headers } = incoming.headers;
+  const { method = 'GET', url = '/' } = incoming;
+  const upstream = request(`${endpoint}${url}`, { method, headers }, (response) => {
+    answer.writeHead(response.statusCode ?? 500, response.headers);
+    response.pipe(answer);
+  });
+  upstream.on('error', () => answer.destroy());
+  incoming.on('close', () => {
+    if (!incoming.complete) upstream.destroy();
+  });
+  answer.on('close', () => upstream.destroy());
+  incoming.pipe(upstream);
+}
