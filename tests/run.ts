@@ -74,7 +74,7 @@ function leftovers(): string[] {
 }
 
 function processes(): string[] {
-  const names = /\b(?:containerd|containerd-shim-runc-v2|rclone|moto_server|apps\/cli\/main\.ts)\b/;
+  const names = /\b(?:containerd|containerd-shim-runc-v2|moto_server|apps\/cli\/lade\.mjs)\b/;
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .map((pid) => `${pid} ${commandOf(pid)}`)

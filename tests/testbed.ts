@@ -1,4 +1,4 @@
-import { mkdir, mkdtempDisposable, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtempDisposable, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -63,6 +63,14 @@ export class Testbed implements AsyncDisposable {
   async node(name: string, bucketUrl: string, containerdVersion: ContainerdVersion): Promise<LadeNode> {
     const options = { packages: await this.#packages(containerdVersion), containerdVersion, bucketUrl };
     return this.#stack.use(await LadeNode.start({ ...options, folder: join(this.folder, name) }));
+  }
+
+  /** Has the containerds started from now on trust registries with this certificate (PEM), and no others. */
+  async trust(certificate: string): Promise<void> {
+    const file = join(this.folder, 'certificate.pem');
+    await writeFile(file, certificate);
+    process.env['SSL_CERT_FILE'] = file;
+    this.#stack.defer(() => delete process.env['SSL_CERT_FILE']);
   }
 
   /** What a power cycle does to a node without containers: its disk stays; its processes, its mounts and /run go. */

@@ -17,6 +17,8 @@ import type { ContainerdNode, NodeImage } from './containerd-node.ts';
 
 const SETTLE_MS = 200;
 const RETRY_MS = 10_000;
+/** The transfer service of containerd 1.7 tells nobody of its images. */
+const LOOK_MS = 60_000;
 /** After a failure of the bucket, or of an image that may stay unpublishable. */
 const PUBLISH_RETRY_MS = 30_000;
 
@@ -74,7 +76,9 @@ export class ImagePublisher implements AsyncDisposable {
       } catch (reason) {
         if (!signal.aborted) this.#log.debug('images not looked through', { error: reason });
       }
+      const timer = setTimeout(() => this.wake(), LOOK_MS);
       await this.#wake.promise;
+      clearTimeout(timer);
       await this.#pause(SETTLE_MS);
     }
   }

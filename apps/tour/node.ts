@@ -8,6 +8,7 @@ import { startContainerd, unmountBelow, type Containerd, type ProgramResult } fr
 import { DaemonProcess } from './daemon-process.ts';
 import { LADE } from './lade-program.ts';
 
+const CONNECT_MS = 30_000;
 const UPLOAD_MS = 300_000;
 
 export interface NodeOptions {
@@ -47,7 +48,9 @@ export class LadeNode implements AsyncDisposable {
     const snapshotter = { name: 'lade', address: addressIn(folder), exportsRoot: join(folder, 'lade') };
     const config = configureContainerd({ version: containerdVersion, snapshotter });
     const containerd = stack.use(await startContainerd({ packages, folder: join(folder, 'cd'), config }));
-    const node = new LadeNode(options, containerd, await startDaemon(options, containerd.address));
+    const daemon = stack.use(await startDaemon(options, containerd.address));
+    const node = new LadeNode(options, containerd, daemon);
+    await node.#connects();
     stack.move();
     return node;
   }
@@ -126,6 +129,19 @@ export class LadeNode implements AsyncDisposable {
   /** Starts a daemon on the same folder, with other settings where given. */
   async startDaemon(changes: Partial<NodeOptions> = {}): Promise<void> {
     this.#daemon = await startDaemon({ ...this.#options, ...changes }, this.containerd.address);
+    await this.#connects();
+  }
+
+  /** containerd looks only every few seconds for a daemon that it has missed; until then snapshots are unavailable. */
+  async #connects(): Promise<void> {
+    const deadline = Date.now() + CONNECT_MS;
+    for (;;) {
+      const { code, stderr } = await this.containerd.ctr('snapshots', '--snapshotter', 'lade', 'list');
+      if (code === 0) return;
+      if (Date.now() > deadline)
+        throw new CodedError('deadline_exceeded', `Cannot wait any longer for containerd: ${stderr.trim()}`);
+      await sleep(100);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 import { CodedError } from '@lade/errors';
 import type { LayerIndex } from './index-object.ts';
+import { indexKey } from './object-keys.ts';
 
 /** Chunks being loaded beyond the one that is read: bounds memory, and hides the bucket's latency. */
 const AHEAD = 16;
@@ -61,6 +62,8 @@ export class BlobView {
 
   #beyond(): CodedError {
     const { diffId } = this.#index.header;
-    return new CodedError('data_loss', `Cannot rebuild layer ${diffId}: its recipe points past the blob`);
+    return new CodedError('data_loss', `Cannot rebuild layer ${diffId}: its recipe points past the blob`, {
+      cure: `Remove ${indexKey(diffId)} from the bucket; the next pull from the registry publishes the layer again`,
+    });
   }
 }

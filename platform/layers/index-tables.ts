@@ -104,5 +104,7 @@ function isSound({ rawBytes, place }: Chunk, packs: readonly PackReference[]): b
 }
 
 function contradictory(name: string, why: string): CodedError {
-  return new CodedError('data_loss', `Cannot read ${name}: ${why}`);
+  return new CodedError('data_loss', `Cannot read ${name}: ${why}`, {
+    cure: 'Remove the object; the next pull from the registry publishes the layer again',
+  });
 }

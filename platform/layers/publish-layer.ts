@@ -70,7 +70,7 @@ export async function publishLayer(folder: string, context: PublishContext): Pro
   const object = { key: indexKey(diffId), sizeBytes, body: () => followedBy(head, recipe) };
   if (!(await putAbsent(object, context))) {
     const winner = await findUsableIndex(context.bucket, local, waiting(context));
-    if (winner) return adopt(folder, winner);
+    if (winner) return adopt(folder, winner, packer.uploadedBytes);
     const { version } = await context.bucket.head(object.key, waiting(context));
     await context.bucket.put(object.key, object.body(), {
       sizeBytes,
@@ -83,10 +83,10 @@ export async function publishLayer(folder: string, context: PublishContext): Pro
   return { index, uploadedBytes: packer.uploadedBytes + sizeBytes, reusedChunks: packer.reusedChunks };
 }
 
-async function adopt(folder: string, index: LayerIndex): Promise<Published> {
+async function adopt(folder: string, index: LayerIndex, uploadedBytes = 0): Promise<Published> {
   await writeLocalIndex(folder, index.head);
   await rm(join(folder, LAYER_FILES.recipe), { force: true });
-  return { index, uploadedBytes: 0, reusedChunks: index.chunks.length };
+  return { index, uploadedBytes, reusedChunks: index.chunks.length };
 }
 
 /** Puts chunks into packs, or finds them in the packs that exist. */
@@ -124,7 +124,8 @@ class Packer {
     const position = this.chunks.push(chunk) - 1;
     if (twin !== undefined) return void this.#pending[twin]?.positions.push(position);
     const raw = await readChunk(blob, offset, chunk.rawBytes);
-    if (!hash('sha256', raw, 'buffer').equals(Buffer.from(chunk.hash))) throw damagedBlob(this.#diffId, offset);
+    if (!hash('sha256', raw, 'buffer').equals(Buffer.from(chunk.hash)))
+      throw damagedBlob(this.#diffId, offset);
     this.#pendingByHash.set(name, this.#pending.length);
     this.#pending.push({ chunk, positions: [position], frame: this.#compress(raw) });
     if (this.#pending.length >= COMPRESSIONS) await this.#pending.at(-COMPRESSIONS)?.frame;
@@ -222,11 +223,15 @@ async function openRecipe(folder: string, diffId: Digest): Promise<FileHandle> {
     return await open(join(folder, LAYER_FILES.recipe), 'r');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
-    throw new CodedError('not_found', `Cannot publish layer ${diffId} again: this node has no tar recipe of it`, {
-      cure: 'Remove its images from this node, and pull them from their registry again',
-      details: { localLayer: 'gone' },
-      cause,
-    });
+    throw new CodedError(
+      'not_found',
+      `Cannot publish layer ${diffId} again: this node has no tar recipe of it`,
+      {
+        cure: 'Remove its images from this node, and pull them from their registry again',
+        details: { localLayer: 'gone' },
+        cause,
+      },
+    );
   }
 }
 

@@ -180,6 +180,8 @@ class OperationReader {
   }
 
   #damaged(): CodedError {
-    return new CodedError('data_loss', `Cannot rebuild ${this.#name}: its tar recipe is damaged`);
+    return new CodedError('data_loss', `Cannot rebuild ${this.#name}: its tar recipe is damaged`, {
+      cure: 'Remove its index from the bucket; the next pull from the registry publishes the layer again',
+    });
   }
 }

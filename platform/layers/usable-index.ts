@@ -43,7 +43,10 @@ async function isSameLayer(one: LayerIndex, other: LayerIndex): Promise<boolean>
 }
 
 function hashOfChunks({ chunks }: LayerIndex): string {
-  return hash('sha256', chunks.map(({ hash, rawBytes }) => `${Buffer.from(hash).toString('hex')} ${rawBytes}`).join());
+  return hash(
+    'sha256',
+    chunks.map(({ hash, rawBytes }) => `${Buffer.from(hash).toString('hex')} ${rawBytes}`).join(),
+  );
 }
 
 async function hasSameMetadata(one: LayerIndex, other: LayerIndex): Promise<boolean> {

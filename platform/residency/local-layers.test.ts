@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { openBucket } from '@lade/bucket';
+import { isCodedError } from '@lade/errors';
+import { readIndex, readLocalIndex } from '@lade/layers';
+import { digestOf, hexOf, type Digest } from '@lade/oci';
+import { fromBytes } from '@lade/streams';
+import { TAR_END, encodeTarEntry, tarPadding } from '@lade/tar';
+import { noise, openTestNode, type TestNode } from './testing/test-node.ts';
+
+const TAR = tarOf(noise(1, 500_000));
+const DIFF_ID = digestOf(TAR);
+const FOLDER = hexOf(DIFF_ID);
+
+/** A layer of one file. */
+function tarOf(content: Buffer): Buffer {
+  const sizeBytes = content.length;
+  const header = encodeTarEntry({ path: 'usr/file', kind: 'file', sizeBytes });
+  return Buffer.concat([header, content, tarPadding(sizeBytes), TAR_END]);
+}
+
+async function openNode(t: { after(work: () => Promise<void>): void }): Promise<TestNode> {
+  const bucket = await openBucket('memory:');
+  const node = await openTestNode(bucket);
+  t.after(async () => {
+    await node[Symbol.asyncDispose]();
+    await bucket[Symbol.asyncDispose]();
+  });
+  return node;
+}
+
+/** Converts a layer and lets go of it. */
+async function convert({ layers }: TestNode, tar = TAR): Promise<Digest> {
+  using layer = await layers.convert(fromBytes(tar), {});
+  return layer.diffId;
+}
+
+test('a converted layer has a folder, a row, and a pin', async (t) => {
+  const node = await openNode(t);
+  const layer = await node.layers.convert(fromBytes(gzipSync(TAR)), {});
+  assert.equal(layer.diffId, DIFF_ID);
+  assert.equal(layer.tarBytes, TAR.length);
+  assert.deepEqual(await node.folders(), [FOLDER]);
+  const [row] = node.layers.list();
+  assert.equal(row?.origin, 'converted');
+  assert.deepEqual(node.layers.impliedDirectories(DIFF_ID), ['usr']);
+  const { sizeBytes, inodes } = node.layers.usage(DIFF_ID);
+  assert.ok(sizeBytes >= 500_000 && inodes === 3);
+  await node.layers.retain(() => false);
+  assert.ok(node.layers.has(DIFF_ID), 'a pinned layer was removed');
+  layer[Symbol.dispose]();
+  await node.layers.retain(() => false);
+  assert.deepEqual([node.layers.list(), await node.folders()], [[], []]);
+});
+
+test('a conversion that fails leaves nothing, and the next one works', async (t) => {
+  const node = await openNode(t);
+  const bad = gzipSync(TAR).subarray(0, -100);
+  await assert.rejects(node.layers.convert(fromBytes(bad), {}), (e) => isCodedError(e, 'data_loss'));
+  assert.deepEqual([node.layers.list(), await node.folders()], [[], []]);
+  assert.equal(await convert(node), DIFF_ID);
+});
+
+test('a layer that cannot be recorded leaves nothing, and the next conversion works', async (t) => {
+  const node = await openNode(t);
+  node.db.exec('PRAGMA query_only = 1');
+  await assert.rejects(node.layers.convert(fromBytes(TAR), {}), /readonly/);
+  node.db.exec('PRAGMA query_only = 0');
+  assert.deepEqual([node.layers.list(), await node.folders()], [[], []]);
+  assert.equal(await convert(node), DIFF_ID);
+});
+
+test('conversions of one layer at the same time make one', async (t) => {
+  const node = await openNode(t);
+  assert.deepEqual(await Promise.all([convert(node), convert(node), convert(node)]), [
+    DIFF_ID,
+    DIFF_ID,
+    DIFF_ID,
+  ]);
+  assert.deepEqual(await node.folders(), [FOLDER]);
+});
+
+test('a compressed layer that is known is not read again, until its layer has gone', async (t) => {
+  const node = await openNode(t);
+  const packed = gzipSync(TAR);
+  const options = { compressed: digestOf(packed) };
+  async function* untouched(): AsyncGenerator<Uint8Array> {
+    yield* [];
+    assert.fail('read');
+  }
+  (await node.layers.convert(fromBytes(packed), options))[Symbol.dispose]();
+  using again = await node.layers.convert(untouched(), options);
+  assert.equal(again.diffId, DIFF_ID);
+  again[Symbol.dispose]();
+  await node.layers.retain(() => false);
+  await assert.rejects(node.layers.convert(untouched(), options), /read/);
+});
+
+test('retain() keeps what is referenced or waits for its upload, and unmounts the rest', async (t) => {
+  const node = await openNode(t);
+  const [a, b, c] = [
+    await convert(node),
+    await convert(node, tarOf(noise(2, 10))),
+    await convert(node, tarOf(noise(3, 10))),
+  ];
+  for (const diffId of [a, b, c]) await node.layers.mount(diffId);
+  node.waiting.add(b);
+  await node.layers.retain((diffId) => diffId === a);
+  assert.deepEqual(
+    node.layers.list().map(({ diffId }) => diffId),
+    [a, b],
+  );
+  assert.deepEqual(await readdir(join(node.root, 'mounts')), ['1', '2']);
+  assert.deepEqual(await node.folders(), [hexOf(a), hexOf(b)].sort());
+});
+
+test('a layer can be converted anew while it is being removed', async (t) => {
+  const node = await openNode(t);
+  await convert(node);
+  await node.layers.mount(DIFF_ID);
+  node.mounter.beforeUnmount = async () => {
+    (await node.layers.convert(fromBytes(TAR), {}))[Symbol.dispose]();
+  };
+  await node.layers.retain(() => node.layers.list()[0]?.number === 2);
+  assert.deepEqual(
+    node.layers.list().map(({ number }) => number),
+    [2],
+  );
+  assert.deepEqual(await readdir(node.layers.folderOf(DIFF_ID)), ['blob', 'index', 'meta.erofs', 'recipe']);
+  assert.deepEqual(await node.folders(), [FOLDER]);
+});
+
+test('a layer is mounted once for all, and by the next daemon not again', async (t) => {
+  const node = await openNode(t);
+  await convert(node);
+  const [first, second] = await Promise.all([node.layers.mount(DIFF_ID), node.layers.mount(DIFF_ID)]);
+  assert.equal(first, join(node.root, 'mounts/1'));
+  assert.equal(first, second);
+  assert.equal(await (await node.reopen()).mount(DIFF_ID), first);
+  assert.deepEqual(node.mounter.calls, [first]);
+  assert.deepEqual(node.mounter.mounted.get(first), {
+    metadata: join(node.layers.folderOf(DIFF_ID), 'meta.erofs'),
+    blob: join(node.layers.folderOf(DIFF_ID), 'blob'),
+  });
+});
+
+test('a mount that fails names the layer, leaves no mount point, and is tried again', async (t) => {
+  const node = await openNode(t);
+  await convert(node);
+  node.mounter.failure = new Error('no such kernel');
+  await assert.rejects(
+    node.layers.mount(DIFF_ID),
+    (e) =>
+      isCodedError(e) &&
+      e.message === `Cannot mount layer ${DIFF_ID}: no such kernel` &&
+      e.cure !== undefined,
+  );
+  assert.deepEqual(await readdir(join(node.root, 'mounts')), []);
+  node.mounter.failure = undefined;
+  await node.layers.mount(DIFF_ID);
+});
+
+test('a start removes what a crash has left, and nothing else', async (t) => {
+  const node = await openNode(t);
+  await convert(node);
+  const mounted = await node.layers.mount(DIFF_ID);
+  const stray = join(node.root, 'mounts/77');
+  for (const name of ['.new-1-1', '.old-1-2', hexOf(digestOf('no row'))]) {
+    await mkdir(join(node.root, 'layers', name));
+    await writeFile(join(node.root, 'layers', name, 'blob'), 'half');
+  }
+  await mkdir(stray);
+  await mkdir(join(node.root, 'mounts/78'));
+  await node.mounter.mount('metadata', 'blob', stray);
+  const layers = await node.reopen();
+  assert.deepEqual(await node.folders(), [FOLDER]);
+  assert.deepEqual([...node.mounter.mounted.keys()], [mounted]);
+  assert.deepEqual(await readdir(join(node.root, 'mounts')), ['1']);
+  assert.ok(layers.has(DIFF_ID));
+});
+
+test('a published layer is fetched, whole and checked, and is then as good as a converted one', async (t) => {
+  const bucket = await openBucket('memory:');
+  await using first = await openTestNode(bucket);
+  await using second = await openTestNode(bucket);
+  t.after(async () => bucket[Symbol.asyncDispose]());
+  await first.publish(await convert(first));
+  const index = await readIndex(bucket, DIFF_ID);
+  assert.ok(index);
+  using layer = await second.layers.fetch(index, {});
+  assert.equal(layer.tarBytes, TAR.length);
+  for (const name of ['blob', 'meta.erofs', 'index']) {
+    const read = async ({ layers }: TestNode): Promise<Buffer> =>
+      readFile(join(layers.folderOf(DIFF_ID), name));
+    assert.ok((await read(first)).equals(await read(second)), name);
+  }
+  assert.equal(second.layers.list()[0]?.origin, 'fetched');
+  assert.deepEqual(second.layers.impliedDirectories(DIFF_ID), ['usr']);
+  (await second.layers.fetch(index, {}))[Symbol.dispose]();
+  assert.equal(second.fills.length, 1, 'a layer that is here was fetched again');
+});
+
+test('a fetch that fails leaves nothing', async (t) => {
+  const node = await openNode(t);
+  await node.publish(await convert(node));
+  const bucket = await openBucket('memory:');
+  t.after(async () => bucket[Symbol.asyncDispose]());
+  await using empty = await openTestNode(bucket);
+  const index = await readLocalIndex(node.layers.folderOf(DIFF_ID));
+  await assert.rejects(empty.layers.fetch(index, {}), (e) => isCodedError(e, 'not_found'));
+  const cut = { ...index, header: { ...index.header, metadataBytes: index.header.metadataBytes + 1 } };
+  await assert.rejects(
+    empty.layers.fetch(cut, {}),
+    (e) => isCodedError(e, 'data_loss') && e.message.includes(DIFF_ID),
+  );
+  assert.deepEqual([empty.layers.list(), await empty.folders()], [[], []]);
+});
+
+test('converting a layer that was fetched makes it publishable again', async (t) => {
+  const bucket = await openBucket('memory:');
+  t.after(async () => bucket[Symbol.asyncDispose]());
+  await using first = await openTestNode(bucket);
+  await using second = await openTestNode(bucket);
+  await first.publish(await convert(first));
+  const index = await readIndex(bucket, DIFF_ID);
+  assert.ok(index);
+  using _ = await second.layers.fetch(index, {});
+  await bucket.delete((await Array.fromAsync(bucket.list(''))).map(({ key }) => key));
+  await assert.rejects(second.publish(DIFF_ID), /no tar recipe/);
+  await convert(second);
+  await second.publish(DIFF_ID);
+  assert.ok(await readIndex(bucket, DIFF_ID));
+});

@@ -1,0 +1,126 @@
+import { createCipheriv, hash } from 'node:crypto';
+import { mkdtempDisposable, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Bucket } from '@lade/bucket';
+import { ChunkCatalogue, NO_CHAIN_KEYS, publishChain, publishLayer, type ChainKeys } from '@lade/layers';
+import { SILENT } from '@lade/log';
+import { chainId, hexOf, type Digest } from '@lade/oci';
+import { openDatabase, type Database } from '@lade/sqlite';
+import type { FillResult } from '../fill-blob.ts';
+import { createFullMode } from '../full-mode.ts';
+import type { ErofsMounter } from '../layer-mounts.ts';
+import { LayerTable } from '../layer-table.ts';
+import { LocalLayers } from '../local-layers.ts';
+
+/** Mounts in name only: nothing here looks through one. */
+export class RecordingMounter implements ErofsMounter {
+  readonly mounted = new Map<string, { readonly metadata: string; readonly blob: string }>();
+  /** What every mount so far was of, by target. */
+  readonly calls: string[] = [];
+  /** Awaited before each unmount. */
+  beforeUnmount: () => Promise<void> = async () => {};
+  failure: Error | undefined;
+
+  async mount(metadata: string, blob: string, target: string): Promise<void> {
+    this.calls.push(target);
+    if (this.failure) throw this.failure;
+    this.mounted.set(target, { metadata, blob });
+  }
+
+  async unmount(target: string): Promise<void> {
+    await this.beforeUnmount();
+    this.mounted.delete(target);
+  }
+
+  async mountPointsBelow(folder: string): Promise<readonly string[]> {
+    return [...this.mounted.keys()].filter((path) => path.startsWith(`${folder}/`));
+  }
+}
+
+/** A node's layers: a folder, a database, a bucket, and mounts in name only. */
+export interface TestNode extends AsyncDisposable {
+  readonly root: string;
+  readonly db: Database;
+  readonly mounter: RecordingMounter;
+  readonly waiting: Set<Digest>;
+  readonly fills: FillResult[];
+  readonly layers: LocalLayers;
+  /** What the next daemon would open. */
+  reopen(): Promise<LocalLayers>;
+  /** Puts a layer of this node into the bucket, on top of a chain; returns the new chain. */
+  publish(diffId: Digest, parent?: Digest, keys?: ChainKeys): Promise<Digest>;
+  /** Names below `<root>/layers`. */
+  folders(): Promise<string[]>;
+}
+
+export async function openTestNode(bucket: Bucket): Promise<TestNode> {
+  await using stack = new AsyncDisposableStack();
+  const { path: root } = stack.use(await mkdtempDisposable(join(tmpdir(), 'lade-residency-')));
+  const db = stack.adopt(openDatabase(join(root, 'state.db')), (it) => it.close());
+  const catalogue = new ChunkCatalogue(db);
+  const mounter = new RecordingMounter();
+  const waiting = new Set<Digest>();
+  const fills: FillResult[] = [];
+  const localChunks = {
+    find: (chunk: Uint8Array) => {
+      const copy = catalogue.findInBlobs(chunk);
+      return copy && { path: join(root, 'layers', hexOf(copy.diffId), 'blob'), offset: copy.offset };
+    },
+  };
+  const mode = createFullMode({ bucket, localChunks }, (_, result) => void fills.push(result));
+  const open = async (): Promise<LocalLayers> =>
+    LocalLayers.open({
+      root,
+      table: new LayerTable(db),
+      catalogue,
+      mounter,
+      mode,
+      log: SILENT,
+      isWaiting: (diffId) => waiting.has(diffId),
+    });
+  const layers = await open();
+  const owned = stack.move();
+  return {
+    root,
+    db,
+    mounter,
+    waiting,
+    fills,
+    layers,
+    reopen: open,
+    async publish(diffId, parent, keys = NO_CHAIN_KEYS) {
+      const { index } = await publishLayer(layers.folderOf(diffId), {
+        bucket,
+        catalogue,
+        turn: async () => {},
+      });
+      const chain = chainId(parent, diffId);
+      const record = { parent, diffId, index: index.digest, indexHeadBytes: index.head.byteLength };
+      await publishChain(bucket, chain, record, { keys });
+      return chain;
+    },
+    folders: async () => (await readdir(join(root, 'layers'))).sort(),
+    [Symbol.asyncDispose]: async () => owned.disposeAsync(),
+  };
+}
+
+/** Bytes without any pattern, the same for the same seed. */
+export function noise(seed: number, sizeBytes: number): Buffer {
+  const key = hash('md5', String(seed), 'buffer');
+  return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(sizeBytes));
+}
+
+/** `bucket`, but every get goes through `before` first, which may throw. */
+export function watchGets(bucket: Bucket, before: (key: string) => void): Bucket {
+  return new Proxy(bucket, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (name !== 'get') return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      return async (...args: Parameters<Bucket['get']>) => {
+        before(args[0]);
+        return target.get(...args);
+      };
+    },
+  });
+}
