@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { MEDIA_TYPES, digestOf } from '@lade/oci';
-import { mountPointsBelow, startOrigin, unmountBelow } from '@lade/sandbox';
+import { startOrigin, unmountBelow } from '@lade/sandbox';
 import { encodeTarEntry } from '@lade/tar';
 import type { LadeNode } from '@lade/tour';
 import { encodeTar, gzipLayer, soundTar, writeLayout, type StoredLayer } from './broken-layers.ts';
+import { assertNodeEmpty, clearNode } from './node-state.ts';
 import { noise } from './noise.ts';
-import { Testbed, listObjects, needsRoot, waitUntil } from './testbed.ts';
+import { Testbed, listObjects, needsRoot } from './testbed.ts';
 
 /*
  * Layers that no registry should have, pulled through a real containerd: each pull fails and says why, nothing of it
@@ -110,8 +111,8 @@ for (const version of ['1.7', '2.1'] as const) {
           assert.match(reason.message, names);
           return true;
         });
-        await clear(node);
-        await assertEmpty(node);
+        await clearNode(node);
+        await assertNodeEmpty(node);
       });
     }
 
@@ -132,23 +133,6 @@ for (const version of ['1.7', '2.1'] as const) {
       assert.ok((await peakBytes(node)) < MAX_DAEMON_BYTES, `the daemon took ${await peakBytes(node)} bytes`);
     });
   });
-}
-
-/** Has containerd let go of what a failed pull left, and waits until the daemon has heard of it. */
-async function clear(node: LadeNode): Promise<void> {
-  const images = (await node.ctr('images', 'list', '--quiet')).split('\n').filter((name) => name !== '');
-  await waitUntil('containerd has forgotten the failed pull', async () => {
-    if (images.length > 0) await node.ctr('images', 'remove', '--sync', ...images);
-    await node.ctr('content', 'prune', 'references');
-    return (await readdir(join(node.root, 'layers'))).length === 0;
-  });
-}
-
-async function assertEmpty(node: LadeNode): Promise<void> {
-  assert.deepEqual(await mountPointsBelow(node.root), []);
-  for (const folder of ['layers', 'snapshots', 'mounts', 'fixes'])
-    assert.deepEqual(await readdir(join(node.root, folder)), [], folder);
-  assert.deepEqual(JSON.parse(await node.ladeOrThrow('layers', '--json')), []);
 }
 
 async function peakBytes(node: LadeNode): Promise<number> {

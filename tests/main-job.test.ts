@@ -7,10 +7,18 @@ import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import type { ImageSummary, LayerSummary, PullEvent, VerifyEvent } from '@lade/control-protocol';
 import { LAYER_FILES } from '@lade/layers';
-import { hexOf, parseImageConfig, parseImageIndex, parseManifest, type Digest } from '@lade/oci';
-import { mountPointsBelow, startOrigin, type BuiltImage } from '@lade/sandbox';
+import { hexOf, type Digest } from '@lade/oci';
+import { mountPointsBelow, startOrigin } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
-import { Testbed, inSteps, listObjects, needsRoot, waitUntil } from './testbed.ts';
+import {
+  Testbed,
+  inSteps,
+  listObjects,
+  needsRoot,
+  readImage,
+  waitUntil,
+  type ImageParts,
+} from './testbed.ts';
 import { startTlsFront } from './tls-front.ts';
 
 /*
@@ -27,9 +35,14 @@ for (const version of ['1.7', '2.1'] as const) {
       const built = await bed.image('python');
       const image = await readImage(built);
       const bucketUrl = await bed.bucket(kind);
-      const first = await bed.node('first', bucketUrl, version);
       const origin = await startOrigin([built.layout]);
       const reference = `${origin.address}/${built.name}`;
+      await using registry = await startOrigin([built.layout]);
+      await using front = await startTlsFront(registry.address);
+      const registered = `${front.address}/${built.name}`;
+      await bed.trust(front.certificate);
+      const start = async (name: string): Promise<LadeNode> => bed.node(name, bucketUrl, version);
+      const [first, second, third] = await Promise.all([start('first'), start('second'), start('third')]);
 
       await step('a first pull converts every layer, and the container runs', async () => {
         await using _ = origin;
@@ -40,8 +53,6 @@ for (const version of ['1.7', '2.1'] as const) {
         await first.uploaded();
         await assertPublished(bucketUrl, image);
       });
-
-      const second = await bed.node('second', bucketUrl, version);
 
       await step('an empty node starts the container from the bucket, without the registry', async () => {
         const events = await readLines<PullEvent>(second, 'pull', reference, '--json');
@@ -63,7 +74,10 @@ for (const version of ['1.7', '2.1'] as const) {
         const [summary, ...others] = await readJson<ImageSummary>(second, 'images');
         assert.deepEqual(others, []);
         assert.deepEqual([summary?.name, summary?.digest], [reference, image.restored.digest]);
-        assert.deepEqual(summary?.layers.map(({ diffId }) => diffId), image.diffIds);
+        assert.deepEqual(
+          summary?.layers.map(({ diffId }) => diffId),
+          image.diffIds,
+        );
         assert.ok(summary?.layers.every(({ here }) => here));
       });
 
@@ -89,18 +103,15 @@ for (const version of ['1.7', '2.1'] as const) {
         assert.equal(await second.run(reference, ...ANSWER), '42\n');
       });
 
-      await using registry = await startOrigin([built.layout]);
-      await using front = await startTlsFront(registry.address);
-      await bed.trust(front.certificate);
-      const third = await bed.node('third', bucketUrl, version);
-      const registered = `${front.address}/${built.name}`;
-
       await step('a pull of what the bucket has takes no layer from the registry', async () => {
         await third.ctr('images', 'pull', ...TRANSFER, '--snapshotter', 'lade', registered);
         assert.equal(await third.run(registered, ...ANSWER), '42\n');
         const asked = registry.requests().flatMap(({ digest }) => digest ?? []);
         assert.ok(asked.includes(image.restored.digest));
-        assert.deepEqual(asked.filter((digest) => image.layers.includes(digest)), []);
+        assert.deepEqual(
+          asked.filter((digest) => image.layers.includes(digest)),
+          [],
+        );
         await assertFetched(third, image);
       });
 
@@ -132,28 +143,6 @@ const TRANSFER = [
 ] as const;
 
 const EMPTY_LIST = 'KEY PARENT KIND \n';
-
-interface ImageParts {
-  /** What a pull ends with. */
-  readonly restored: { readonly digest: Digest; readonly layers: number };
-  readonly config: Digest;
-  /** As the registry has them, bottom first. */
-  readonly layers: readonly Digest[];
-  readonly diffIds: readonly Digest[];
-}
-
-async function readImage({ layout }: BuiltImage): Promise<ImageParts> {
-  const blob = async (digest: Digest): Promise<Buffer> => readFile(join(layout, 'blobs/sha256', hexOf(digest)));
-  const { manifests } = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as {
-    manifests: [{ digest: Digest }];
-  };
-  const [{ digest }] = manifests;
-  const manifest = parseManifest(await blob(digest), digest);
-  const config = manifest.config.digest;
-  const layers = manifest.layers.map((layer) => layer.digest);
-  const { diff_ids: diffIds } = parseImageConfig(await blob(config), config).rootfs;
-  return { restored: { digest, layers: layers.length }, config, layers, diffIds };
-}
 
 /** Every layer went through our differ, and none is kept as plain files. */
 async function assertConverted(node: LadeNode, { layers, diffIds }: ImageParts): Promise<void> {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBucket, type ObjectInfo } from '@lade/bucket';
+import { hexOf, parseImageConfig, parseManifest, type Digest } from '@lade/oci';
 import {
   buildImage,
   startContainerd,
@@ -56,7 +57,7 @@ export class Testbed implements AsyncDisposable {
     await fetch(`${endpoint}/lade`, { method: 'PUT' });
     const access = { 'access-key-id': accessKeyId, 'secret-access-key': secretAccessKey };
     const parameters = new URLSearchParams({ endpoint, region, 'path-style': 'true', ...access });
-    return `s3://lade/below/a/prefix?${parameters}`;
+    return `s3://lade/below/a/prefix?${parameters.toString()}`;
   }
 
   /** Starts an empty node. */
@@ -70,7 +71,9 @@ export class Testbed implements AsyncDisposable {
     const file = join(this.folder, 'certificate.pem');
     await writeFile(file, certificate);
     process.env['SSL_CERT_FILE'] = file;
-    this.#stack.defer(() => delete process.env['SSL_CERT_FILE']);
+    this.#stack.defer(() => {
+      delete process.env['SSL_CERT_FILE'];
+    });
   }
 
   /** What a power cycle does to a node without containers: its disk stays; its processes, its mounts and /run go. */
@@ -115,6 +118,30 @@ export function inSteps(t: TestContext): (name: string, work: () => Promise<void
       await work();
       skip = false;
     });
+}
+
+export interface ImageParts {
+  /** What a pull ends with. */
+  readonly restored: { readonly digest: Digest; readonly layers: number };
+  readonly config: Digest;
+  /** As the registry has them, bottom first. */
+  readonly layers: readonly Digest[];
+  readonly diffIds: readonly Digest[];
+}
+
+/** What an image of one manifest consists of. */
+export async function readImage({ layout }: BuiltImage): Promise<ImageParts> {
+  const blob = async (digest: Digest): Promise<Buffer> =>
+    readFile(join(layout, 'blobs/sha256', hexOf(digest)));
+  const { manifests } = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as {
+    manifests: [{ digest: Digest }];
+  };
+  const [{ digest }] = manifests;
+  const manifest = parseManifest(await blob(digest), digest);
+  const config = manifest.config.digest;
+  const layers = manifest.layers.map((layer) => layer.digest);
+  const { diff_ids: diffIds } = parseImageConfig(await blob(config), config).rootfs;
+  return { restored: { digest, layers: layers.length }, config, layers, diffIds };
 }
 
 /** All objects of a bucket, in the order of their keys. */

@@ -64,7 +64,10 @@ function derLength(length: number): number[] {
 
 /** UTCTime: YYMMDDHHMMSSZ. */
 function time(ms: number): Buffer {
-  const digits = new Date(ms).toISOString().replaceAll(/[-:T]|\.\d+/g, '').slice(2);
+  const digits = new Date(ms)
+    .toISOString()
+    .replaceAll(/[-:T]|\.\d+/g, '')
+    .slice(2);
   return der(0x17, Buffer.from(digits));
 }
 

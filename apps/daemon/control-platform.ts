@@ -1,3 +1,4 @@
+import type { Bucket } from '@lade/bucket';
 import type { ImageSummary, LayerSummary, PullEvent, Status, VerifyEvent } from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
 import type { ControlPlatform } from '@lade/control-service';
@@ -11,12 +12,13 @@ import {
   selectManifest,
   type ImageRecord,
 } from '@lade/images';
-import { verifyLayer } from '@lade/layers';
+import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
 import type { LayerRow } from '@lade/residency';
 import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode } from './containerd-node.ts';
+import { explainMiss } from './explain-miss.ts';
 import type { Platform } from './open-platform.ts';
 import { VERSION } from './version.ts';
 
@@ -31,6 +33,7 @@ export function createControlPlatform(
   { node, log }: { readonly node: ContainerdNode; readonly log: Logger },
 ): ControlPlatform {
   const { bucket, layers, uploads } = platform;
+  const { keys } = config;
   return {
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);
@@ -59,14 +62,18 @@ export function createControlPlatform(
     async layers(): Promise<readonly LayerSummary[]> {
       return layers.list().map((row) => summariseLayer(row, !uploads.isWaiting(row.diffId)));
     },
-    verify: (image, { signal }) => verifyImage(image, platform, signal),
-    pull: (image, { namespace = DEFAULT_NAMESPACE, signal }): AsyncIterable<PullEvent> =>
-      restoreImage(image, {
+    verify: (image, { signal }) => verifyImage(image, { bucket, keys, signal }),
+    pull(image, { namespace = DEFAULT_NAMESPACE, signal }): AsyncIterable<PullEvent> {
+      const images = node.imagesIn(namespace, SNAPSHOTTER, signal);
+      const layerPresent: typeof images.layerPresent = async (chain, parent) =>
+        (await images.layerPresent(chain, parent)) || explainMiss(chain, { bucket, keys, signal });
+      return restoreImage(image, {
         bucket,
-        node: node.imagesIn(namespace, SNAPSHOTTER, signal),
+        node: { ...images, layerPresent },
         snapshotter: SNAPSHOTTER,
         signal,
-      }),
+      });
+    },
   };
 }
 
@@ -101,17 +108,17 @@ function summarise(record: ImageRecord, isHere: (diffId: Digest) => boolean): Im
 
 async function* verifyImage(
   name: string,
-  { bucket }: Platform,
-  signal: AbortSignal,
+  { bucket, keys, signal }: { readonly bucket: Bucket; readonly keys: ChainKeys; readonly signal: AbortSignal },
 ): AsyncGenerator<VerifyEvent> {
   const record = await readImageRecord(bucket, name, { signal });
-  const { diffIds } = selectManifest(record, machinePlatform());
+  const { diffIds, chainIds } = selectManifest(record, machinePlatform());
   let failed = 0;
   let provedBytes = 0;
   for (const [i, diffId] of diffIds.entries()) {
     const position = { diffId, number: i + 1, of: diffIds.length };
     yield { kind: 'proving', ...position };
     try {
+      await verifyChain(bucket, chainIds[i] ?? diffId, { keys, signal });
       const tarBytes = await verifyLayer(bucket, diffId, { signal });
       provedBytes += tarBytes;
       yield { kind: 'proved', ...position, tarBytes };

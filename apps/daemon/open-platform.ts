@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openBucket, type Bucket } from '@lade/bucket';
-import { wrapError } from '@lade/errors';
+import { isCodedError, wrapError } from '@lade/errors';
 import {
   ChunkCatalogue,
   LAYER_FILES,
@@ -39,8 +39,7 @@ export async function openPlatform(
   const { root, keys } = config;
   const { log } = hooks;
   await using stack = new AsyncDisposableStack();
-  await openRoot(root);
-  stack.use(lockFile(join(root, 'lock')));
+  stack.use(await lockRoot(root));
   const db = openDatabase(join(root, 'state.db'));
   stack.defer(() => db.close());
   const bucket = stack.use(await openBucket(config.bucketUrl));
@@ -93,10 +92,12 @@ export async function openPlatform(
   };
 }
 
-async function openRoot(root: string): Promise<void> {
+async function lockRoot(root: string): Promise<Disposable> {
   try {
     await mkdir(root, { recursive: true, mode: 0o711 });
+    return lockFile(join(root, 'lock'));
   } catch (reason) {
+    if (isCodedError(reason, 'failed_precondition') && reason.cure !== undefined) throw reason;
     throw wrapError(reason, `Cannot use root ${root}`, {
       cure: 'Choose a folder that can be written to with --root',
     });

@@ -9,6 +9,7 @@ import { DaemonProcess } from './daemon-process.ts';
 import { LADE } from './lade-program.ts';
 
 const CONNECT_MS = 30_000;
+const PROBE = 'lade-connected';
 const UPLOAD_MS = 300_000;
 
 export interface NodeOptions {
@@ -132,16 +133,20 @@ export class LadeNode implements AsyncDisposable {
     await this.#connects();
   }
 
-  /** containerd looks only every few seconds for a daemon that it has missed; until then snapshots are unavailable. */
+  /**
+   * containerd looks only every few seconds for a daemon that it has missed, and until then snapshots are unavailable. It
+   * asks the daemon itself only for a new one.
+   */
   async #connects(): Promise<void> {
     const deadline = Date.now() + CONNECT_MS;
-    for (;;) {
-      const { code, stderr } = await this.containerd.ctr('snapshots', '--snapshotter', 'lade', 'list');
-      if (code === 0) return;
+    const snapshots = async (...args: string[]): Promise<ProgramResult> =>
+      this.containerd.ctr('snapshots', '--snapshotter', 'lade', ...args);
+    while ((await snapshots('prepare', PROBE)).stderr.includes('connection error')) {
       if (Date.now() > deadline)
-        throw new CodedError('deadline_exceeded', `Cannot wait any longer for containerd: ${stderr.trim()}`);
+        throw new CodedError('deadline_exceeded', 'Cannot wait any longer for containerd to find the daemon');
       await sleep(100);
     }
+    await snapshots('remove', PROBE);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

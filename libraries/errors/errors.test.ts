@@ -10,6 +10,12 @@ test('fromUnknown() classifies errno failures and keeps the cause', async () => 
   assert.equal(error.cause, reason);
 });
 
+test('fromUnknown() says what to do about a full disk', () => {
+  const error = fromUnknown(Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }));
+  assert.equal(error.code, 'resource_exhausted');
+  assert.match(error.cure ?? '', /Free space/);
+});
+
 test('fromUnknown() passes a coded error unchanged', () => {
   const error = new CodedError('aborted', 'Cannot go on');
   assert.equal(fromUnknown(error), error);

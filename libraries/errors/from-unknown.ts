@@ -34,6 +34,15 @@ const ERRNO_CODES: Readonly<Record<string, ErrorCode>> = {
   ETIMEDOUT: 'deadline_exceeded',
 };
 
+/** What to do where every occurrence asks for the same. */
+const ERRNO_CURES: Readonly<Record<string, string>> = {
+  ENOSPC: 'Free space on the disk, and try again',
+  EDQUOT: 'Free space within the quota, and try again',
+  EROFS: 'Make the file system writable, or choose another place',
+  EMFILE: 'Raise the limit of open files',
+  ENFILE: 'Raise the limit of open files',
+};
+
 /** The class of an errno name such as `ENOENT`; `unknown` for one that has no entry. */
 export function codeFromErrno(errno: string): ErrorCode {
   return ERRNO_CODES[errno] ?? 'unknown';
@@ -53,7 +62,8 @@ export function codeOf(reason: unknown): ErrorCode {
 export function fromUnknown(reason: unknown): CodedError {
   if (isCodedError(reason)) return reason;
   const message = reason instanceof Error ? reason.message : String(reason);
-  return new CodedError(codeOf(reason), message, { cause: reason });
+  const cure = reason instanceof Error ? ERRNO_CURES[(reason as NodeJS.ErrnoException).code ?? ''] : undefined;
+  return new CodedError(codeOf(reason), message, { cause: reason, ...(cure === undefined ? {} : { cure }) });
 }
 
 /**

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { constants, createReadStream, type BigIntStats } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { lstat, readFile, readdir, readlink } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { getXattr, listXattrs } from '@lade/linux';
 
@@ -30,6 +30,8 @@ export async function compareTrees(
   return differences.sort();
 }
 
+const CHUNK_BYTES = 1024 * 1024;
+
 interface Entry {
   readonly properties: Readonly<Record<string, string>>;
   /** Of a directory. */
@@ -56,7 +58,7 @@ async function describe(root: string, path: string): Promise<Entry> {
       mtime: `${stats.mtimeNs / 1_000_000_000n}.${String(stats.mtimeNs % 1_000_000_000n).padStart(9, '0')}`,
       ...(stats.isDirectory() ? {} : { links: String(stats.nlink) }),
       ...(stats.isCharacterDevice() || stats.isBlockDevice() ? { device: deviceOf(stats.rdev) } : {}),
-      ...(stats.isFile() ? { size: String(stats.size), content: await hashFile(place) } : {}),
+      ...(stats.isFile() ? { size: String(stats.size), content: await hashFile(place, stats.size) } : {}),
       ...(stats.isSymbolicLink()
         ? { target: (await readlink(place, { encoding: 'buffer' })).toString('latin1') }
         : {}),
@@ -88,10 +90,11 @@ function deviceOf(rdev: bigint): string {
   return `${major}:${minor}`;
 }
 
-async function hashFile(place: Buffer): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(place), hash);
-  return hash.digest('hex');
+async function hashFile(place: Buffer, size: bigint): Promise<string> {
+  if (size <= CHUNK_BYTES) return hash('sha256', await readFile(place), 'hex');
+  const hasher = createHash('sha256');
+  await pipeline(createReadStream(place, { highWaterMark: CHUNK_BYTES }), hasher);
+  return hasher.digest('hex');
 }
 
 function describeXattrs(place: Buffer): Record<string, string> {

@@ -44,3 +44,25 @@ test('openDatabase() names a damaged file and the cure', () => {
     (e) => isCodedError(e, 'data_loss') && e.message.includes(path) && e.cure !== undefined,
   );
 });
+
+test('transaction() says when the disk is full or the file read-only, and leaves the database usable', () => {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'lade-sqlite-'));
+  const path = join(folder.path, 'state.db');
+  const db = openDatabase(path);
+  migrate(db, 'things', STEPS);
+  const insert = (name: string): void =>
+    transaction(db, () => db.prepare('INSERT INTO things VALUES (?, 1)').run(name));
+  db.exec('PRAGMA max_page_count = 1');
+  assert.throws(
+    () => insert('x'.repeat(100_000)),
+    (e) => isCodedError(e, 'resource_exhausted') && e.message.includes(path) && e.cure !== undefined,
+  );
+  db.exec('PRAGMA max_page_count = 1000; PRAGMA query_only = 1');
+  assert.throws(
+    () => insert('a'),
+    (e) => isCodedError(e, 'permission_denied') && e.message.includes(path) && e.cure !== undefined,
+  );
+  db.exec('PRAGMA query_only = 0');
+  insert('a');
+  db.close();
+});

@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import { CodedError, wrapError } from '@lade/errors';
+import { CodedError, wrapError, type ErrorCode } from '@lade/errors';
 
 export type Database = DatabaseSync;
 
@@ -42,33 +42,39 @@ export function migrate(db: Database, unit: string, steps: readonly string[]): v
   });
 }
 
-/** Runs `work` as one transaction, or as part of the one that is open; a throw undoes the outermost. */
+/**
+ * Runs `work` as one transaction, or as part of the one that is open; a throw undoes the outermost. Throws
+ * `resource_exhausted` on a full disk, `permission_denied` for a file that cannot be written.
+ */
 export function transaction<T>(db: Database, work: () => T): T {
   if (db.isTransaction) return work();
-  db.exec('BEGIN IMMEDIATE');
   try {
+    db.exec('BEGIN IMMEDIATE');
     const result = work();
     db.exec('COMMIT');
     return result;
   } catch (reason) {
     if (db.isTransaction) db.exec('ROLLBACK');
-    throw reason;
+    const isOurs = (reason as NodeJS.ErrnoException | undefined)?.code === 'ERR_SQLITE_ERROR';
+    throw isOurs ? asCoded(reason, `Cannot write database ${db.location() ?? 'in memory'}`) : reason;
   }
 }
 
-const SQLITE_FULL = 13;
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
+const MOVE_ASIDE = 'Move it aside; the node starts empty and fetches what it needs from the bucket';
+
+/** By primary result code (sqlite3.h): what it says about the file, and what to do. */
+const FAILURES: Readonly<Record<number, readonly [code: ErrorCode, state: string, cure: string]>> = {
+  8: ['permission_denied', 'it is read-only', 'Make the file and its file system writable'],
+  10: ['data_loss', 'the disk is full or failing', 'See whether it is full (df) or failing (dmesg)'],
+  11: ['data_loss', 'the file is damaged', MOVE_ASIDE],
+  13: ['resource_exhausted', 'the disk is full', 'Free space on the disk, and try again'],
+  26: ['data_loss', 'the file is damaged', MOVE_ASIDE],
+};
 
 function asCoded(reason: unknown, attempted: string): CodedError {
   const primary = ((reason as { errcode?: number }).errcode ?? 0) & 0xff;
-  if (primary === SQLITE_CORRUPT || primary === SQLITE_NOTADB) {
-    return new CodedError('data_loss', `${attempted}: the file is damaged`, {
-      cure: 'Move it aside; the node starts empty and fetches what it needs from the bucket',
-      cause: reason,
-    });
-  }
-  if (primary === SQLITE_FULL)
-    return new CodedError('resource_exhausted', `${attempted}: the disk is full`, { cause: reason });
-  return wrapError(reason, attempted);
+  const failure = FAILURES[primary];
+  if (!failure) return wrapError(reason, attempted);
+  const [code, state, cure] = failure;
+  return new CodedError(code, `${attempted}: ${state}`, { cure, cause: reason });
 }

@@ -10,4 +10,5 @@ export { publishChain } from './publish-chain.ts';
 export { publishLayer, type PublishContext, type Published } from './publish-layer.ts';
 export { readChainRecord, readIndex, readRecordedIndex } from './read-layer.ts';
 export { UploadQueue, type Upload } from './upload-queue.ts';
+export { verifyChain } from './verify-chain.ts';
 export { openFrame, rebuildTar, verifyLayer } from './verify-layer.ts';

@@ -38,7 +38,7 @@ export async function readChainRecord(
   }
 }
 
-/** The head of the index that `record` vouches for. Throws `data_loss` when the bucket holds another one. */
+/** The head of the index that `record` vouches for. Throws `data_loss` when the bucket holds another one or none. */
 export async function readRecordedIndex(
   bucket: Bucket,
   record: ChainRecord,
@@ -46,7 +46,11 @@ export async function readRecordedIndex(
 ): Promise<LayerIndex> {
   const name = `index ${indexKey(record.diffId)}`;
   if (record.indexHeadBytes > MAX_INDEX_HEAD_BYTES) throw mismatch(name, 'is larger than any layer can need');
-  const head = await readRange(bucket, indexKey(record.diffId), record.indexHeadBytes, options);
+  const head = await readRange(bucket, indexKey(record.diffId), record.indexHeadBytes, options).catch(
+    (reason: unknown) => {
+      throw isCodedError(reason, 'not_found') ? mismatch(name, 'is gone', reason) : reason;
+    },
+  );
   const index = decodeIndexHead(head, name);
   if (index.digest !== record.index)
     throw mismatch(name, `is ${index.digest}, the chain record says ${record.index}`);
@@ -96,8 +100,9 @@ async function readRange(
   return collectBytes(body, length);
 }
 
-function mismatch(name: string, why: string): CodedError {
+function mismatch(name: string, why: string, cause?: unknown): CodedError {
   return new CodedError('data_loss', `Cannot use ${name}: it ${why}`, {
     cure: 'Remove the object and the chain record; the next pull from the registry writes both again',
+    cause,
   });
 }

@@ -1,5 +1,5 @@
 import { parseDigest, type Digest } from '@lade/oci';
-import { migrate, type Database } from '@lade/sqlite';
+import { migrate, transaction, type Database } from '@lade/sqlite';
 
 const STEPS = [
   `CREATE TABLE layers (
@@ -26,10 +26,12 @@ export interface LayerRow {
 
 /** The layers of this node in the state database. A row exists only while its folder is complete. */
 export class LayerTable {
+  readonly #db: Database;
   readonly #statements: ReturnType<typeof prepare>;
 
   constructor(db: Database) {
     migrate(db, 'layers', STEPS);
+    this.#db = db;
     this.#statements = prepare(db);
   }
 
@@ -45,7 +47,8 @@ export class LayerTable {
   insert(layer: Omit<LayerRow, 'number' | 'createdAt'>): LayerRow {
     const { diffId, origin, tarBytes, blobBytes, diskBytes, inodes } = layer;
     const implied = JSON.stringify(layer.impliedDirectories);
-    this.#statements.insert.run(diffId, origin, tarBytes, blobBytes, diskBytes, inodes, implied, Date.now());
+    const values = [diffId, origin, tarBytes, blobBytes, diskBytes, inodes, implied, Date.now()];
+    transaction(this.#db, () => this.#statements.insert.run(...values));
     const row = this.get(diffId);
     if (!row) throw new RangeError(`layer ${diffId} was just inserted`);
     return row;

@@ -31,18 +31,34 @@ const LOCK = '.lock';
 /**
  * A bucket in a folder, embedded or shared by the daemons of one machine: each key is a file of that path. Objects are
  * on the disk before put() returns, and appear by link or rename, so a crash leaves nothing but temporary files, which
- * the next open removes after a day.
+ * the next open removes after a day. A folder that cannot be written can be read all the same.
  */
 export async function openDirectoryBucket(folder: string): Promise<Bucket> {
   try {
-    await mkdir(join(folder, TEMPORARY), { recursive: true, mode: 0o700 });
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+    await makeTemporary(folder);
     await removeStale(join(folder, TEMPORARY));
   } catch (reason) {
-    throw wrapError(reason, `Cannot open bucket ${folder}`, {
+    const error = wrapError(reason, `Cannot open bucket ${folder}`, {
       cure: 'Choose a folder that can be written to',
     });
+    if (error.code !== 'permission_denied' || !(await isFolder(folder))) throw error;
   }
   return new DirectoryBucket(folder);
+}
+
+/** Not recursive, which Linux's EROFS makes Node call ENOENT. */
+async function makeTemporary(folder: string): Promise<void> {
+  try {
+    await mkdir(join(folder, TEMPORARY), { mode: 0o700 });
+  } catch (reason) {
+    if ((reason as NodeJS.ErrnoException).code !== 'EEXIST') throw reason;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const stats = await stat(path).catch(() => undefined);
+  return stats?.isDirectory() === true;
 }
 
 async function removeStale(folder: string): Promise<void> {
@@ -73,6 +89,7 @@ class DirectoryBucket implements Bucket {
     options.signal?.throwIfAborted();
     try {
       if (options.condition) await this.#check(path, key, options);
+      await makeTemporary(this.#folder);
       const version = versionOf(await writeDurably(temporary, source));
       const top = await makeFolderOf(path);
       await this.#place(temporary, path, key, options);
