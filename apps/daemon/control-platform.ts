@@ -108,7 +108,11 @@ function summarise(record: ImageRecord, isHere: (diffId: Digest) => boolean): Im
 
 async function* verifyImage(
   name: string,
-  { bucket, keys, signal }: { readonly bucket: Bucket; readonly keys: ChainKeys; readonly signal: AbortSignal },
+  {
+    bucket,
+    keys,
+    signal,
+  }: { readonly bucket: Bucket; readonly keys: ChainKeys; readonly signal: AbortSignal },
 ): AsyncGenerator<VerifyEvent> {
   const record = await readImageRecord(bucket, name, { signal });
   const { diffIds, chainIds } = selectManifest(record, machinePlatform());

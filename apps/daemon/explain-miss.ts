@@ -9,14 +9,22 @@ import type { Digest } from '@lade/oci';
  */
 export async function explainMiss(
   chain: Digest,
-  { bucket, keys, signal }: { readonly bucket: Bucket; readonly keys: ChainKeys; readonly signal: AbortSignal },
+  {
+    bucket,
+    keys,
+    signal,
+  }: { readonly bucket: Bucket; readonly keys: ChainKeys; readonly signal: AbortSignal },
 ): Promise<false> {
   try {
     const { diffId } = await verifyChain(bucket, chain, { keys, signal });
     await verifyLayer(bucket, diffId, { signal });
-    throw new CodedError('unavailable', `Cannot take layer ${diffId} from the bucket: it could not be fetched`, {
-      cure: 'See the daemon’s log for the reason, and try again',
-    });
+    throw new CodedError(
+      'unavailable',
+      `Cannot take layer ${diffId} from the bucket: it could not be fetched`,
+      {
+        cure: 'See the daemon’s log for the reason, and try again',
+      },
+    );
   } catch (reason) {
     if (isCodedError(reason, 'not_found')) return false;
     throw reason;

@@ -62,7 +62,8 @@ export function codeOf(reason: unknown): ErrorCode {
 export function fromUnknown(reason: unknown): CodedError {
   if (isCodedError(reason)) return reason;
   const message = reason instanceof Error ? reason.message : String(reason);
-  const cure = reason instanceof Error ? ERRNO_CURES[(reason as NodeJS.ErrnoException).code ?? ''] : undefined;
+  const cure =
+    reason instanceof Error ? ERRNO_CURES[(reason as NodeJS.ErrnoException).code ?? ''] : undefined;
   return new CodedError(codeOf(reason), message, { cause: reason, ...(cure === undefined ? {} : { cure }) });
 }
 

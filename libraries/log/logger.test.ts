@@ -7,7 +7,10 @@ test('createLogger() writes one JSON object a line from its level on', () => {
   const lines: string[] = [];
   const log = createLogger((line) => lines.push(line), 'info');
   log.debug('hidden');
-  log.warn('upload failed', { key: 'k', error: new CodedError('unavailable', 'Cannot put k', { cure: 'Wait' }) });
+  log.warn('upload failed', {
+    key: 'k',
+    error: new CodedError('unavailable', 'Cannot put k', { cure: 'Wait' }),
+  });
   assert.equal(lines.length, 1);
   const { time, ...rest } = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
   assert.ok(typeof time === 'string');

@@ -29,7 +29,11 @@ export function createLogger(write: (line: string) => void, minimum: LogLevel = 
 function describe(reason: unknown): LogFields {
   if (reason === undefined) return {};
   const error = fromUnknown(reason);
-  return { error: error.message, code: error.code, ...(error.cure === undefined ? {} : { cure: error.cure }) };
+  return {
+    error: error.message,
+    code: error.code,
+    ...(error.cure === undefined ? {} : { cure: error.cure }),
+  };
 }
 
 export const SILENT: Logger = createLogger(() => {}, 'error');

@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES, blocksOf, hashOfZeros, type Chunk } from './chunk.ts';
 
-/** Files from this size on are cut into chunks of their own, each this long but the last. */
+/** Files from this size on are cut into chunks of their own, each this long but the last. @internal */
 export const CHUNK_BYTES = 256 << 10;
 
 /** A group of small files may be cut once it is this long … */
