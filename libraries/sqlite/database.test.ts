@@ -51,7 +51,7 @@ test('transaction() says when the disk is full or the file read-only, and leaves
   const db = openDatabase(path);
   migrate(db, 'things', STEPS);
   const insert = (name: string): void =>
-    transaction(db, () => db.prepare('INSERT INTO things VALUES (?, 1)').run(name));
+    transaction(db, () => void db.prepare('INSERT INTO things VALUES (?, 1)').run(name));
   db.exec('PRAGMA max_page_count = 1');
   assert.throws(
     () => insert('x'.repeat(100_000)),
