@@ -57,7 +57,7 @@ function readUnits(): Unit[] {
 function readSource(path: string): Unit['files'][number] {
   const text = readFileSync(join(ROOT, path), 'utf8');
   const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '');
-  return { path, imports, lines: text.split('\n').length };
+  return { path, imports, lines: text.trimEnd().split('\n').length };
 }
 
 function unitOf(specifier: string): Unit | undefined {

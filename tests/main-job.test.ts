@@ -35,17 +35,18 @@ for (const version of ['1.7', '2.1'] as const) {
       const built = await bed.image('python');
       const image = await readImage(built);
       const bucketUrl = await bed.bucket(kind);
-      const origin = await startOrigin([built.layout]);
-      const reference = `${origin.address}/${built.name}`;
       await using registry = await startOrigin([built.layout]);
       await using front = await startTlsFront(registry.address);
       const registered = `${front.address}/${built.name}`;
       await bed.trust(front.certificate);
-      const start = async (name: string): Promise<LadeNode> => bed.node(name, bucketUrl, version);
-      const [first, second, third] = await Promise.all([start('first'), start('second'), start('third')]);
+      const first = await bed.node('first', bucketUrl, version);
+      const second = await bed.node('second', bucketUrl, version);
+      const third = await bed.node('third', bucketUrl, version);
+      let reference = '';
 
       await step('a first pull converts every layer, and the container runs', async () => {
-        await using _ = origin;
+        await using origin = await startOrigin([built.layout]);
+        reference = `${origin.address}/${built.name}`;
         await first.containerd.pull(reference, { snapshotter: 'lade' });
         assert.equal(await first.run(reference, ...ANSWER), '42\n');
         await assertConverted(first, image);

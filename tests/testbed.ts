@@ -81,7 +81,7 @@ export class Testbed implements AsyncDisposable {
     const folder = dirname(node.containerd.root);
     await stopContainerd(folder);
     await node.stopDaemon();
-    await unmountBelow(this.folder);
+    await unmountBelow(dirname(node.root));
     await rm(node.containerd.state, { recursive: true });
     const config = await readFile(join(folder, 'imported.toml'), 'utf8');
     const packages = await this.#packages(containerdVersion);

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { createServer } from 'node:tls';
 
 /** A server that speaks TLS for another one on loopback. */
@@ -17,7 +17,10 @@ export async function startTlsFront(address: string): Promise<TlsFront> {
   const certificate = pem(makeCertificate(publicKey, privateKey));
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
   const { hostname, port } = new URL(`http://${address}`);
+  const clients = new Set<Socket>();
   const server = createServer({ key, cert: certificate }, (client) => {
+    clients.add(client);
+    client.on('close', () => clients.delete(client));
     const upstream = connect(Number(port), hostname);
     client.on('error', () => upstream.destroy());
     upstream.on('error', () => client.destroy());
@@ -27,7 +30,10 @@ export async function startTlsFront(address: string): Promise<TlsFront> {
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     certificate,
-    [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      for (const client of clients) client.destroy();
+      await server[Symbol.asyncDispose]();
+    },
   };
 }
 

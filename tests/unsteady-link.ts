@@ -32,7 +32,10 @@ export async function openLink(server: string): Promise<UnsteadyLink> {
   };
   const listener = createServer((client) => {
     keep(client);
-    if (!isUp) return void client.resetAndDestroy();
+    if (!isUp) {
+      client.resetAndDestroy();
+      return;
+    }
     const upstream = connect(Number(port), hostname);
     keep(upstream);
     client.pipe(upstream).pipe(client);
