@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ContainerdClient } from '@lade/containerd-client';
@@ -6,10 +7,11 @@ import { CodedError } from '@lade/errors';
 import type { ImageName } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import type { BenchCase, BenchContext } from './benchmark.ts';
+import { findProcess, readCpuMs } from './process-time.ts';
 import { startNode } from './start-node.ts';
 import { median, round, spread } from './statistics.ts';
 import { storeImage, type StoredImage } from './stored-image.ts';
-import { removeUnpacked, unpack, type UnpackFigures } from './unpack.ts';
+import { removeUnpacked, unpack } from './unpack.ts';
 
 const IMAGES = [
   'python',
@@ -35,9 +37,10 @@ async function compare(name: ImageName, context: BenchContext): Promise<BenchCas
   await using node = await startNode(context);
   using client = ContainerdClient.open({ address: node.containerd.address });
   const image = await storeImage(client, name, context);
-  const bed = { node, client, image, signal: context.signal };
+  const containerd = await findProcess(['containerd', '--config', configurationOf(node)]);
+  const bed = { node, client, image, pids: [node.daemonPid, containerd], signal: context.signal };
   const { runs = RUNS } = context;
-  const pairs: (readonly [lade: UnpackFigures, peer: UnpackFigures])[] = [];
+  const pairs: (readonly [lade: Figures, peer: Figures])[] = [];
   while (pairs.length < runs) {
     const [lade, peer] = [await measure(bed, 'lade'), await measure(bed, PEER)];
     pairs.push([lade, peer]);
@@ -57,29 +60,53 @@ async function compare(name: ImageName, context: BenchContext): Promise<BenchCas
     spread: spread(ratios),
     ms: Math.round(median(pairs.map(([lade]) => lade.ms))),
     peerMs: Math.round(median(pairs.map(([, peer]) => peer.ms))),
+    cpuMs: Math.round(median(pairs.map(([lade]) => lade.cpuMs))),
+    peerCpuMs: Math.round(median(pairs.map(([, peer]) => peer.cpuMs))),
     layers: image.layers.length,
     compressedBytes: image.compressedBytes,
     tarBytes: pairs[0]?.[0].tarBytes,
   };
 }
 
+/** Where the sandbox keeps the configuration of its containerd. */
+function configurationOf({ containerd }: LadeNode): string {
+  return join(dirname(containerd.root), 'config.toml');
+}
+
+interface Figures {
+  readonly ms: number;
+  /** Processor time of Lade and containerd together. */
+  readonly cpuMs: number;
+  readonly tarBytes: number;
+}
+
 interface Bed {
   readonly node: LadeNode;
   readonly client: ContainerdClient;
   readonly image: StoredImage;
+  /** Of the daemon and of containerd. */
+  readonly pids: readonly number[];
   readonly signal: AbortSignal;
 }
 
 /** One unpacking, timed; before it nothing of the image is unpacked, and nothing waits for the disk or the bucket. */
-async function measure({ node, client, image, signal }: Bed, snapshotter: string): Promise<UnpackFigures> {
+async function measure(bed: Bed, snapshotter: string): Promise<Figures> {
+  const { node, client, image, signal } = bed;
   const options = { snapshotter, signal };
   await promisify(execFile)('sync');
+  const before = await usedCpuMs(bed);
   const figures = await unpack(client, image, options);
+  const cpuMs = (await usedCpuMs(bed)) - before;
   await node.uploaded();
   if (snapshotter === 'lade') await requireConverted(node, image);
   await removeUnpacked(client, image, options);
   await emptied(node);
-  return figures;
+  return { ...figures, cpuMs };
+}
+
+async function usedCpuMs({ pids }: Bed): Promise<number> {
+  const each = await Promise.all(pids.map(readCpuMs));
+  return each.reduce((sum, ms) => sum + ms, 0);
 }
 
 /** A layer from anywhere else than our differ would make the figure worthless. */

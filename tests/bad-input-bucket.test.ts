@@ -73,7 +73,11 @@ test('damaged objects in the bucket', needsRoot, async (t) => {
         const { code, stdout, stderr } = await second.lade(command, reference);
         assert.equal(code, 1, command);
         const name = key.slice(key.lastIndexOf('/') + 1);
-        assert.match(stdout + stderr, new RegExp(`${name}(.|\n)*→ Remove`), `${command} does not name ${key}`);
+        assert.match(
+          stdout + stderr,
+          new RegExp(`${name}(.|\n)*→ Remove`),
+          `${command} does not name ${key}`,
+        );
       }
       await clearNode(second);
       await assertNodeEmpty(second);
@@ -93,7 +97,10 @@ test('damaged objects in the bucket', needsRoot, async (t) => {
     const original = await read(INDEX);
     await bucket.put(INDEX, original.with(8, 2));
     for (const command of ['verify', 'pull'])
-      assert.match((await second.lade(command, reference).then((it) => it.stdout + it.stderr)), /version 2(.|\n)*→ Upgrade/);
+      assert.match(
+        await second.lade(command, reference).then((it) => it.stdout + it.stderr),
+        /version 2(.|\n)*→ Upgrade/,
+      );
     await pull(second, reference);
     assert.deepEqual(await origins(second), ['fetched', 'converted']);
     const { uploads } = await status(second, ({ uploads }) => uploads.lastError !== undefined);
@@ -104,35 +111,38 @@ test('damaged objects in the bucket', needsRoot, async (t) => {
     await clearNode(second);
   });
 
-  await t.test('a record that no trusted key has signed is not taken, until a node with the key has signed it', async () => {
-    const [ours, theirs] = [await makeKey(bed.folder, 'ours'), await makeKey(bed.folder, 'theirs')];
-    await second.stopDaemon();
-    await second.startDaemon({ flags: ['--trust', ours.publicKey] });
-    const refused = /chain record (.|\n)*no trusted key(.|\n)*→ Give/;
-    assert.match((await second.lade('pull', reference)).stderr, refused);
-    assert.match((await second.lade('verify', reference)).stdout, refused);
-    await pull(second, reference);
-    assert.deepEqual(await origins(second), ['converted', 'converted']);
-    await second.uploaded();
-    await clearNode(second);
-    await second.stopDaemon();
-    await second.startDaemon({ flags: ['--signing-key', theirs.privateKey] });
-    await pull(second, reference);
-    await second.uploaded();
-    await clearNode(second);
-    await second.stopDaemon();
-    await second.startDaemon({ flags: ['--trust', ours.publicKey] });
-    assert.match((await second.lade('pull', reference)).stderr, refused);
-    await second.stopDaemon();
-    await second.startDaemon({ flags: ['--signing-key', ours.privateKey] });
-    await pull(second, reference);
-    assert.deepEqual(await origins(second), ['converted', 'converted']);
-    await second.uploaded();
-    await second.ladeOrThrow('verify', reference);
-    await clearNode(second);
-    await second.ladeOrThrow('pull', reference);
-    assert.deepEqual(await origins(second), ['fetched', 'fetched']);
-  });
+  await t.test(
+    'a record that no trusted key has signed is not taken, until a node with the key has signed it',
+    async () => {
+      const [ours, theirs] = [await makeKey(bed.folder, 'ours'), await makeKey(bed.folder, 'theirs')];
+      await second.stopDaemon();
+      await second.startDaemon({ flags: ['--trust', ours.publicKey] });
+      const refused = /chain record (.|\n)*no trusted key(.|\n)*→ Give/;
+      assert.match((await second.lade('pull', reference)).stderr, refused);
+      assert.match((await second.lade('verify', reference)).stdout, refused);
+      await pull(second, reference);
+      assert.deepEqual(await origins(second), ['converted', 'converted']);
+      await second.uploaded();
+      await clearNode(second);
+      await second.stopDaemon();
+      await second.startDaemon({ flags: ['--signing-key', theirs.privateKey] });
+      await pull(second, reference);
+      await second.uploaded();
+      await clearNode(second);
+      await second.stopDaemon();
+      await second.startDaemon({ flags: ['--trust', ours.publicKey] });
+      assert.match((await second.lade('pull', reference)).stderr, refused);
+      await second.stopDaemon();
+      await second.startDaemon({ flags: ['--signing-key', ours.privateKey] });
+      await pull(second, reference);
+      assert.deepEqual(await origins(second), ['converted', 'converted']);
+      await second.uploaded();
+      await second.ladeOrThrow('verify', reference);
+      await clearNode(second);
+      await second.ladeOrThrow('pull', reference);
+      assert.deepEqual(await origins(second), ['fetched', 'fetched']);
+    },
+  );
 });
 
 async function pull(node: LadeNode, reference: string): Promise<void> {
@@ -142,7 +152,9 @@ async function pull(node: LadeNode, reference: string): Promise<void> {
 /** Of the node's layers, in their order in the image. */
 async function origins(node: LadeNode): Promise<string[]> {
   const layers = JSON.parse(await node.ladeOrThrow('layers', '--json')) as LayerSummary[];
-  return [LOWER, UPPER].map((layer) => layers.find(({ diffId }) => diffId === layer.diffId)?.origin ?? 'missing');
+  return [LOWER, UPPER].map(
+    (layer) => layers.find(({ diffId }) => diffId === layer.diffId)?.origin ?? 'missing',
+  );
 }
 
 async function status(node: LadeNode, isWanted: (status: Status) => boolean): Promise<Status> {

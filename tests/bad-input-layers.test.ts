@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { MEDIA_TYPES, digestOf } from '@lade/oci';
-import { startOrigin, unmountBelow } from '@lade/sandbox';
+import { startOrigin } from '@lade/sandbox';
 import { encodeTarEntry } from '@lade/tar';
 import type { LadeNode } from '@lade/tour';
 import { encodeTar, gzipLayer, soundTar, writeLayout, type StoredLayer } from './broken-layers.ts';
@@ -45,7 +45,10 @@ const LINKS_OUT = gzipLayer(
 );
 
 const BAD_LAYERS: Readonly<Record<string, BadLayer>> = {
-  'gzip cut short': { layer: { blob: GZIP.subarray(0, -5000), diffId: ANY }, says: /Cannot decompress gzip data/ },
+  'gzip cut short': {
+    layer: { blob: GZIP.subarray(0, -5000), diffId: ANY },
+    says: /Cannot decompress gzip data/,
+  },
   'gzip with a flipped bit': {
     layer: { blob: GZIP.with(GZIP.length >> 1, 0x5a), diffId: ANY },
     says: /Cannot decompress gzip data/,
@@ -62,9 +65,14 @@ const BAD_LAYERS: Readonly<Record<string, BadLayer>> = {
     layer: { blob: gzipSync(TAR.subarray(0, 1_000_000)), diffId: ANY },
     says: /tar entry .*usr\/large-1.* the archive ends in the middle/,
   },
-  'no tar at all': { layer: { blob: gzipSync(noise('x', 100_000)), diffId: ANY }, says: /tar header at byte 0/ },
+  'no tar at all': {
+    layer: { blob: gzipSync(noise('x', 100_000)), diffId: ANY },
+    says: /tar header at byte 0/,
+  },
   'a path out of the root': {
-    layer: gzipLayer(encodeTar({ path: '../../etc/passwd', kind: 'file', content: Buffer.from('root::0:0') })),
+    layer: gzipLayer(
+      encodeTar({ path: '../../etc/passwd', kind: 'file', content: Buffer.from('root::0:0') }),
+    ),
     says: /\.\.\/\.\.\/etc\/passwd.* it leads out of the image/,
   },
   'a hard link to nothing': {
@@ -95,7 +103,9 @@ for (const version of ['1.7', '2.1'] as const) {
     const layout = await bed.makeFolder('layout');
     const sound = gzipLayer(TAR);
     const nameOf = (what: string): string => `${what.replaceAll(' ', '-')}:latest`;
-    const bad = Object.entries(BAD_LAYERS).map(([what, { layer }]) => [nameOf(what), [sound, layer]] as const);
+    const bad = Object.entries(BAD_LAYERS).map(
+      ([what, { layer }]) => [nameOf(what), [sound, layer]] as const,
+    );
     await writeLayout(layout, { 'good:latest': [sound, LINKS_OUT], ...Object.fromEntries(bad) });
     await using origin = await startOrigin([layout]);
     const node = await bed.node('node', await bed.bucket('directory'), version);
@@ -104,7 +114,9 @@ for (const version of ['1.7', '2.1'] as const) {
     const pull = async (name: string): Promise<void> =>
       node.containerd.pull(`${origin.address}/${name}`, { snapshotter: 'lade' });
 
-    for (const [what, { layer, says, names = new RegExp(digestOf(layer.blob)) }] of Object.entries(BAD_LAYERS)) {
+    for (const [what, { layer, says, names = new RegExp(digestOf(layer.blob)) }] of Object.entries(
+      BAD_LAYERS,
+    )) {
       await t.test(what, async () => {
         await assert.rejects(pull(nameOf(what)), (reason: Error) => {
           assert.match(reason.message, says);
@@ -122,9 +134,15 @@ for (const version of ['1.7', '2.1'] as const) {
       const mounted = await bed.makeFolder('mounted');
       await node.ctr('images', 'mount', '--snapshotter', 'lade', reference, mounted);
       const escaped = ['lade-escape-1', 'lade-escape-2'];
-      assert.deepEqual((await readdir(join(mounted, 'etc'))).filter((name) => escaped.includes(name)), escaped);
-      assert.deepEqual((await readdir('/etc')).filter((name) => escaped.includes(name)), []);
-      await unmountBelow(mounted);
+      assert.deepEqual(
+        (await readdir(join(mounted, 'etc'))).filter((name) => escaped.includes(name)),
+        escaped,
+      );
+      assert.deepEqual(
+        (await readdir('/etc')).filter((name) => escaped.includes(name)),
+        [],
+      );
+      await node.ctr('images', 'unmount', '--rm', '--snapshotter', 'lade', mounted);
       await node.uploaded();
       await node.publishes(reference);
       await node.ladeOrThrow('verify', reference);

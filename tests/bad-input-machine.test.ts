@@ -61,39 +61,48 @@ test('a full disk', needsRoot, async (t) => {
   await node.startDaemon();
   const filler = join(node.root, 'filler');
 
-  await t.test('a layer that does not fit is refused with the reason, and leaves all the room that there was', async () => {
-    await assert.rejects(site.pull('large'), /Cannot convert layer sha256:.*ENOSPC.*Free space/);
-    await clearNode(node);
-    await assertNodeEmpty(node);
-    await site.pull('medium');
-    await node.uploaded();
-    await clearNode(node);
-  });
+  await t.test(
+    'a layer that does not fit is refused with the reason, and leaves all the room that there was',
+    async () => {
+      await assert.rejects(site.pull('large'), /Cannot convert layer sha256:.*ENOSPC.*Free space/);
+      await clearNode(node);
+      await assertNodeEmpty(node);
+      await site.pull('medium');
+      await node.uploaded();
+      await clearNode(node);
+    },
+  );
 
-  await t.test('on a disk without any room a pull fails with the reason, the daemon lives, and goes on when there is some', async () => {
-    await fill(filler);
-    await assert.rejects(site.pull('small'), /ENOSPC|disk is full/);
-    await node.ladeOrThrow('status');
-    await rm(filler);
-    await site.pull('small');
-    await node.uploaded();
-  });
+  await t.test(
+    'on a disk without any room a pull fails with the reason, the daemon lives, and goes on when there is some',
+    async () => {
+      await fill(filler);
+      await assert.rejects(site.pull('small'), /ENOSPC|disk is full/);
+      await node.ladeOrThrow('status');
+      await rm(filler);
+      await site.pull('small');
+      await node.uploaded();
+    },
+  );
 
-  await t.test('a daemon that cannot start for want of room says so, and has lost nothing when there is some', async () => {
-    await clearNode(node);
-    await site.pull('other');
-    await node.stopDaemon();
-    await fill(filler);
-    await assert.rejects(node.startDaemon(), /(ENOSPC|disk is full)(.|\n)*→ .*(space|df)/);
-    await rm(filler);
-    await node.startDaemon();
-    await node.uploaded();
-    const layers = JSON.parse(await node.ladeOrThrow('layers', '--json')) as LayerSummary[];
-    assert.deepEqual(
-      layers.map(({ uploaded }) => uploaded),
-      [true],
-    );
-  });
+  await t.test(
+    'a daemon that cannot start for want of room says so, and has lost nothing when there is some',
+    async () => {
+      await clearNode(node);
+      await site.pull('other');
+      await node.stopDaemon();
+      await fill(filler);
+      await assert.rejects(node.startDaemon(), /(ENOSPC|disk is full)(.|\n)*→ .*(space|df)/);
+      await rm(filler);
+      await node.startDaemon();
+      await node.uploaded();
+      const layers = JSON.parse(await node.ladeOrThrow('layers', '--json')) as LayerSummary[];
+      assert.deepEqual(
+        layers.map(({ uploaded }) => uploaded),
+        [true],
+      );
+    },
+  );
 });
 
 /** Writes until nothing more fits. */
@@ -110,7 +119,10 @@ test('a root that cannot be written', needsRoot, async (t) => {
   await using site = await openSite(t);
   const { node } = site;
   await moveRoot(site, 'ro');
-  await assert.rejects(node.startDaemon(), new RegExp(`Cannot use root ${node.root}.*EROFS(.|\n)*→ .*--root`));
+  await assert.rejects(
+    node.startDaemon(),
+    new RegExp(`Cannot use root ${node.root}.*EROFS(.|\n)*→ .*--root`),
+  );
   await mount({ type: 'tmpfs', source: 'lade-test', target: node.root, options: ['remount', 'rw'] });
   await node.startDaemon();
   await site.pull('small');
@@ -131,7 +143,10 @@ test('a place that is taken', needsRoot, async (t) => {
     assert.rejects(DaemonProcess.start({ ...other, ...options }), message);
 
   await t.test('a second daemon on the same root names the first one', async () => {
-    await refuses({ root: node.root }, /Cannot lock .*\/lock: held by another process \(process \d+\)(.|\n)*→ Stop/);
+    await refuses(
+      { root: node.root },
+      /Cannot lock .*\/lock: held by another process \(process \d+\)(.|\n)*→ Stop/,
+    );
   });
 
   await t.test('a second daemon on the same socket leaves it to the first one', async () => {
@@ -149,7 +164,10 @@ test('a place that is taken', needsRoot, async (t) => {
   await t.test('a folder that cannot be made is named', async () => {
     await writeFile(join(bed.folder, 'file'), '');
     await refuses({ root: join(bed.folder, 'file/root') }, /Cannot use root .*file\/root(.|\n)*→ .*--root/);
-    await refuses({ address: join(bed.folder, 'file/lade.sock') }, /Cannot listen on .*file\/lade.sock(.|\n)*→ .*--address/);
+    await refuses(
+      { address: join(bed.folder, 'file/lade.sock') },
+      /Cannot listen on .*file\/lade.sock(.|\n)*→ .*--address/,
+    );
   });
 
   await t.test('a socket that nobody serves any more is replaced', async () => {

@@ -66,7 +66,10 @@ test('an S3 server that comes and goes', needsRoot, async (t) => {
     link.cutAfter(3_000_000);
     await pull(second, 'late');
     assert.deepEqual(await origins(second), ['converted', 'converted']);
-    assert.deepEqual((await readdir(join(second.root, 'layers'))).filter((name) => name.startsWith('.')), []);
+    assert.deepEqual(
+      (await readdir(join(second.root, 'layers'))).filter((name) => name.startsWith('.')),
+      [],
+    );
     link.repair();
     await second.uploaded();
   });
@@ -135,7 +138,9 @@ async function assertPublished(node: LadeNode, reference: string): Promise<void>
 }
 
 async function origins(node: LadeNode): Promise<string[]> {
-  return (JSON.parse(await node.ladeOrThrow('layers', '--json')) as LayerSummary[]).map(({ origin }) => origin);
+  return (JSON.parse(await node.ladeOrThrow('layers', '--json')) as LayerSummary[]).map(
+    ({ origin }) => origin,
+  );
 }
 
 /** Multipart uploads that nobody has ended. */
