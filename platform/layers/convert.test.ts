@@ -107,10 +107,25 @@ test('entries that no image may hold are refused by name', async () => {
 });
 
 test('a layer larger than the limit is refused as soon as that is known', async () => {
-  const limits = { maxTarBytes: 1 << 20, maxEntries: 20 };
+  const limits = { maxTarBytes: 1 << 20, maxTreeBytes: 20_000 };
   const bomb = gzipSync(encodeTar({ path: 'zeros', kind: 'file', content: Buffer.alloc(64 << 20) }));
   await refuses(bomb, 'resource_exhausted', /more than the allowed 1048576 bytes/, limits);
-  await refuses(TAR, 'resource_exhausted', /more than 20 entries/, { ...limits, maxTarBytes: 1 << 30 });
+  await refuses(TAR, 'resource_exhausted', /names and attributes take more than the allowed 20000 bytes/, {
+    ...limits,
+    maxTarBytes: 1 << 30,
+  });
+});
+
+test('names, attributes and implied directories cannot fill the memory', async () => {
+  const limits = { maxTarBytes: 1 << 30, maxTreeBytes: 1 << 20 };
+  const tooMuch = /names and attributes take more than the allowed 1048576 bytes/;
+  const deep = (i: number): TestEntry => ({ path: `${i}${'/d'.repeat(2000)}`, kind: 'file' });
+  await refuses(encodeTar(deep(1), deep(2), deep(3)), 'resource_exhausted', tooMuch, limits);
+  const xattrs = new Map([['user.a', noise(1, 60_000)]]);
+  const heavy = Array.from({ length: 20 }, (_, i): TestEntry => ({ path: `f${i}`, kind: 'file', xattrs }));
+  await refuses(encodeTar(...heavy), 'resource_exhausted', tooMuch, limits);
+  const long = encodeTar({ path: `x${'/d'.repeat(2100)}`, kind: 'file' });
+  await refuses(long, 'invalid_argument', /its path has 4201 bytes, Linux takes 4095/);
 });
 
 test('a bomb fills the disk no further than its limit', async () => {
@@ -121,7 +136,7 @@ test('a bomb fills the disk no further than its limit', async () => {
     yield header;
     for (;;) yield member;
   }
-  const limits = { maxTarBytes: 128 << 20, maxEntries: 20 };
+  const limits = { maxTarBytes: 128 << 20, maxTreeBytes: 20_000 };
   await assert.rejects(convertLayer(bomb(), folder.path, { limits }), (e) =>
     isCodedError(e, 'resource_exhausted'),
   );

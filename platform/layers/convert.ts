@@ -17,10 +17,16 @@ import { RecipeEncoder } from './recipe.ts';
 export interface ConvertLimits {
   /** Most bytes of the uncompressed layer tar, and of all its files with the holes of sparse ones. */
   readonly maxTarBytes: number;
-  readonly maxEntries: number;
+  /** Most memory for its tree: some 400 bytes for each entry and implied directory, and their names and xattrs. */
+  readonly maxTreeBytes: number;
 }
 
-export const DEFAULT_CONVERT_LIMITS: ConvertLimits = { maxTarBytes: 256 * 2 ** 30, maxEntries: 10_000_000 };
+export const DEFAULT_CONVERT_LIMITS: ConvertLimits = {
+  maxTarBytes: 256 * 2 ** 30,
+  maxTreeBytes: 768 * 2 ** 20,
+};
+
+const ENTRY_BYTES = 400;
 
 export interface ConvertedLayer {
   readonly diffId: Digest;
@@ -88,7 +94,7 @@ class LayerVisitor implements TarVisitor {
   readonly recipe = new RecipeEncoder();
   readonly #blob: BlobWriter;
   readonly #limits: ConvertLimits;
-  #entries = 0;
+  #treeBytes = 0;
   #fileBytes = 0;
   #file: OpenFile | undefined;
 
@@ -126,12 +132,20 @@ class LayerVisitor implements TarVisitor {
   }
 
   /** A sparse file says how large it is without having to bring the bytes. */
-  #account({ kind, sizeBytes }: TarEntry): void {
-    const { maxEntries, maxTarBytes } = this.#limits;
-    if (++this.#entries > maxEntries) throw tooLarge(`more than ${maxEntries} entries`);
+  #account(entry: TarEntry): void {
+    const { kind, sizeBytes } = entry;
+    const { maxTreeBytes, maxTarBytes } = this.#limits;
+    this.#treeBytes += bytesOf(entry);
+    if (this.#treeBytes + this.tree.impliedCount * ENTRY_BYTES > maxTreeBytes) {
+      const cure = 'Spread the files over more layers';
+      throw tooLarge(
+        `its names and attributes take more than the allowed ${maxTreeBytes} bytes of memory`,
+        cure,
+      );
+    }
     if (kind === 'file') this.#fileBytes += sizeBytes;
     if (this.#fileBytes > maxTarBytes)
-      throw tooLarge(`its files have more than the allowed ${maxTarBytes} bytes`);
+      throw tooLarge(`its files have more than the allowed ${maxTarBytes} bytes`, RAISE_LIMIT);
   }
 
   #sparseData(file: OpenFile, regions: readonly SparseRegion[], bytes: Uint8Array): void {
@@ -162,10 +176,17 @@ class LayerVisitor implements TarVisitor {
   }
 }
 
-function tooLarge(why: string): CodedError {
-  return new CodedError('resource_exhausted', `Cannot unpack layer: ${why}`, {
-    cure: 'Raise --max-layer-size if such a large layer is expected',
-  });
+/** What an entry takes while the layer is converted. */
+function bytesOf({ path, linkPath, xattrs }: TarEntry): number {
+  let bytes = ENTRY_BYTES + path.length + linkPath.length;
+  for (const [name, value] of xattrs) bytes += name.length + value.byteLength;
+  return bytes;
+}
+
+const RAISE_LIMIT = 'Raise --max-layer-size if such a large layer is expected';
+
+function tooLarge(why: string, cure: string): CodedError {
+  return new CodedError('resource_exhausted', `Cannot unpack layer: ${why}`, { cure });
 }
 
 type SparseRegion = NonNullable<TarEntry['sparse']>[number];

@@ -42,6 +42,11 @@ export class LayerTree {
     else this.#replace(parent, name, newInode(entry, blobBlock));
   }
 
+  /** How many directories no entry has named so far. */
+  get impliedCount(): number {
+    return this.#implied.size;
+  }
+
   /** Byte-string paths of the directories that no entry named, parents first. */
   impliedDirectories(): string[] {
     const paths: string[] = [];
