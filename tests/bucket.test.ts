@@ -74,12 +74,14 @@ function forwardInTurn(incoming: IncomingMessage, answer: ServerResponse): void 
     forward(incoming, answer, incoming.headers);
     return;
   }
-  const ended = turn.then(async () => {
+  const before = turn;
+  const forwardAfter = async (): Promise<void> => {
+    await before;
     if (answer.closed) return;
     forward(incoming, answer, incoming.headers);
     await once(answer, 'close');
-  });
-  turn = ended.catch(() => {});
+  };
+  turn = forwardAfter().catch(() => {});
 }
 
 function forwardWithoutConditions(incoming: IncomingMessage, answer: ServerResponse): void {
