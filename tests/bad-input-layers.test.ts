@@ -149,6 +149,7 @@ for (const version of ['1.7', '2.1'] as const) {
       await node.ladeOrThrow('verify', reference);
       const objects = (await listObjects(`file://${bed.folder}/bucket`)).map(({ key }) => key);
       assert.equal(objects.filter((key) => key.startsWith('layers/')).length, 2);
+      assert.deepEqual(await readdir(join(bed.folder, 'bucket/.tmp')), []);
       assert.ok((await peakBytes(node)) < MAX_DAEMON_BYTES, `the daemon took ${await peakBytes(node)} bytes`);
     });
   });

@@ -109,6 +109,10 @@ test('a bucket folder that cannot be written', needsRoot, async (t) => {
     await mountBucket('remount', 'rw', 'size=12m');
     const reference = await pull(node, 'middle');
     await assertWaits(node, /ENOSPC/);
+    await waitUntil(
+      'no object is half written',
+      async () => (await readdir(join(folder, '.tmp'))).length === 0,
+    );
     await mountBucket('remount', 'rw', 'size=100m');
     await assertPublished(node, reference);
   });
