@@ -28,7 +28,12 @@ async function main(): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new CodedError('permission_denied', 'Cannot run containerd: this needs root', { cure: 'Use sudo' });
   const context = await prepare(given);
-  for (const name of given.names) await run(name, context);
+  let measured = 0;
+  for (const name of given.names) measured += await run(name, context);
+  if (measured === 0)
+    throw new CodedError('invalid_argument', `Cannot find a case ${given.cases.join(' or ')}`, {
+      cure: 'docs/benchmarks.md names the cases of every benchmark',
+    });
 }
 
 async function prepare({ runs, cases }: BenchArguments): Promise<BenchContext> {
@@ -46,7 +51,8 @@ async function prepare({ runs, cases }: BenchArguments): Promise<BenchContext> {
   };
 }
 
-async function run(name: string, context: BenchContext): Promise<void> {
+/** Resolves with the number of cases that were measured. */
+async function run(name: string, context: BenchContext): Promise<number> {
   say(name);
   const { bench } = (await import(`./${name}.bench.ts`)) as { readonly bench: Bench };
   const cases: BenchCase[] = [];
@@ -56,7 +62,7 @@ async function run(name: string, context: BenchContext): Promise<void> {
   }
   const [first, ...others] = cases;
   if (first) print(name, summarize([first, ...others]));
-  else say(`  ${name} has none of these cases`);
+  return cases.length;
 }
 
 function print(bench: string, measured: BenchCase): void {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { renameSync, type Stats } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { CodedError } from '@lade/errors';
 
@@ -41,8 +41,15 @@ export class Directories {
 
   /** A new empty directory, mode 0700. */
   async create(): Promise<NewDirectory> {
-    const path = await mkdtemp(join(this.#folder, NEW));
+    const path = join(this.#folder, NEW + randomUUID());
+    // Before it exists, so that no sweep ever sees it unclaimed.
     this.#building.add(path);
+    try {
+      await mkdir(path, { mode: 0o700 });
+    } catch (reason) {
+      this.#building.delete(path);
+      throw reason;
+    }
     let placed: number | undefined;
     let kept = false;
     return {

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { mkdtempDisposable, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openRoot } from './directories.ts';
+
+test('a sweep takes nothing from a directory that is being made', async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'lade-directories-'));
+  const { snapshots } = await openRoot(join(folder.path, 'root'));
+  let isMaking = true;
+  const sweeping = (async () => {
+    while (isMaking) await snapshots.sweep(() => true, {});
+  })();
+  for (let id = 1; id <= 200; id++) {
+    await using directory = await snapshots.create();
+    assert.deepEqual(await readdir(directory.path), []);
+    directory.place(id);
+    directory.keep();
+  }
+  isMaking = false;
+  await sweeping;
+  assert.equal((await readdir(snapshots.path(1))).length, 0);
+});
