@@ -8,9 +8,9 @@ import { openRoot } from './directories.ts';
 test('a sweep takes nothing from a directory that is being made', async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'lade-directories-'));
   const { snapshots } = await openRoot(join(folder.path, 'root'));
-  let isMaking = true;
+  const made = new AbortController();
   const sweeping = (async () => {
-    while (isMaking) await snapshots.sweep(() => true, {});
+    while (!made.signal.aborted) await snapshots.sweep(() => true, {});
   })();
   for (let id = 1; id <= 200; id++) {
     await using directory = await snapshots.create();
@@ -18,7 +18,7 @@ test('a sweep takes nothing from a directory that is being made', async () => {
     directory.place(id);
     directory.keep();
   }
-  isMaking = false;
+  made.abort();
   await sweeping;
   assert.equal((await readdir(snapshots.path(1))).length, 0);
 });
