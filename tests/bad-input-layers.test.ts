@@ -51,8 +51,7 @@ const BAD_LAYERS: Readonly<Record<string, BadLayer>> = {
   },
   'gzip with a flipped bit': {
     layer: { blob: GZIP.with(GZIP.length >> 1, 0x5a ^ (GZIP.at(GZIP.length >> 1) ?? 0)), diffId: ANY },
-    // What has been inflated until the damage shows may reach the tar decoder first.
-    says: /Cannot decompress gzip data|tar (?:entry|header)/,
+    says: /Cannot decompress gzip data/,
   },
   'gzip with a wrong checksum': {
     layer: { blob: GZIP.with(GZIP.length - 6, 0x5a ^ (GZIP.at(-6) ?? 0)), diffId: ANY },
