@@ -3,7 +3,8 @@ import { isCodedError } from '@lade/errors';
 import type { NodeImages } from '@lade/images';
 import type { Descriptor, Digest } from '@lade/oci';
 import { SNAPSHOT_REF } from '@lade/snapshots';
-import { collectBytes, fromBytes, type ByteSource } from '@lade/streams';
+import { collectBytes, fromBytes } from '@lade/streams';
+import { ContentFiles, readWhole } from './content-files.ts';
 
 const LEASE_MS = 3_600_000;
 const MAX_DOCUMENT_BYTES = 8 << 20;
@@ -22,18 +23,26 @@ export interface NodeImage {
 /** This node's containerd, as far as the daemon needs it. It is dialled when first used, and again after it went away. */
 export class ContainerdNode implements Disposable {
   readonly #client: ContainerdClient;
+  readonly #files: ContentFiles;
 
   constructor(address: string) {
     this.#client = ContainerdClient.open({ address });
+    this.#files = new ContentFiles(this.#client);
   }
 
   async version(signal: AbortSignal): Promise<string> {
     return (await this.#client.version({ signal })).version;
   }
 
-  /** Bytes of a blob in containerd's content store. Throws `not_found`. */
-  readContent(digest: Digest, { namespace, signal }: Scope): ByteSource {
-    return this.#client.inNamespace(namespace).content.read(digest, { signal });
+  /**
+   * Bytes of a blob in containerd's content store: from its file where this process can open it, at a fifth of the price
+   * of the wire. Throws `not_found` for what the namespace does not have.
+   */
+  async *readContent(digest: Digest, { namespace, signal }: Scope): AsyncGenerator<Uint8Array> {
+    const { content } = this.#client.inNamespace(namespace);
+    const { size } = await content.info(digest, { signal });
+    const file = await this.#files.open(digest, size, { signal });
+    yield* file ? readWhole(file) : content.read(digest, { signal });
   }
 
   /** A small blob whole, or undefined where it is not here. */

@@ -60,6 +60,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     bucket: platform.bucket.location,
     fill: platform.fillMode,
   });
+  releaseMemory();
   process.stdout.write(`ready address=${config.address} bucket=${platform.bucket.location}\n`);
   await aborted(signal);
   log.info('stopping');

@@ -22,7 +22,8 @@ const REFETCH = 'Fetch the data again; if that does not help, its publisher must
 /**
  * The plain bytes of `source`, packed as its first bytes say: gzip (any number of members, zero padding after the last),
  * zstd (any number of frames, skippable ones too) or not at all. Works on the next chunk in the thread pool while the
- * consumer has the last one; never holds more than a few chunks of at most 1 MiB.
+ * consumer has the last one; never holds more than a few chunks of at most 1 MiB. The chunks and the buffers beneath them
+ * are the consumer's alone.
  *
  * Throws `data_loss` for input that is corrupt, cut short or followed by other bytes, `resource_exhausted` for more than
  * `maxBytes` of output, the reason of `signal`, and errors of `source` as they are. Leaving early returns the source's
@@ -37,13 +38,17 @@ export async function* decompress(
   if (first.done) return;
   const format = detectCompression(first.value);
   const pieces = prepend(first.value, input);
-  const output = format === 'none' ? pieces : inflate(format, pieces, options.signal);
+  const output = format === 'none' ? copy(pieces) : inflate(format, pieces, options.signal);
   yield* limitOutput(output, format, options.maxBytes);
 }
 
 async function* prepend(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield first;
   yield* rest;
+}
+
+async function* copy(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield new Uint8Array(piece);
 }
 
 async function* limitOutput(

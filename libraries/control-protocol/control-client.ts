@@ -1,4 +1,4 @@
-import { Agent, request, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { CodedError, codeOf, fromUnknown } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
 import { decodeLines } from './decode-lines.ts';
@@ -11,6 +11,9 @@ import type {
   VerifyEvent,
 } from './messages.ts';
 import { decodeError } from './wire-error.ts';
+
+// Not an import: naming its exports would load Node's WebSocket, and 5 MB of fetch with it.
+const { Agent, request } = process.getBuiltinModule('node:http');
 
 const MAX_DOCUMENT_BYTES = 64 << 20;
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { compressChunk, decompress } from '@lade/compression';
 import { encodeImage, type EncodedImage } from '@lade/erofs';
 import { CodedError } from '@lade/errors';
-import { Digester, hashOf, type Digest } from '@lade/oci';
+import { hashOf, type Digest } from '@lade/oci';
 import type { ByteSource } from '@lade/streams';
 import { TarDecoder, type TarEntry, type TarVisitor } from '@lade/tar';
 import { BlobWriter } from './blob-writer.ts';
@@ -13,6 +13,7 @@ import { encodeIndexHead } from './index-object.ts';
 import { LAYER_FILES } from './layer-files.ts';
 import { LayerTree } from './layer-tree.ts';
 import { RecipeEncoder } from './recipe.ts';
+import { StreamDigester } from './stream-digester.ts';
 
 export interface ConvertLimits {
   /** Most bytes of the uncompressed layer tar, and of all its files with the holes of sparse ones. */
@@ -52,13 +53,13 @@ export async function convertLayer(
   const recipe = new StoredFrames(recipeFile);
   const visitor = new LayerVisitor(blobWriter, limits);
   const decoder = new TarDecoder(visitor);
-  const digester = new Digester();
+  await using digester = new StreamDigester();
   let tarBytes = 0;
   const signal = options.signal ? { signal: options.signal } : {};
   for await (const bytes of decompress(layer, { maxBytes: limits.maxTarBytes, ...signal })) {
     tarBytes += bytes.byteLength;
     decoder.write(bytes);
-    digester.update(bytes);
+    await digester.update(bytes);
     for (const piece of visitor.recipe.takePieces()) await recipe.append(piece);
     await blobWriter.drain();
   }
@@ -67,7 +68,7 @@ export async function convertLayer(
   for (const piece of visitor.recipe.finish()) await recipe.append(piece);
   const { chunks, blobBytes } = await blobWriter.finish();
   const storedRecipe = await recipe.finish();
-  const diffId = digester.finish();
+  const diffId = await digester.finish();
   const image = encodeMetadata(visitor.tree, diffId, blobBytes);
   const metadata = await writeMetadata(folder, image.pieces());
   const { head } = encodeIndexHead({

@@ -13,7 +13,7 @@ test('a sweep takes nothing from a directory that is being made', async () => {
     while (!made.signal.aborted) await snapshots.sweep(() => true, {});
   })();
   for (let id = 1; id <= 200; id++) {
-    await using directory = await snapshots.create();
+    await using directory = snapshots.create();
     assert.deepEqual(await readdir(directory.path), []);
     directory.place(id);
     directory.keep();

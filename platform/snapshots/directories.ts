@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { renameSync, type Stats } from 'node:fs';
-import { chmod, chown, mkdir, readdir, rm } from 'node:fs/promises';
+import { chmodSync, chownSync, mkdirSync, renameSync, type Stats } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { CodedError } from '@lade/errors';
 
@@ -40,12 +40,12 @@ export class Directories {
   }
 
   /** A new empty directory, mode 0700. */
-  async create(): Promise<NewDirectory> {
+  create(): NewDirectory {
     const path = join(this.#folder, NEW + randomUUID());
     // Before it exists, so that no sweep ever sees it unclaimed.
     this.#building.add(path);
     try {
-      await mkdir(path, { mode: 0o700 });
+      mkdirSync(path, { mode: 0o700 });
     } catch (reason) {
       this.#building.delete(path);
       throw reason;
@@ -124,18 +124,18 @@ export async function openRoot(root: string): Promise<{ snapshots: Directories; 
   return { snapshots: await open('snapshots'), fixes: await open('fixes') };
 }
 
-/** Makes a snapshot's two directories: `fs` with the mode and owner of `like` (without it 0755), and overlay's `work`. */
-export async function makeContent(
-  directory: string,
-  like: Pick<Stats, 'mode' | 'uid' | 'gid'> | undefined,
-): Promise<void> {
+/**
+ * Makes a snapshot's two directories: `fs` with the mode and owner of `like` (without it 0755), and overlay's `work`.
+ * Synchronous, as a Prepare is short of milliseconds and each hop to the thread pool costs one on a busy machine.
+ */
+export function makeContent(directory: string, like: Pick<Stats, 'mode' | 'uid' | 'gid'> | undefined): void {
   const fs = join(directory, 'fs');
   const work = join(directory, 'work');
-  await mkdir(fs);
-  await mkdir(work);
-  await chmod(work, 0o711);
-  if (like) await chown(fs, like.uid, like.gid);
-  await chmod(fs, like ? like.mode & 0o7777 : 0o755);
+  mkdirSync(fs);
+  mkdirSync(work);
+  chmodSync(work, 0o711);
+  if (like) chownSync(fs, like.uid, like.gid);
+  chmodSync(fs, like ? like.mode & 0o7777 : 0o755);
 }
 
 async function remove(path: string): Promise<void> {

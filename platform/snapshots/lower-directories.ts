@@ -89,7 +89,7 @@ export class LowerDirectories {
       records.setCorrected(id, false);
       return false;
     }
-    await using directory = await fixes.create();
+    await using directory = fixes.create();
     await writeCorrections(directory.path, corrections, stack[0] ?? '', attributes);
     signal.throwIfAborted();
     directory.place(id);

@@ -1,5 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '@lade/errors';
 import type { Digest } from '@lade/oci';
@@ -203,8 +202,8 @@ export class Snapshotter implements AsyncDisposable {
         lower,
       );
     }
-    await using directory = await this.#snapshots.create();
-    await makeContent(directory.path, top === undefined ? undefined : await stat(top));
+    await using directory = this.#snapshots.create();
+    makeContent(directory.path, top === undefined ? undefined : statSync(top));
     const row = this.#store.create(snapshot, (id) => directory.place(id));
     directory.keep();
     return this.#mountsOf(row, lower);

@@ -1,11 +1,14 @@
 import { once } from 'node:events';
 import { lstat, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { CodedError, wrapError } from '@lade/errors';
 import type { Logger } from '@lade/log';
 import { answerRequest } from './answer-request.ts';
 import type { ControlPlatform } from './control-platform.ts';
+
+// Not an import: naming its exports would load Node's WebSocket, and 5 MB of fetch with it.
+const { createServer } = process.getBuiltinModule('node:http');
 
 const LOOPBACK_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 
