@@ -146,13 +146,16 @@ export class KeeperLink implements AsyncDisposable {
   }
 
   async #replace(): Promise<KeeperSession> {
+    const { root, log } = this.#options;
+    const socketPath = socketPathIn(root);
     for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
       try {
-        const { session } = await KeeperSession.open(socketPathIn(this.#options.root), () => this.#own);
-        if (this.#standing) await session.ask(this.#standing);
+        const standing = this.#standing;
+        const { session, holding } = await KeeperSession.open(socketPath, () => this.#own, { standing });
+        log.info('keeper has been replaced', { pid: holding.pid });
         return session;
       } catch (error) {
-        this.#options.log.error('cannot replace the keeper', { error });
+        log.error('cannot replace the keeper', { error });
       }
       await sleep(delayMs, undefined, { signal: this.#stop.signal });
     }

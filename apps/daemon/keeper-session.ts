@@ -32,19 +32,24 @@ export class KeeperSession implements Disposable {
   /**
    * Greets the keeper that listens, and waits while it has another daemon; or else starts one with what `descriptors`
    * gives. Throws `unavailable` when it goes meanwhile.
+   *
+   * `standing` is said in the same breath, so that a new keeper knows it even if this process dies right away.
    */
   static async open(
     socketPath: string,
     descriptors: () => Descriptors,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal; readonly standing?: DaemonMessage | undefined } = {},
   ): Promise<{ readonly session: KeeperSession; readonly holding: Holding }> {
-    const { signal } = options;
+    const { signal, standing } = options;
     const connection = (await dial(socketPath)) ?? (await spawnKeeper(socketPath, descriptors()));
     const session = new KeeperSession(connection);
     const giveUp = (): void => session[Symbol.dispose]();
     signal?.addEventListener('abort', giveUp);
     try {
-      const holding = await session.ask({ kind: 'hello', pid: process.pid });
+      const [holding] = await Promise.all([
+        session.ask({ kind: 'hello', pid: process.pid }),
+        standing && session.ask(standing),
+      ]);
       if (holding.kind === 'holding') return { session, holding };
       throw gone();
     } catch (reason) {

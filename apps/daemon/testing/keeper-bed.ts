@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,10 +14,15 @@ const PATIENCE_MS = 60_000;
 export class KeeperBed implements AsyncDisposable {
   readonly root = mkdtempSync(join(tmpdir(), 'lade-keeper-'));
   readonly socketPath = join(this.root, 'keeper.sock');
+  /** While it exists, daemons fail. */
+  readonly breaker = join(this.root, 'broken');
+  readonly #logPath = join(this.root, 'log');
 
-  /** Starts a daemon, which tells of itself once it serves. Its standard error comes along, and that of later ones. */
+  /** Starts a daemon, which tells of itself once it serves. */
   start(): ChildProcess & { readonly pid: number } {
-    const child = spawn(process.execPath, [PROGRAM, this.root], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const log = openSync(this.#logPath, 'a');
+    const child = spawn(process.execPath, [PROGRAM, this.root], { stdio: ['ignore', 'ignore', log] });
+    closeSync(log);
     return child as ChildProcess & { readonly pid: number };
   }
 
@@ -45,12 +50,28 @@ export class KeeperBed implements AsyncDisposable {
       });
   }
 
-  /** The only one that there is, in time. */
-  async keeperPid(...not: readonly number[]): Promise<number> {
+  async keeperPid(): Promise<number> {
     return eventually('there is one keeper', () => {
-      const [pid, ...more] = this.pidsOf('keeper.mjs');
-      return more.length === 0 && pid !== undefined && !not.includes(pid) ? pid : undefined;
+      const pids = this.pidsOf('keeper.mjs');
+      return pids.length === 1 ? pids[0] : undefined;
     });
+  }
+
+  /** Kills the keeper, and waits until there is another one that knows the daemon. */
+  async replaceKeeper(): Promise<number> {
+    kill(await this.keeperPid());
+    const killed = this.#replaced().length;
+    return eventually('the keeper is replaced', () => this.#replaced()[killed]);
+  }
+
+  /** Waits for the log of daemons and keepers to say something. */
+  async logSays(text: string): Promise<void> {
+    await eventually(`the log says ${text}`, () => readIfAny(this.#logPath).includes(text) || undefined);
+  }
+
+  #replaced(): number[] {
+    const lines = readIfAny(this.#logPath).matchAll(/"keeper has been replaced","pid":(\d+)/g);
+    return [...lines].map(([, pid]) => Number(pid));
   }
 
   async connect(): Promise<Socket> {

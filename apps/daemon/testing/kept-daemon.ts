@@ -15,9 +15,10 @@ export interface Life {
   readonly restarts: number;
   /** The pids of all lives that shared the file. */
   readonly shared: readonly number[];
+  /** Its descriptor of FUSE. */
+  readonly fuse: number;
   /** How many descriptors are open. */
   readonly open: number;
-  readonly oomScore: string;
 }
 
 function createDescriptors(root: string): Record<string, number> {
@@ -43,15 +44,15 @@ if (import.meta.main) {
 }
 
 function tell(root: string, { descriptors, inherited, restarts }: KeeperLink): void {
-  const { file = -1 } = descriptors;
+  const { file = -1, fuse = -1 } = descriptors;
   writeSync(file, `${process.pid}\n`);
   const life: Life = {
     pid: process.pid,
     inherited,
     restarts,
     shared: readFileSync(`/proc/self/fd/${file}`, 'latin1').trim().split('\n').map(Number),
+    fuse,
     open: readdirSync('/proc/self/fd').length,
-    oomScore: readFileSync('/proc/self/oom_score_adj', 'latin1').trim(),
   };
   appendFileSync(join(root, 'events'), `${JSON.stringify(life)}\n`);
 }
