@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test } from 'node:test';
 import { SILENT } from '@lade/log';
@@ -8,6 +9,7 @@ import { KeeperLink } from './keeper-link.ts';
 import { eventually, KeeperBed, kill } from './testing/keeper-bed.ts';
 
 const DEATHS = 20;
+const MAX_KEEPER_KB = 60 << 10;
 /** Long enough for what must not happen. */
 const A_WHILE_MS = 300;
 
@@ -189,6 +191,26 @@ describe('a daemon and its keeper', needsRoot, () => {
     kill(pid);
     await bed.life(2);
     assert.equal(await bed.keeperPid(), keeper);
+  });
+
+  test('the keeper of a daemon that runs as lade does is small', async () => {
+    await using bed = new KeeperBed();
+    const cache = join(import.meta.dirname, '../../node_modules/.cache/lade');
+    const flags = '--max-semi-space-size=1 --expose-gc';
+    bed.start('env', `NODE_COMPILE_CACHE=${cache}`, `NODE_OPTIONS=${flags}`);
+    await bed.life(1);
+    const status = readFileSync(`/proc/${await bed.keeperPid()}/status`, 'latin1');
+    const [, peakKb] = /VmHWM:\s+(\d+) kB/.exec(status) ?? [];
+    assert.ok(Number(peakKb) < MAX_KEEPER_KB, `${peakKb} kB`);
+  });
+
+  test('a keeper ends when the machine goes down', async () => {
+    await using bed = new KeeperBed();
+    const asIfDown = 'printf systemd-shutdow > /proc/self/comm; "$@" & wait';
+    bed.start('unshare', '--pid', '--fork', '--mount-proc', 'sh', '-c', asIfDown, 'sh');
+    await bed.life(1);
+    process.kill(await bed.keeperPid(), 'SIGTERM');
+    await bed.logSays('keeper has gone');
   });
 
   test('only root can talk to a keeper, and nonsense does not harm it', async () => {

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isCodedError, wrapError } from '@lade/errors';
 import type { DaemonMessage } from '@lade/keeper';
@@ -163,7 +163,7 @@ export class KeeperLink implements AsyncDisposable {
 }
 
 function socketPathIn(root: string): string {
-  return join(root, 'keeper.sock');
+  return resolve(root, 'keeper.sock');
 }
 
 function copyAll(pid: number, descriptors: Descriptors): Descriptors {

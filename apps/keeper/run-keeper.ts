@@ -8,7 +8,7 @@ import { NEVER_KILL, oomScore, setOomScore } from './oom-score.ts';
 /** Where the connection to the daemon that has started this process is. */
 export const CONNECTION = 3;
 /** Where the descriptors to be held are, in the order of their names. */
-export const FIRST_HELD = 4;
+const FIRST_HELD = 4;
 
 /** What PID 1 becomes when the machine goes down, as the kernel cuts it. */
 const SYSTEMD_SHUTDOWN = 'systemd-shutdow';

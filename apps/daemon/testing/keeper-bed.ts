@@ -18,10 +18,11 @@ export class KeeperBed implements AsyncDisposable {
   readonly breaker = join(this.root, 'broken');
   readonly #logPath = join(this.root, 'log');
 
-  /** Starts a daemon, which tells of itself once it serves. */
-  start(): ChildProcess & { readonly pid: number } {
+  /** Starts a daemon, as last argument of a program where one is given. It tells of itself once it serves. */
+  start(...through: readonly string[]): ChildProcess & { readonly pid: number } {
     const log = openSync(this.#logPath, 'a');
-    const child = spawn(process.execPath, [PROGRAM, this.root], { stdio: ['ignore', 'ignore', log] });
+    const [program, ...args] = [...through, process.execPath, PROGRAM, this.root];
+    const child = spawn(program, args, { stdio: ['ignore', 'ignore', log] });
     closeSync(log);
     return child as ChildProcess & { readonly pid: number };
   }
