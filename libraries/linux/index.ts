@@ -15,6 +15,7 @@ export { attachLoop, type LoopDevice, type LoopOptions } from './loop-device.ts'
 export { makeNode, type NodeSpec } from './make-node.ts';
 export { bindMount, makePrivate, mount, tryMount, type MountRequest } from './mount.ts';
 export { parseMountInfo, readMounts, type MountInfo } from './mount-table.ts';
+export { copyDescriptors } from './pidfd.ts';
 export { setTimes } from './set-times.ts';
 export { trimHeap } from './trim-heap.ts';
 export { unmount } from './unmount.ts';

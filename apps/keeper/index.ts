@@ -1,0 +1,3 @@
+export { decodeKeeperMessage, encodeMessage, readMessages } from './messages.ts';
+export type { Command, DaemonMessage, KeeperMessage } from './messages.ts';
+export { spawnKeeper } from './spawn-keeper.ts';
