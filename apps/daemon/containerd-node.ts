@@ -3,8 +3,8 @@ import { isCodedError } from '@lade/errors';
 import type { NodeImages } from '@lade/images';
 import type { Descriptor, Digest } from '@lade/oci';
 import { SNAPSHOT_REF } from '@lade/snapshots';
-import { collectBytes, fromBytes } from '@lade/streams';
-import { ContentFiles, readWhole } from './content-files.ts';
+import { collectBytes, fromBytes, type ByteSource, type PullSource } from '@lade/streams';
+import { ContentFiles, pullFile } from './content-files.ts';
 
 const LEASE_MS = 3_600_000;
 const MAX_DOCUMENT_BYTES = 8 << 20;
@@ -12,6 +12,10 @@ const MAX_DOCUMENT_BYTES = 8 << 20;
 interface Scope {
   readonly namespace: string;
   readonly signal: AbortSignal;
+}
+
+export interface OpenContent extends AsyncDisposable {
+  readonly source: ByteSource | PullSource;
 }
 
 export interface NodeImage {
@@ -34,15 +38,20 @@ export class ContainerdNode implements Disposable {
     return (await this.#client.version({ signal })).version;
   }
 
-  /**
-   * Bytes of a blob in containerd's content store: from its file where this process can open it, at a fifth of the price
-   * of the wire. Throws `not_found` for what the namespace does not have.
-   */
-  async *readContent(digest: Digest, { namespace, signal }: Scope): AsyncGenerator<Uint8Array> {
-    const { content } = this.#client.inNamespace(namespace);
-    const { size } = await content.info(digest, { signal });
+  /** Bytes of a blob in containerd's content store, over the wire. Throws `not_found`. */
+  readContent(digest: Digest, { namespace, signal }: Scope): ByteSource {
+    return this.#client.inNamespace(namespace).content.read(digest, { signal });
+  }
+
+  /** The same from the blob's file where this process can open it, at a fifth of the price. */
+  async openContent(digest: Digest, scope: Scope): Promise<OpenContent> {
+    const { namespace, signal } = scope;
+    const { size } = await this.#client.inNamespace(namespace).content.info(digest, { signal });
     const file = await this.#files.open(digest, size, { signal });
-    yield* file ? readWhole(file) : content.read(digest, { signal });
+    return {
+      source: file ? pullFile(file) : this.readContent(digest, scope),
+      [Symbol.asyncDispose]: async () => file?.close(),
+    };
   }
 
   /** A small blob whole, or undefined where it is not here. */

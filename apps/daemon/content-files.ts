@@ -2,9 +2,9 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerdClient } from '@lade/containerd-client';
 import { hexOf, type Digest } from '@lade/oci';
+import type { PullSource } from '@lade/streams';
 
 const PLUGIN = 'type==io.containerd.content.v1';
-const READ_BYTES = 256 << 10;
 
 /** containerd's content store as the folder that it is, for as long as it says so and this process can see it. */
 export class ContentFiles {
@@ -43,13 +43,7 @@ export class ContentFiles {
   }
 }
 
-/** The whole file, which is closed at the end. */
-export async function* readWhole(file: FileHandle): AsyncGenerator<Uint8Array> {
-  await using owned = file;
-  for (;;) {
-    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-    const { bytesRead } = await owned.read(buffer, 0, READ_BYTES);
-    if (bytesRead === 0) return;
-    yield bytesRead === READ_BYTES ? buffer : buffer.subarray(0, bytesRead);
-  }
+/** Reads a file from its start. */
+export function pullFile(file: FileHandle): PullSource {
+  return async (buffer) => (await file.read(buffer, 0, buffer.byteLength)).bytesRead;
 }

@@ -17,10 +17,8 @@ export function createLayerUnpacker(
       using _turn = foreground.enter();
       const started = Date.now();
       try {
-        const layer = await layers.convert(node.readContent(digest, { namespace, signal }), {
-          limits,
-          signal,
-        });
+        await using content = await node.openContent(digest, { namespace, signal });
+        const layer = await layers.convert(content.source, { limits, signal });
         const { diffId, tarBytes } = layer;
         log.info('layer converted', {
           digest,

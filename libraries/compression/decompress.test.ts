@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync, constants } from 'node:zlib';
 import { isCodedError, CodedError } from '@lade/errors';
-import { collectBytes, fromBytes, type ByteSource } from '@lade/streams';
+import { collectBytes, fromBytes, type ByteSource, type PullSource } from '@lade/streams';
 import { decompress } from './index.ts';
 
 const NO_LIMIT = { maxBytes: Infinity };
@@ -21,6 +21,17 @@ async function unpack(packed: Uint8Array, pieceBytes = packed.byteLength): Promi
 
 async function* inPieces(bytes: Uint8Array, pieceBytes: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}
+
+/** The same as a pull source, which never fills a buffer beyond `pieceBytes`. */
+function pull(bytes: Uint8Array, pieceBytes: number): PullSource {
+  let at = 0;
+  return async (buffer) => {
+    const piece = bytes.subarray(at, at + Math.min(pieceBytes, buffer.byteLength));
+    buffer.fill(0xff).set(piece);
+    at += piece.byteLength;
+    return piece.byteLength;
+  };
 }
 
 /** A source that counts whether it was returned, and can stall or fail after its bytes. */
@@ -48,6 +59,15 @@ for (const [name, packed] of Object.entries(packings)) {
   test(`decompress() restores ${name} data, whatever the size of the source's chunks`, async () => {
     for (const pieceBytes of [1021, 70_000, packed.byteLength])
       assert.ok(CONTENT.equals(await unpack(packed, pieceBytes)), String(pieceBytes));
+  });
+}
+
+for (const [name, packed] of Object.entries(packings)) {
+  test(`decompress() restores ${name} data from a pull source, whose buffers it uses again`, async () => {
+    for (const pieceBytes of [1021, 70_000, packed.byteLength]) {
+      const unpacked = await collectBytes(decompress(pull(packed, pieceBytes), NO_LIMIT), Infinity);
+      assert.ok(CONTENT.equals(unpacked), String(pieceBytes));
+    }
   });
 }
 

@@ -1,10 +1,11 @@
 import { addAbortSignal } from 'node:stream';
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { CodedError } from '@lade/errors';
-import type { ByteSource } from '@lade/streams';
+import type { ByteSource, PullSource } from '@lade/streams';
 import { batchBytes } from './batch-bytes.ts';
 import { detectCompression, type Compression } from './detect-compression.ts';
 import { interruptible } from './interruptible.ts';
+import { pullBatches } from './pull-batches.ts';
 import { splitZstdFrames } from './zstd-frames.ts';
 
 export interface DecompressOptions {
@@ -30,15 +31,19 @@ const REFETCH = 'Fetch the data again; if that does not help, its publisher must
  * iterator, after the read under way; an abort does not wait for that read.
  */
 export async function* decompress(
-  source: ByteSource,
+  source: ByteSource | PullSource,
   options: DecompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  await using input = batchBytes(interruptible(source, options.signal), INPUT_BYTES);
+  const { signal } = options;
+  await using input =
+    typeof source === 'function'
+      ? interruptible(pullBatches(source, INPUT_BYTES), signal)
+      : batchBytes(interruptible(source, signal), INPUT_BYTES);
   const first = await input.next();
   if (first.done) return;
   const format = detectCompression(first.value);
   const pieces = prepend(first.value, input);
-  const output = format === 'none' ? copy(pieces) : inflate(format, pieces, options.signal);
+  const output = format === 'none' ? copy(pieces) : inflate(format, pieces, signal);
   yield* limitOutput(output, format, options.maxBytes);
 }
 

@@ -3,6 +3,12 @@ import { CodedError } from '@lade/errors';
 /** The one stream type between units: pulled, so backpressure is the consumer's pace. A yielded chunk belongs to the consumer. */
 export type ByteSource = AsyncIterable<Uint8Array>;
 
+/**
+ * The other way to hand over a stream: puts the next bytes at the start of `buffer` and says how many, 0 at the end. The
+ * buffers stay the consumer's, which can use a few of them for gigabytes.
+ */
+export type PullSource = (buffer: Uint8Array) => Promise<number>;
+
 /** All bytes of `source` as one buffer; throws `resource_exhausted` as soon as there are more than `maxBytes`. */
 export async function collectBytes(source: ByteSource, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];

@@ -1,2 +1,2 @@
-export { collectBytes, fromBytes, limitBytes, type ByteSource } from './byte-source.ts';
+export { collectBytes, fromBytes, limitBytes, type ByteSource, type PullSource } from './byte-source.ts';
 export { forEachConcurrently } from './for-each-concurrently.ts';

@@ -5,7 +5,7 @@ import { compressChunk, decompress } from '@lade/compression';
 import { encodeImage, type EncodedImage } from '@lade/erofs';
 import { CodedError } from '@lade/errors';
 import { hashOf, type Digest } from '@lade/oci';
-import type { ByteSource } from '@lade/streams';
+import type { ByteSource, PullSource } from '@lade/streams';
 import { TarDecoder, type TarEntry, type TarVisitor } from '@lade/tar';
 import { BlobWriter } from './blob-writer.ts';
 import { BLOCK_BYTES, blocksOf } from './chunk.ts';
@@ -42,7 +42,7 @@ export interface ConvertedLayer {
  * `data_loss` for a damaged stream, `invalid_argument` for an entry that no image may hold, `resource_exhausted` past a limit.
  */
 export async function convertLayer(
-  layer: ByteSource,
+  layer: ByteSource | PullSource,
   folder: string,
   options: { readonly limits?: ConvertLimits; readonly signal?: AbortSignal } = {},
 ): Promise<ConvertedLayer> {

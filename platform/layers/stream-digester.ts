@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { CodedError } from '@lade/errors';
 import { Digester, type Digest } from '@lade/oci';
 
 /** A stream that stays below is not worth a thread. */
@@ -63,11 +64,8 @@ class DigestThread implements AsyncDisposable {
       else this.#waitingBytes -= answer;
       this.#wake?.();
     });
-    this.#worker.once('error', (reason) => {
-      this.#digest.reject(reason);
-      this.#waitingBytes = 0;
-      this.#wake?.();
-    });
+    this.#worker.once('error', (reason) => this.#fail(reason));
+    this.#worker.once('exit', () => this.#fail(new CodedError('cancelled', 'Cannot digest: ended')));
   }
 
   async send(bytes: Uint8Array): Promise<void> {
@@ -86,6 +84,13 @@ class DigestThread implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#worker.terminate();
+  }
+
+  /** Whoever waits goes on, and finish() throws; too late for a digest that is there. */
+  #fail(reason: unknown): void {
+    this.#digest.reject(reason);
+    this.#waitingBytes = 0;
+    this.#wake?.();
   }
 }
 

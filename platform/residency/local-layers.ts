@@ -13,7 +13,7 @@ import {
 } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { hexOf, type Digest } from '@lade/oci';
-import { fromBytes, type ByteSource } from '@lade/streams';
+import { fromBytes, type ByteSource, type PullSource } from '@lade/streams';
 import type { FillMode, FillTarget } from './fill-mode.ts';
 import { LayerMountPoints, type ErofsMounter } from './layer-mounts.ts';
 import type { LayerTable } from './layer-table.ts';
@@ -96,7 +96,7 @@ export class LocalLayers {
    * Throws as convertLayer() does, and leaves nothing behind then.
    */
   async convert(
-    layer: ByteSource,
+    layer: ByteSource | PullSource,
     options: { readonly compressed?: Digest; readonly limits?: ConvertLimits; readonly signal?: AbortSignal },
   ): Promise<PinnedLayer> {
     const { compressed, ...limited } = options;
