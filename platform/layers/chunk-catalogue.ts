@@ -82,7 +82,7 @@ export class ChunkCatalogue {
   }
 
   /** Records where the chunks of a wholly resident blob are. */
-  addBlob(diffId: Digest, chunks: readonly Chunk[]): void {
+  addBlob(diffId: Digest, chunks: Iterable<Chunk>): void {
     const layer = hashOf(diffId);
     let block = 0;
     transaction(this.#db, () => {

@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import type { Bucket } from '@lade/bucket';
 import { ChunkCatalogue, NO_CHAIN_KEYS, publishChain, publishLayer, type ChainKeys } from '@lade/layers';
 import { SILENT } from '@lade/log';
-import { chainId, hexOf, type Digest } from '@lade/oci';
+import { chainId, type Digest } from '@lade/oci';
 import { openDatabase, type Database } from '@lade/sqlite';
-import type { FillResult } from '../fill-blob.ts';
 import { createFullMode } from '../full-mode.ts';
 import type { ErofsMounter } from '../layer-mounts.ts';
 import { LayerTable } from '../layer-table.ts';
 import { LocalLayers } from '../local-layers.ts';
+import { openResidency } from '../open-residency.ts';
+import type { FillResult } from '../resident-blob.ts';
 
 /** Mounts in name only: nothing here looks through one. */
 export class RecordingMounter implements ErofsMounter {
@@ -62,13 +63,8 @@ export async function openTestNode(bucket: Bucket): Promise<TestNode> {
   const mounter = new RecordingMounter();
   const waiting = new Set<Digest>();
   const fills: FillResult[] = [];
-  const localChunks = {
-    find: (chunk: Uint8Array) => {
-      const copy = catalogue.findInBlobs(chunk);
-      return copy && { path: join(root, 'layers', hexOf(copy.diffId), 'blob'), offset: copy.offset };
-    },
-  };
-  const mode = createFullMode({ bucket, localChunks }, (_, result) => void fills.push(result));
+  const residency = stack.use(await openResidency({ root, bucket, catalogue, log: SILENT }));
+  const mode = createFullMode(residency, (_, result) => void fills.push(result));
   const open = async (): Promise<LocalLayers> =>
     LocalLayers.open({
       root,

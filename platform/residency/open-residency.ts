@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import type { Bucket } from '@lade/bucket';
+import { LAYER_FILES, type ChunkCatalogue } from '@lade/layers';
+import type { Logger } from '@lade/log';
+import { hexOf } from '@lade/oci';
+import { ChunkFetcher, type ChunkFetcherOptions } from './chunk-fetcher.ts';
+import { createCounters } from './residency-counters.ts';
+import type { BlobContext, LocalChunks, Room } from './resident-blob.ts';
+import { readBootId } from './resident-record.ts';
+
+export interface ResidencyOptions extends Partial<ChunkFetcherOptions> {
+  readonly root: string;
+  readonly bucket: Bucket;
+  readonly catalogue: ChunkCatalogue;
+  readonly log: Logger;
+  /** Default: as much as the disk has. */
+  readonly room?: Room;
+}
+
+/** What the fill modes of one node share. Disposing it ends what is on its way. */
+export interface Residency extends BlobContext, AsyncDisposable {
+  /** The machine's present boot. */
+  readonly boot: string;
+}
+
+export async function openResidency(options: ResidencyOptions): Promise<Residency> {
+  const { root, catalogue, log, room = NO_LIMIT } = options;
+  const counters = createCounters();
+  const findPacked: ChunkFetcherOptions['findPacked'] = (hash) => catalogue.findPacked(hash);
+  const fetcher = new ChunkFetcher({ counters, findPacked, ...options });
+  const localChunks = findLocalChunks(catalogue, root);
+  const boot = await readBootId();
+  return {
+    fetcher,
+    localChunks,
+    room,
+    counters,
+    log,
+    boot,
+    [Symbol.asyncDispose]: async () => fetcher[Symbol.asyncDispose](),
+  };
+}
+
+const NO_LIMIT: Room = { reserve: async () => ({ [Symbol.dispose]() {} }) };
+
+function findLocalChunks(catalogue: ChunkCatalogue, root: string): LocalChunks {
+  return {
+    find(chunkHash) {
+      const copy = catalogue.findInBlobs(chunkHash);
+      return (
+        copy && { path: join(root, 'layers', hexOf(copy.diffId), LAYER_FILES.blob), offset: copy.offset }
+      );
+    },
+  };
+}
