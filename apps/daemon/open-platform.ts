@@ -14,6 +14,7 @@ import { lockFile } from '@lade/linux';
 import type { Logger } from '@lade/log';
 import {
   Foreground,
+  LayerSync,
   LayerTable,
   LocalLayers,
   RemoteLayers,
@@ -49,8 +50,9 @@ export async function openPlatform(
   stack.defer(() => db.close());
   const bucket = stack.use(await openBucket(config.bucketUrl));
   const catalogue = new ChunkCatalogue(db);
+  const table = new LayerTable(db);
   const foreground = new Foreground();
-  const residency = stack.use(await openResidency({ root, bucket, catalogue, log }));
+  const residency = stack.use(await openResidency({ root, bucket, catalogue, table, log }));
   const mode = createFullMode(residency, ({ index }, result) => {
     log.info('layer fetched', { diffId: index.header.diffId, ...result });
   });
@@ -65,10 +67,11 @@ export async function openPlatform(
   );
   const layers = await LocalLayers.open({
     root,
-    table: new LayerTable(db),
+    table,
     catalogue,
     mounter: createErofsMounter(),
     mode,
+    sync: stack.use(new LayerSync(residency.boot, log)),
     log,
     isWaiting: (diffId) => queue.isWaiting(diffId),
   });

@@ -13,7 +13,7 @@ export interface BlobFileOptions {
   readonly table: ChunkTable;
   /** The present boot of the machine: what an earlier one had not synced may be torn. */
   readonly boot: string;
-  /** The bitmaps that are shared already; they say what is resident by themselves then. */
+  /** The bitmaps that are shared already. What they call resident is, whatever the record says. */
   readonly bits?: BlockBits;
 }
 
@@ -34,33 +34,45 @@ export class BlobFile implements AsyncDisposable {
   readonly #options: BlobFileOptions;
   readonly #blob: FileHandle;
   readonly #record: FileHandle;
+  readonly #owned: AsyncDisposable;
   readonly #suspect: Uint8Array;
   #absentCount: number;
   #saving: Promise<void> = Promise.resolve();
 
   private constructor(
     options: BlobFileOptions,
-    files: { readonly blob: FileHandle; readonly record: FileHandle },
+    files: { readonly blob: FileHandle; readonly record: FileHandle; readonly owned: AsyncDisposableStack },
     found: { readonly state: RecordState; readonly chunks?: Uint8Array; readonly allocatedBytes: number },
   ) {
     const { table, folder } = options;
     this.#options = options;
     this.#blob = files.blob;
     this.#record = files.record;
+    this.#owned = files.owned;
     this.path = join(folder, LAYER_FILES.blob);
-    this.bits = new BlockBits(table.blobBytes);
+    this.bits = options.bits ?? new BlockBits(table.blobBytes);
     this.recordState = found.state;
     this.allocatedBytes = found.allocatedBytes;
     this.#suspect = new Uint8Array(table.count).fill(found.allocatedBytes > 0 ? 1 : 0);
     this.#absentCount = table.count;
-    for (let n = 0; n < table.count; n++)
-      if ((found.chunks?.[n >> 3] ?? 0) & (1 << (n & 7))) this.setResident(n);
+    const isKnown = (n: number): boolean =>
+      this.isResident(n) || ((found.chunks?.[n >> 3] ?? 0) & (1 << (n & 7))) !== 0;
+    for (let n = 0; n < table.count; n++) {
+      if (!isKnown(n)) continue;
+      this.#absentCount--;
+      this.#suspect[n] = 0;
+      this.bits.resident.set(...this.#extent(n));
+    }
   }
 
-  /** Opens the blob in `folder`, or makes an empty one. */
+  /**
+   * Opens the blob in `folder`, or makes an empty one. A blob has one owner at a time, who alone writes its record: a second
+   * one waits here for the first to let go.
+   */
   static async open(options: BlobFileOptions): Promise<BlobFile> {
     const { folder, diffId, table, boot } = options;
     await using stack = new AsyncDisposableStack();
+    stack.use(await own(folder));
     const flags = constants.O_RDWR | constants.O_CREAT;
     const blob = stack.use(await open(join(folder, LAYER_FILES.blob), flags, 0o600));
     if ((await blob.stat()).size !== table.blobBytes) await blob.truncate(table.blobBytes);
@@ -69,8 +81,11 @@ export class BlobFile implements AsyncDisposable {
     const now = { diffId, chunkCount: table.count, changedNs: ctimeNs, boot };
     const found = await readResidentRecord(path, now);
     const record = stack.use(await open(path, flags, 0o600));
-    stack.move();
-    return new BlobFile(options, { blob, record }, { ...found, allocatedBytes: Number(blocks) * 512 });
+    return new BlobFile(
+      options,
+      { blob, record, owned: stack.move() },
+      { ...found, allocatedBytes: Number(blocks) * 512 },
+    );
   }
 
   get isWhole(): boolean {
@@ -140,8 +155,7 @@ export class BlobFile implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#saving;
-    await this.#record.close();
-    await this.#blob.close();
+    await this.#owned[Symbol.asyncDispose]();
   }
 
   async #save(): Promise<void> {
@@ -169,6 +183,21 @@ export class BlobFile implements AsyncDisposable {
     const { table } = this.#options;
     return [table.offsetOf(number), table.offsetOf(number + 1)];
   }
+}
+
+const owners = new Map<string, Promise<void>>();
+
+async function own(folder: string): Promise<Disposable> {
+  const before = owners.get(folder);
+  const ours = Promise.withResolvers<void>();
+  owners.set(folder, ours.promise);
+  await before;
+  return {
+    [Symbol.dispose]: () => {
+      if (owners.get(folder) === ours.promise) owners.delete(folder);
+      ours.resolve();
+    },
+  };
 }
 
 /** Leaves zeros where the file is too short. */

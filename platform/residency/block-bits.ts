@@ -14,12 +14,16 @@ export class BlockBits {
   readonly touched: Bitmap;
   readonly markers: Bitmap;
 
-  constructor(blobBytes: number) {
-    const bytes = Math.ceil(blocksOf(blobBytes) / 64) * 8;
-    this.shared = new SharedArrayBuffer(3 * bytes);
-    const bitmap = (n: number): Bitmap => new Bitmap(new Uint8Array(this.shared, n * bytes, bytes));
+  constructor(blobBytes: number, shared = new SharedArrayBuffer(3 * bitmapBytes(blobBytes))) {
+    const bytes = bitmapBytes(blobBytes);
+    const bitmap = (n: number): Bitmap => new Bitmap(new Uint8Array(shared, n * bytes, bytes));
+    this.shared = shared;
     [this.resident, this.touched, this.markers] = [bitmap(0), bitmap(1), bitmap(2)];
   }
+}
+
+function bitmapBytes(blobBytes: number): number {
+  return Math.ceil(blocksOf(blobBytes) / 64) * 8;
 }
 
 /** Bits of blocks, addressed by bytes of the blob: a range is from `start` up to, not with, `end`. */

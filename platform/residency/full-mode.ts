@@ -22,7 +22,10 @@ export function createFullMode(
   };
   return {
     name: 'full',
-    prepare: async (target, { signal }) => void (await complete(target, signal)),
+    async prepare(target, { signal }) {
+      await complete(target, signal);
+      return { isWhole: true };
+    },
     attach: async (target) => complete(target),
     async detach() {},
   };

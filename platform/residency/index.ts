@@ -1,4 +1,4 @@
-export type { FillMode, FillTarget } from './fill-mode.ts';
+export type { FillMode, FillTarget, MountTarget } from './fill-mode.ts';
 export { Foreground } from './foreground.ts';
 export { createFullMode } from './full-mode.ts';
 export type { ErofsMounter } from './layer-mounts.ts';
@@ -7,3 +7,6 @@ export { LocalLayers, type LocalLayersOptions, type PinnedLayer } from './local-
 export { RemoteLayers, type RemoteLayersOptions } from './remote-layers.ts';
 export type { OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
 export { openResidency, type Residency, type ResidencyOptions } from './open-residency.ts';
+export { createLazyMode, type LazyModeOptions } from './lazy-mode.ts';
+export { LayerSync } from './layer-sync.ts';
+export type { ResidencyCounters } from './residency-counters.ts';

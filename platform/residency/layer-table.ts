@@ -10,7 +10,7 @@ const STEPS = [
    CREATE TABLE sources (compressed TEXT PRIMARY KEY, diff_id TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
 ];
 
-/** A layer that is whole on this node. */
+/** A layer of this node; its blob need not be whole. */
 export interface LayerRow {
   /** Names the mount point; never used twice. */
   readonly number: number;
@@ -18,6 +18,7 @@ export interface LayerRow {
   readonly origin: 'converted' | 'fetched';
   readonly tarBytes: number;
   readonly blobBytes: number;
+  /** What its files occupy, as last told. */
   readonly diskBytes: number;
   readonly inodes: number;
   readonly impliedDirectories: readonly string[];
@@ -52,6 +53,10 @@ export class LayerTable {
     const row = this.get(diffId);
     if (!row) throw new RangeError(`layer ${diffId} was just inserted`);
     return row;
+  }
+
+  setDiskBytes(diffId: Digest, diskBytes: number): void {
+    this.#statements.setDiskBytes.run(diskBytes, diffId);
   }
 
   remove(diffId: Digest): void {
@@ -93,6 +98,7 @@ function prepare(db: Database) {
       `INSERT INTO layers (diff_id, origin, tar_bytes, blob_bytes, disk_bytes, inodes, implied, created_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
+    setDiskBytes: db.prepare('UPDATE layers SET disk_bytes = ? WHERE diff_id = ?'),
     remove: db.prepare('DELETE FROM layers WHERE diff_id = ?'),
     source: db.prepare('SELECT diff_id FROM sources WHERE compressed = ?'),
     forget: db.prepare('DELETE FROM sources WHERE diff_id = ?'),

@@ -129,7 +129,13 @@ test('a layer can be converted anew while it is being removed', async (t) => {
     node.layers.list().map(({ number }) => number),
     [2],
   );
-  assert.deepEqual(await readdir(node.layers.folderOf(DIFF_ID)), ['blob', 'index', 'meta.erofs', 'recipe']);
+  assert.deepEqual(await readdir(node.layers.folderOf(DIFF_ID)), [
+    'blob',
+    'index',
+    'meta.erofs',
+    'recipe',
+    'resident',
+  ]);
   assert.deepEqual(await node.folders(), [FOLDER]);
 });
 

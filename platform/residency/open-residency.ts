@@ -4,6 +4,7 @@ import { LAYER_FILES, type ChunkCatalogue } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { hexOf } from '@lade/oci';
 import { ChunkFetcher, type ChunkFetcherOptions } from './chunk-fetcher.ts';
+import type { LayerTable } from './layer-table.ts';
 import { createCounters } from './residency-counters.ts';
 import type { BlobContext, LocalChunks, Room } from './resident-blob.ts';
 import { readBootId } from './resident-record.ts';
@@ -12,6 +13,7 @@ export interface ResidencyOptions extends Partial<ChunkFetcherOptions> {
   readonly root: string;
   readonly bucket: Bucket;
   readonly catalogue: ChunkCatalogue;
+  readonly table: LayerTable;
   readonly log: Logger;
   /** Default: as much as the disk has. */
   readonly room?: Room;
@@ -19,12 +21,14 @@ export interface ResidencyOptions extends Partial<ChunkFetcherOptions> {
 
 /** What the fill modes of one node share. Disposing it ends what is on its way. */
 export interface Residency extends BlobContext, AsyncDisposable {
+  readonly catalogue: ChunkCatalogue;
+  readonly table: LayerTable;
   /** The machine's present boot. */
   readonly boot: string;
 }
 
 export async function openResidency(options: ResidencyOptions): Promise<Residency> {
-  const { root, catalogue, log, room = NO_LIMIT } = options;
+  const { root, catalogue, table, log, room = NO_LIMIT } = options;
   const counters = createCounters();
   const findPacked: ChunkFetcherOptions['findPacked'] = (hash) => catalogue.findPacked(hash);
   const fetcher = new ChunkFetcher({ counters, findPacked, ...options });
@@ -36,6 +40,8 @@ export async function openResidency(options: ResidencyOptions): Promise<Residenc
     room,
     counters,
     log,
+    catalogue,
+    table,
     boot,
     [Symbol.asyncDispose]: async () => fetcher[Symbol.asyncDispose](),
   };

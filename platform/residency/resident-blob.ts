@@ -41,6 +41,8 @@ export interface FillResult {
 export interface ResidentBlobOptions extends BlobFileOptions {
   /** Called once every chunk is resident and on disk. */
   readonly onWhole?: () => void;
+  /** Called after every save. */
+  readonly onSaved?: () => void;
 }
 
 interface Filling {
@@ -152,6 +154,7 @@ export class ResidentBlob implements AsyncDisposable {
     this.#saveTimer = undefined;
     this.#unsavedBytes = 0;
     await this.#file.save();
+    this.#options.onSaved?.();
   }
 
   /**
@@ -193,7 +196,7 @@ export class ResidentBlob implements AsyncDisposable {
     clearTimeout(this.#saveTimer);
     await using _ = this.#file;
     for (const n of this.#condemned) this.#file.setResident(n);
-    await this.#file.save();
+    await this.save();
   }
 
   /** Waits for chunks that others brought under way, now at least as urgent. */
@@ -208,13 +211,12 @@ export class ResidentBlob implements AsyncDisposable {
   }
 
   #start(first: number, end: number, urgency: Urgency): Promise<void>[] {
-    if (this.#isClosed)
-      throw new CodedError('unavailable', `Cannot fill blob of layer ${this.diffId}: it is closed`);
     const ticket = new Ticket(urgency);
     const started = new Map<number, Promise<void>>();
     for (let n = first; n < end; n++) {
       if (this.isResident(n) || this.#filling.has(n)) continue;
       if (this.#condemned.delete(n)) this.#spare(n);
+      else if (this.#isClosed) throw closed(this.diffId);
       else started.set(n, this.#open(n, ticket).done.promise);
     }
     if (started.size > 0) this.#track(this.#bring([...started.keys()], ticket));
@@ -345,6 +347,10 @@ export class ResidentBlob implements AsyncDisposable {
       .finally(() => this.#work.delete(tracked));
     this.#work.add(tracked);
   }
+}
+
+function closed(diffId: Digest): CodedError {
+  return new CodedError('unavailable', `Cannot fill blob of layer ${diffId}: it is closed`);
 }
 
 /** Ends the wait, not the work, when the signal is aborted. */

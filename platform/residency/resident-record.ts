@@ -49,9 +49,10 @@ export function encodeResidentRecord(record: ResidentRecord): Uint8Array {
   return bytes;
 }
 
-export type RecordState = 'none' | 'damaged' | 'outdated' | 'sound';
+/** `vouched`: it holds until the machine stops. */
+export type RecordState = 'none' | 'damaged' | 'outdated' | 'vouched' | 'sound';
 
-/** What the file at `path` tells about the blob `now`; no chunks unless its state is `sound`. */
+/** What the file at `path` tells about the blob `now`; no chunks unless its state is `vouched` or `sound`. */
 export async function readResidentRecord(
   path: string,
   now: { diffId: Digest; chunkCount: number; changedNs: bigint; boot: string },
@@ -72,9 +73,11 @@ export async function readResidentRecord(
     bytes.subarray(16, 48).equals(hashOf(now.diffId));
   if (!isSound) return { state: 'damaged' };
   const boot = bytes.subarray(56, BITS_AT);
-  const isDurable = boot.every((byte) => byte === 0) || boot.equals(bootBytes(now.boot));
-  if (!isDurable || bytes.readBigUInt64LE(48) !== now.changedNs) return { state: 'outdated' };
-  return { state: 'sound', chunks: bytes.subarray(BITS_AT, BITS_AT + bitBytes) };
+  const isDurable = boot.every((byte) => byte === 0);
+  const isOurs = isDurable || boot.equals(bootBytes(now.boot));
+  if (!isOurs || bytes.readBigUInt64LE(48) !== now.changedNs) return { state: 'outdated' };
+  const chunks = bytes.subarray(BITS_AT, BITS_AT + bitBytes);
+  return { state: isDurable ? 'sound' : 'vouched', chunks };
 }
 
 /** Replaces the record; on disk when it resolves. */

@@ -7,10 +7,15 @@ import { ChunkCatalogue, NO_CHAIN_KEYS, publishChain, publishLayer, type ChainKe
 import { SILENT } from '@lade/log';
 import { chainId, type Digest } from '@lade/oci';
 import { openDatabase, type Database } from '@lade/sqlite';
+import type { FillMode } from '../fill-mode.ts';
+import { Foreground } from '../foreground.ts';
 import { createFullMode } from '../full-mode.ts';
 import type { ErofsMounter } from '../layer-mounts.ts';
+import { LayerSync } from '../layer-sync.ts';
 import { LayerTable } from '../layer-table.ts';
+import { createLazyMode } from '../lazy-mode.ts';
 import { LocalLayers } from '../local-layers.ts';
+import type { OnDemandFiles } from '../on-demand-files.ts';
 import { openResidency } from '../open-residency.ts';
 import type { FillResult } from '../resident-blob.ts';
 
@@ -47,6 +52,10 @@ export interface TestNode extends AsyncDisposable {
   readonly waiting: Set<Digest>;
   readonly fills: FillResult[];
   readonly layers: LocalLayers;
+  readonly catalogue: ChunkCatalogue;
+  readonly table: LayerTable;
+  /** The fill mode of the daemon opened last. */
+  mode(): FillMode & AsyncDisposable;
   /** What the next daemon would open. */
   reopen(): Promise<LocalLayers>;
   /** Puts a layer of this node into the bucket, on top of a chain; returns the new chain. */
@@ -55,7 +64,14 @@ export interface TestNode extends AsyncDisposable {
   folders(): Promise<string[]>;
 }
 
-export async function openTestNode(bucket: Bucket): Promise<TestNode> {
+/** Mode `full` without `files`. */
+export interface TestNodeOptions {
+  readonly files?: OnDemandFiles;
+  readonly backgroundBytesPerSecond?: number;
+}
+
+export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}): Promise<TestNode> {
+  const { files, ...lazy } = options;
   await using stack = new AsyncDisposableStack();
   const { path: root } = stack.use(await mkdtempDisposable(join(tmpdir(), 'lade-residency-')));
   const db = stack.adopt(openDatabase(join(root, 'state.db')), (it) => it.close());
@@ -63,18 +79,28 @@ export async function openTestNode(bucket: Bucket): Promise<TestNode> {
   const mounter = new RecordingMounter();
   const waiting = new Set<Digest>();
   const fills: FillResult[] = [];
-  const residency = stack.use(await openResidency({ root, bucket, catalogue, log: SILENT }));
-  const mode = createFullMode(residency, (_, result) => void fills.push(result));
-  const open = async (): Promise<LocalLayers> =>
-    LocalLayers.open({
+  const table = new LayerTable(db);
+  const residency = stack.use(await openResidency({ root, bucket, catalogue, table, log: SILENT }));
+  const sync = stack.use(new LayerSync(residency.boot, SILENT));
+  const full = createFullMode(residency, (_, result) => void fills.push(result));
+  let mode: FillMode & AsyncDisposable;
+  stack.defer(async () => mode[Symbol.asyncDispose]());
+  const open = async (): Promise<LocalLayers> => {
+    const foreground = new Foreground();
+    mode = files
+      ? createLazyMode(files, residency, { foreground, ...lazy })
+      : { ...full, async [Symbol.asyncDispose]() {} };
+    return LocalLayers.open({
       root,
-      table: new LayerTable(db),
+      table,
       catalogue,
       mounter,
       mode,
+      sync,
       log: SILENT,
       isWaiting: (diffId) => waiting.has(diffId),
     });
+  };
   const layers = await open();
   const owned = stack.move();
   return {
@@ -84,7 +110,13 @@ export async function openTestNode(bucket: Bucket): Promise<TestNode> {
     waiting,
     fills,
     layers,
-    reopen: open,
+    catalogue,
+    table,
+    mode: () => mode,
+    async reopen() {
+      await mode[Symbol.asyncDispose]();
+      return open();
+    },
     async publish(diffId, parent, keys = NO_CHAIN_KEYS) {
       const { index } = await publishLayer(layers.folderOf(diffId), {
         bucket,
