@@ -1,3 +1,5 @@
+export type { CacheQuota } from './cache-quota.ts';
+export type { PunchHole } from './blob-file.ts';
 export type { FillMode, FillTarget, MountTarget } from './fill-mode.ts';
 export { Foreground } from './foreground.ts';
 export { createFullMode } from './full-mode.ts';

@@ -28,13 +28,7 @@ export class LayerSync implements AsyncDisposable {
 
   /** One layer after the other; nobody waits for it but dispose(), which skips those whose turn has not come. */
   syncLater(folder: string): void {
-    this.#work = this.#work.then(async () => {
-      if (this.#isStopping) return;
-      await this.#sync(folder).catch((error: unknown) => {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-          this.#log.error('layer cannot be put on disk', { folder, error });
-      });
-    });
+    this.#work = this.#after(this.#work, folder);
   }
 
   /** Resolves when what was asked for so far is on disk. */
@@ -45,6 +39,15 @@ export class LayerSync implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopping = true;
     await this.#work;
+  }
+
+  async #after(before: Promise<void>, folder: string): Promise<void> {
+    await before;
+    if (this.#isStopping) return;
+    await this.#sync(folder).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        this.#log.error('layer cannot be put on disk', { folder, error });
+    });
   }
 
   async #sync(folder: string): Promise<void> {

@@ -8,6 +8,7 @@ const STEPS = [
      implied TEXT NOT NULL, created_at INTEGER NOT NULL
    ) STRICT;
    CREATE TABLE sources (compressed TEXT PRIMARY KEY, diff_id TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  `ALTER TABLE layers ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;`,
 ];
 
 /** A layer of this node; its blob need not be whole. */
@@ -55,6 +56,21 @@ export class LayerTable {
     return row;
   }
 
+  /** The layer was mounted just now. */
+  markUsed(diffId: Digest): void {
+    this.#statements.markUsed.run(Date.now(), diffId);
+  }
+
+  /** From the one that was not mounted for longest. */
+  leastRecentlyUsed(): Digest[] {
+    return this.#statements.byUse.all().map((row) => parseDigest(String(row['diff_id'])));
+  }
+
+  /** What the files of all layers occupy. */
+  totalDiskBytes(): number {
+    return Number(this.#statements.total.get()?.['bytes'] ?? 0);
+  }
+
   setDiskBytes(diffId: Digest, diskBytes: number): void {
     this.#statements.setDiskBytes.run(diskBytes, diffId);
   }
@@ -98,6 +114,9 @@ function prepare(db: Database) {
       `INSERT INTO layers (diff_id, origin, tar_bytes, blob_bytes, disk_bytes, inodes, implied, created_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
+    markUsed: db.prepare('UPDATE layers SET used_at = ? WHERE diff_id = ?'),
+    byUse: db.prepare('SELECT diff_id FROM layers ORDER BY max(used_at, created_at)'),
+    total: db.prepare('SELECT sum(disk_bytes) AS bytes FROM layers'),
     setDiskBytes: db.prepare('UPDATE layers SET disk_bytes = ? WHERE diff_id = ?'),
     remove: db.prepare('DELETE FROM layers WHERE diff_id = ?'),
     source: db.prepare('SELECT diff_id FROM sources WHERE compressed = ?'),

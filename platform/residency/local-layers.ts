@@ -136,7 +136,14 @@ export class LocalLayers {
   /** Directory where the layer is mounted; mounts it if needed. */
   async mount(diffId: Digest): Promise<string> {
     const row = this.#row(diffId);
+    if (!this.#mounts.has(row.number)) this.#options.table.markUsed(diffId);
     return this.#mounts.mount(row, () => this.#target(row));
+  }
+
+  /** Whether the layer is mounted, or about to be. */
+  isMounted(diffId: Digest): boolean {
+    const row = this.#options.table.get(diffId);
+    return row !== undefined && this.#mounts.has(row.number);
   }
 
   usage(diffId: Digest): { readonly sizeBytes: number; readonly inodes: number } {

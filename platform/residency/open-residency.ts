@@ -3,6 +3,7 @@ import type { Bucket } from '@lade/bucket';
 import { LAYER_FILES, type ChunkCatalogue } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { hexOf } from '@lade/oci';
+import { CacheQuota, type CacheQuotaOptions } from './cache-quota.ts';
 import { ChunkFetcher, type ChunkFetcherOptions } from './chunk-fetcher.ts';
 import type { LayerTable } from './layer-table.ts';
 import { createCounters } from './residency-counters.ts';
@@ -16,34 +17,40 @@ export interface ResidencyOptions extends Partial<ChunkFetcherOptions> {
   readonly table: LayerTable;
   readonly log: Logger;
   /** Default: as much as the disk has. */
-  readonly room?: Room;
+  readonly cache?: Pick<CacheQuotaOptions, 'limitBytes' | 'punchHole' | 'grace'>;
 }
 
 /** What the fill modes of one node share. Disposing it ends what is on its way. */
 export interface Residency extends BlobContext, AsyncDisposable {
   readonly catalogue: ChunkCatalogue;
   readonly table: LayerTable;
+  readonly quota: CacheQuota | undefined;
   /** The machine's present boot. */
   readonly boot: string;
 }
 
 export async function openResidency(options: ResidencyOptions): Promise<Residency> {
-  const { root, catalogue, table, log, room = NO_LIMIT } = options;
+  const { root, catalogue, table, log, cache } = options;
   const counters = createCounters();
   const findPacked: ChunkFetcherOptions['findPacked'] = (hash) => catalogue.findPacked(hash);
   const fetcher = new ChunkFetcher({ counters, findPacked, ...options });
   const localChunks = findLocalChunks(catalogue, root);
   const boot = await readBootId();
+  const quota = cache && new CacheQuota({ root, table, catalogue, counters, log, boot, ...cache });
   return {
     fetcher,
     localChunks,
-    room,
+    room: quota ?? NO_LIMIT,
+    quota,
     counters,
     log,
     catalogue,
     table,
     boot,
-    [Symbol.asyncDispose]: async () => fetcher[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await quota?.[Symbol.asyncDispose]();
+      await fetcher[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -162,6 +162,7 @@ export class ResidentBlob implements AsyncDisposable {
    * left alone. Whoever asks before the second step gets the chunk back at once.
    */
   async condemn(numbers: Iterable<number>): Promise<void> {
+    if (this.#isClosed) return;
     for (const n of numbers) {
       if (!this.isResident(n) || this.#filling.has(n)) continue;
       this.#file.clearResident(n);
@@ -172,20 +173,9 @@ export class ResidentBlob implements AsyncDisposable {
 
   /** Second step: gives the room of what is still condemned back. Returns its bytes. */
   async punchCondemned(punchHole: PunchHole): Promise<number> {
-    let bytes = 0;
-    for (const n of this.#condemned) {
-      // A reader that comes now waits for the punch to end, and then fetches.
-      const filling = this.#open(n, new Ticket('demand'));
-      this.#condemned.delete(n);
-      try {
-        await this.#file.punch(n, punchHole);
-        bytes += this.table.get(n).rawBytes;
-      } finally {
-        this.#filling.delete(n);
-        filling.done.reject(new CodedError('aborted', 'Cannot use the chunk: it was just evicted'));
-      }
-    }
-    return bytes;
+    const punching = this.#punchCondemned(punchHole);
+    this.#track(punching);
+    return punching;
   }
 
   /** Waits for what is on its way, and saves. */
@@ -196,6 +186,7 @@ export class ResidentBlob implements AsyncDisposable {
     clearTimeout(this.#saveTimer);
     await using _ = this.#file;
     for (const n of this.#condemned) this.#file.setResident(n);
+    this.#condemned.clear();
     await this.save();
   }
 
@@ -215,7 +206,7 @@ export class ResidentBlob implements AsyncDisposable {
     const started = new Map<number, Promise<void>>();
     for (let n = first; n < end; n++) {
       if (this.isResident(n) || this.#filling.has(n)) continue;
-      if (this.#condemned.delete(n)) this.#spare(n);
+      if (this.#condemned.has(n)) this.#spare(n, urgency);
       else if (this.#isClosed) throw closed(this.diffId);
       else started.set(n, this.#open(n, ticket).done.promise);
     }
@@ -223,7 +214,10 @@ export class ResidentBlob implements AsyncDisposable {
     return [...started.values()];
   }
 
-  #spare(number: number): void {
+  /** Only a reader saves a chunk. */
+  #spare(number: number, urgency: Urgency): void {
+    if (urgency !== 'demand') return;
+    this.#condemned.delete(number);
     this.#file.setResident(number);
     this.#saveLater();
   }
@@ -332,6 +326,24 @@ export class ResidentBlob implements AsyncDisposable {
     const filling = this.#filling.get(number);
     this.#filling.delete(number);
     filling?.done.reject(reason);
+  }
+
+  async #punchCondemned(punchHole: PunchHole): Promise<number> {
+    let bytes = 0;
+    for (const n of this.#condemned) {
+      // A reader that comes now waits for the end of the punch, and then fetches.
+      const punching = this.#open(n, new Ticket('demand'));
+      this.#condemned.delete(n);
+      try {
+        await this.#file.punch(n, punchHole);
+        bytes += this.table.get(n).rawBytes;
+      } finally {
+        this.#filling.delete(n);
+        punching.done.reject(new CodedError('aborted', 'Cannot use the chunk: it was just evicted'));
+      }
+    }
+    if (bytes > 0) await this.save();
+    return bytes;
   }
 
   #saveLater(): void {

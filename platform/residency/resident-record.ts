@@ -34,7 +34,7 @@ export interface ResidentRecord {
   readonly chunks: Uint8Array;
 }
 
-export function encodeResidentRecord(record: ResidentRecord): Uint8Array {
+function encodeResidentRecord(record: ResidentRecord): Uint8Array {
   const bitBytes = Math.ceil(record.chunkCount / 8);
   const bytes = Buffer.alloc(BITS_AT + bitBytes + HASH_BYTES);
   MAGIC.copy(bytes, 0);

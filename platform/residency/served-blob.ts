@@ -3,6 +3,7 @@ import { ChunkTable, LAYER_FILES, readLocalIndex, type LayerIndex } from '@lade/
 import { allocatedBytes } from './allocated-bytes.ts';
 import type { BackgroundFill } from './background-fill.ts';
 import { BlockBits } from './block-bits.ts';
+import type { ColdBlob } from './evict-cold.ts';
 import type { MountTarget } from './fill-mode.ts';
 import type { Foreground } from './foreground.ts';
 import type { OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
@@ -23,7 +24,7 @@ export interface Served {
 }
 
 /** The blob of a mounted layer, between the kernel's questions and its chunks. Once it is whole it costs next to nothing. */
-export class ServedBlob implements OnDemandFile, AsyncDisposable {
+export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   readonly number: number;
   readonly sizeBytes: number;
   readonly path: string;
@@ -35,6 +36,8 @@ export class ServedBlob implements OnDemandFile, AsyncDisposable {
   #blob: ResidentBlob | undefined;
   #opening: Promise<ResidentBlob> | undefined;
   #closing: Promise<void> = Promise.resolve();
+  #counted: Disposable | undefined;
+  #toldBytes = 0;
   #isDisposed = false;
 
   private constructor(target: MountTarget, context: ServeContext) {
@@ -52,6 +55,7 @@ export class ServedBlob implements OnDemandFile, AsyncDisposable {
     const blob = new ServedBlob(target, context);
     const resident = await blob.#open(target.index);
     const kernelPath = await context.files.serve(blob);
+    if (context.quota) blob.#counted = context.quota.add(blob);
     if (resident.isWhole) blob.whole();
     else context.background.add(resident);
     return { blob, kernelPath };
@@ -102,9 +106,25 @@ export class ServedBlob implements OnDemandFile, AsyncDisposable {
       .catch((error: unknown) => log.warn('blob cannot be closed', { diffId: blob.diffId, error }));
   }
 
+  /** Bytes on disk that the table of layers does not know of yet. */
+  get untoldBytes(): number {
+    return this.#blob ? this.#blob.allocatedBytes - this.#toldBytes : 0;
+  }
+
+  async arm(): Promise<ResidentBlob> {
+    const blob = await this.open();
+    await this.#context.files.setWhole(this.number, false);
+    return blob;
+  }
+
+  rest(): void {
+    this.whole();
+  }
+
   /** Ends the service. What is on its way still comes; what is here is on disk then. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;
+    this.#counted?.[Symbol.dispose]();
     const blob = this.#blob ?? (await this.#opening?.catch(() => undefined));
     if (blob) this.#context.background.remove(blob);
     await blob?.[Symbol.asyncDispose]();
@@ -121,10 +141,14 @@ export class ServedBlob implements OnDemandFile, AsyncDisposable {
     const [folder, bits, { boot, table: layers }] = [this.#folder, this.#bits, this.#context];
     const table = ChunkTable.of(index);
     const onWhole = (): void => this.whole();
-    const onSaved = (): void => layers.setDiskBytes(diffId, otherBytes + blob.allocatedBytes);
+    const onSaved = (): void => {
+      this.#toldBytes = blob.allocatedBytes;
+      layers.setDiskBytes(diffId, otherBytes + this.#toldBytes);
+    };
     const options = { folder, diffId, table, bits, boot, onWhole, onSaved };
     const blob = await ResidentBlob.open(options, this.#context);
     const otherBytes = (await allocatedBytes(folder)) - blob.allocatedBytes;
+    this.#toldBytes = blob.allocatedBytes;
     this.#blob = blob;
     return blob;
   }

@@ -16,7 +16,7 @@ import { LayerTable } from '../layer-table.ts';
 import { createLazyMode } from '../lazy-mode.ts';
 import { LocalLayers } from '../local-layers.ts';
 import type { OnDemandFiles } from '../on-demand-files.ts';
-import { openResidency } from '../open-residency.ts';
+import { openResidency, type Residency, type ResidencyOptions } from '../open-residency.ts';
 import type { FillResult } from '../resident-blob.ts';
 
 /** Mounts in name only: nothing here looks through one. */
@@ -54,6 +54,7 @@ export interface TestNode extends AsyncDisposable {
   readonly layers: LocalLayers;
   readonly catalogue: ChunkCatalogue;
   readonly table: LayerTable;
+  readonly residency: Residency;
   /** The fill mode of the daemon opened last. */
   mode(): FillMode & AsyncDisposable;
   /** What the next daemon would open. */
@@ -68,10 +69,11 @@ export interface TestNode extends AsyncDisposable {
 export interface TestNodeOptions {
   readonly files?: OnDemandFiles;
   readonly backgroundBytesPerSecond?: number;
+  readonly cache?: NonNullable<ResidencyOptions['cache']>;
 }
 
 export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}): Promise<TestNode> {
-  const { files, ...lazy } = options;
+  const { files, cache, ...lazy } = options;
   await using stack = new AsyncDisposableStack();
   const { path: root } = stack.use(await mkdtempDisposable(join(tmpdir(), 'lade-residency-')));
   const db = stack.adopt(openDatabase(join(root, 'state.db')), (it) => it.close());
@@ -80,7 +82,9 @@ export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}
   const waiting = new Set<Digest>();
   const fills: FillResult[] = [];
   const table = new LayerTable(db);
-  const residency = stack.use(await openResidency({ root, bucket, catalogue, table, log: SILENT }));
+  const residency = stack.use(
+    await openResidency({ root, bucket, catalogue, table, log: SILENT, ...(cache ? { cache } : {}) }),
+  );
   const sync = stack.use(new LayerSync(residency.boot, SILENT));
   const full = createFullMode(residency, (_, result) => void fills.push(result));
   let mode: FillMode & AsyncDisposable;
@@ -90,7 +94,7 @@ export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}
     mode = files
       ? createLazyMode(files, residency, { foreground, ...lazy })
       : { ...full, async [Symbol.asyncDispose]() {} };
-    return LocalLayers.open({
+    const opened = await LocalLayers.open({
       root,
       table,
       catalogue,
@@ -100,6 +104,8 @@ export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}
       log: SILENT,
       isWaiting: (diffId) => waiting.has(diffId),
     });
+    residency.quota?.start((diffId) => opened.isMounted(diffId));
+    return opened;
   };
   const layers = await open();
   const owned = stack.move();
@@ -112,6 +118,7 @@ export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}
     layers,
     catalogue,
     table,
+    residency,
     mode: () => mode,
     async reopen() {
       await mode[Symbol.asyncDispose]();
