@@ -4,7 +4,7 @@ import type { Foreground } from './foreground.ts';
 import type { ResidentBlob } from './resident-blob.ts';
 
 const PIECE_BYTES = 1 << 20;
-const REST_AFTER_FAILURE_MS = 10_000;
+const REST_MS = 10_000;
 
 export interface BackgroundFillOptions {
   readonly foreground: Foreground;
@@ -16,7 +16,8 @@ export interface BackgroundFillOptions {
 /** Completes the blobs that are in use, one piece at a time, at a bounded rate, and while no reader waits. */
 export class BackgroundFill implements AsyncDisposable {
   readonly #options: BackgroundFillOptions;
-  readonly #blobs = new Set<ResidentBlob>();
+  /** Where to go on in each blob; the one whose turn is next comes first. */
+  readonly #blobs = new Map<ResidentBlob, number>();
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
 
@@ -26,8 +27,12 @@ export class BackgroundFill implements AsyncDisposable {
 
   add(blob: ResidentBlob): void {
     if (this.#options.bytesPerSecond === 0 || this.#stop.signal.aborted) return;
-    this.#blobs.add(blob);
+    this.#blobs.set(blob, 0);
     this.#running ??= this.#run().finally(() => (this.#running = undefined));
+  }
+
+  has(blob: ResidentBlob): boolean {
+    return this.#blobs.has(blob);
   }
 
   remove(blob: ResidentBlob): void {
@@ -41,41 +46,35 @@ export class BackgroundFill implements AsyncDisposable {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
-    for (let blob = this.#next(); blob && !signal.aborted; blob = this.#next()) {
-      await this.#fillPiece(blob, signal).catch(async (error: unknown) => {
+    for (let [next] = this.#blobs; next && !signal.aborted; [next] = this.#blobs) {
+      const [blob, from] = next;
+      await this.#fillPiece(blob, from, signal).catch(async (error: unknown) => {
         if (signal.aborted) return;
         this.#options.log.debug('background fill failed', { diffId: blob.diffId, error });
-        await sleep(REST_AFTER_FAILURE_MS, undefined, { signal }).catch(() => {});
+        await sleep(REST_MS, undefined, { signal }).catch(() => {});
       });
     }
   }
 
-  /** Takes turns. */
-  #next(): ResidentBlob | undefined {
-    const [blob] = this.#blobs;
-    if (blob) {
-      this.#blobs.delete(blob);
-      this.#blobs.add(blob);
-    }
-    return blob;
-  }
-
-  async #fillPiece(blob: ResidentBlob, signal: AbortSignal): Promise<void> {
+  /** A piece that fails is skipped until the rest of the blob was tried. */
+  async #fillPiece(blob: ResidentBlob, from: number, signal: AbortSignal): Promise<void> {
     await this.#options.foreground.quiet(signal);
-    const { value: first } = blob.absent().next();
-    if (first === undefined) return this.remove(blob);
+    if (!this.#blobs.delete(blob)) return;
+    const { value: first } = blob.absent(from).next();
+    if (first === undefined) {
+      if (blob.absent().next().done === true) return;
+      this.#blobs.set(blob, 0);
+      await sleep(REST_MS, undefined, { signal });
+      return;
+    }
     const { table } = blob;
+    const sizeOf = (end: number): number => table.offsetOf(end) - table.offsetOf(first);
     let end = first + 1;
-    while (
-      end < table.count &&
-      !blob.isResident(end) &&
-      table.offsetOf(end + 1) - table.offsetOf(first) <= PIECE_BYTES
-    )
-      end++;
-    const [offset, length] = [table.offsetOf(first), table.offsetOf(end) - table.offsetOf(first)];
+    while (end < table.count && !blob.isResident(end) && sizeOf(end + 1) <= PIECE_BYTES) end++;
+    this.#blobs.set(blob, end);
     const started = performance.now();
-    await blob.fill(offset, length, { urgency: 'background', signal });
-    const dueMs = (length / this.#options.bytesPerSecond) * 1000;
+    await blob.fill(table.offsetOf(first), sizeOf(end), { urgency: 'background', signal });
+    const dueMs = (sizeOf(end) / this.#options.bytesPerSecond) * 1000;
     await sleep(Math.max(0, dueMs - (performance.now() - started)), undefined, { signal });
   }
 }

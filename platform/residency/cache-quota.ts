@@ -10,7 +10,7 @@ import { evictCold, isPublished } from './evict-cold.ts';
 import type { Urgency } from './fetch-queue.ts';
 import type { LayerTable } from './layer-table.ts';
 import type { ResidencyCounters } from './residency-counters.ts';
-import type { Room } from './resident-blob.ts';
+import type { Room } from './blob-context.ts';
 import type { ServedBlob } from './served-blob.ts';
 
 /** In eighths of the limit: eviction starts above the one, ends at the other; nothing is filled in the background above it. */

@@ -3,6 +3,7 @@ import type { Bucket } from '@lade/bucket';
 import { CodedError, codeOf, fromUnknown, isCodedError, wrapError } from '@lade/errors';
 import { packKey, type PackedChunk } from '@lade/layers';
 import type { Logger } from '@lade/log';
+import { Patience } from './patience.ts';
 import { FetchQueue, type Ticket } from './fetch-queue.ts';
 import { joinFrames, type Frame, type FrameRun } from './frame-runs.ts';
 import { RequestPace } from './request-pace.ts';
@@ -23,7 +24,7 @@ export interface ChunkFetcherOptions {
   readonly maxRequests?: number;
   /** Most bytes in memory that are on their way. Default 48 MiB. */
   readonly maxBytes?: number;
-  /** How long a chunk is tried for before its readers get the error. Default 30 s. */
+  /** Chunks are given up when nothing came for so long. Default 30 s. */
   readonly deadlineMs?: number;
   /** A request that brings nothing for so long is repeated. Default 10 s. */
   readonly stallMs?: number;
@@ -47,6 +48,7 @@ export class ChunkFetcher implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   readonly #named = new Set<string>();
+  #deliveredAt = 0;
 
   constructor(options: ChunkFetcherOptions) {
     const { bucket, counters, maxRequests = 16, maxBytes = 48 << 20 } = options;
@@ -96,9 +98,13 @@ export class ChunkFetcher implements AsyncDisposable {
     ticket: Ticket,
     sink: Pick<FrameSink<F>, 'deliver'>,
   ): Promise<RunFetch<F>['lost']> {
-    const fetch = new RunFetch(run, this.#context, sink.deliver);
-    const deadline = AbortSignal.timeout(this.#deadlineMs);
-    const signal = AbortSignal.any([this.#stop.signal, deadline]);
+    using patience = new Patience(this.#deadlineMs, () => this.#deliveredAt);
+    const fetch = new RunFetch(run, this.#context, async (frame: F, raw) => {
+      this.#deliveredAt = performance.now();
+      patience.renew();
+      await sink.deliver(frame, raw);
+    });
+    const signal = AbortSignal.any([this.#stop.signal, patience.signal]);
     let reason: unknown;
     for (let attempt = 0; fetch.missing.length > 0; attempt++) {
       try {
@@ -107,6 +113,7 @@ export class ChunkFetcher implements AsyncDisposable {
           await sleep(pauseMs(attempt, reason), undefined, { signal });
         }
         using _ = await this.#queue.enter(ticket, bytesOf(run), signal);
+        if (attempt === 0) patience.begin();
         await fetch.read(signal);
       } catch (failure) {
         if (!signal.aborted) reason = failure;

@@ -1,7 +1,8 @@
 import { ChunkTable } from '@lade/layers';
 import type { FillMode, FillTarget } from './fill-mode.ts';
 import { fillWhole } from './fill-whole.ts';
-import { ResidentBlob, type BlobContext, type FillResult } from './resident-blob.ts';
+import type { BlobContext, FillResult } from './blob-context.ts';
+import { ResidentBlob } from './resident-blob.ts';
 
 /** The mode that works everywhere: the whole blob is fetched and checked before the first mount. */
 export function createFullMode(

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { ChunkTable } from '@lade/layers';
+import { BlobFile } from './blob-file.ts';
 import { openLazyWorld } from './testing/lazy-world.ts';
 import { noise } from './testing/test-node.ts';
 
@@ -100,4 +102,43 @@ test('a damaged metadata image is named and written again before the mount', asy
     assert.ok((await readFile(path)).equals(good));
     node.mounter.mounted.clear();
   }
+});
+
+test('a blob that nobody asks for is closed, and opened again for the next reader', async () => {
+  await using world = await openLazyWorld({ restAfterMs: 1 });
+  const { node, kernel, bucket } = world;
+  const [{ index, blob }] = world.layers;
+  using layer = await node.layers.fetch(index, {});
+  await node.layers.mount(layer.diffId);
+  await kernel.read(1, 0, 4096);
+  const folder = node.layers.folderOf(layer.diffId);
+  const { boot } = node.residency;
+  {
+    // A blob has one owner: this waits until the first has let go.
+    await using file = await BlobFile.open({
+      folder,
+      diffId: layer.diffId,
+      table: ChunkTable.of(index),
+      boot,
+    });
+    assert.ok(file.isResident(0));
+  }
+  assert.ok((await kernel.read(1, 0, 4096)).equals(blob.subarray(0, 4096)));
+  assert.equal(bucket.gets.length, 1);
+  assert.ok((await kernel.read(1, 600_000, 4096)).equals(blob.subarray(600_000, 604_096)));
+});
+
+test('a lost chunk is an error for its reader alone, and is found once the bucket is repaired', async () => {
+  await using world = await openLazyWorld({ backgroundBytesPerSecond: 1e9 });
+  const { node, kernel, bucket } = world;
+  const [{ index, blob }] = world.layers;
+  const pack = `packs/sha256/${index.packs[0]?.digest.slice(7)}`;
+  const good = Buffer.concat(await Array.fromAsync((await bucket.get(pack)).body));
+  await bucket.put(pack, good.with(100, (good[100] ?? 0) ^ 1));
+  using layer = await node.layers.fetch(index, {});
+  await node.layers.mount(layer.diffId);
+  await assert.rejects(kernel.read(1, 0, 4096));
+  assert.ok((await kernel.read(1, 300_000, 4096)).equals(blob.subarray(300_000, 304_096)));
+  await bucket.put(pack, good);
+  assert.ok((await kernel.read(1, 0, 4096)).equals(blob.subarray(0, 4096)));
 });

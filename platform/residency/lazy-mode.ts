@@ -13,6 +13,8 @@ export interface LazyModeOptions {
   readonly foreground: Foreground;
   /** For completing blobs that are in use. Default 8 MiB/s; 0: they are never completed. */
   readonly backgroundBytesPerSecond?: number;
+  /** A blob that nobody asks for that long gives its memory back. Default 60 s. */
+  readonly restAfterMs?: number;
 }
 
 /**
@@ -24,9 +26,9 @@ export function createLazyMode(
   residency: Residency,
   options: LazyModeOptions,
 ): FillMode & AsyncDisposable {
-  const { foreground, backgroundBytesPerSecond: bytesPerSecond = 8 << 20 } = options;
+  const { foreground, backgroundBytesPerSecond: bytesPerSecond = 8 << 20, restAfterMs = 60_000 } = options;
   const background = new BackgroundFill({ foreground, log: residency.log, bytesPerSecond });
-  const context: ServeContext = { ...residency, files, foreground, background };
+  const context: ServeContext = { ...residency, files, foreground, background, restAfterMs };
   const attached = new Map<Digest, Promise<Served>>();
   return {
     name: files.kind,

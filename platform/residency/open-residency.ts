@@ -7,7 +7,7 @@ import { CacheQuota, type CacheQuotaOptions } from './cache-quota.ts';
 import { ChunkFetcher, type ChunkFetcherOptions } from './chunk-fetcher.ts';
 import type { LayerTable } from './layer-table.ts';
 import { createCounters } from './residency-counters.ts';
-import type { BlobContext, LocalChunks, Room } from './resident-blob.ts';
+import type { BlobContext, LocalChunks, Room } from './blob-context.ts';
 import { readBootId } from './resident-record.ts';
 
 export interface ResidencyOptions extends Partial<ChunkFetcherOptions> {

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { CodedError, isCodedError } from '@lade/errors';
 import { BlobFile } from './blob-file.ts';
 import { fillWhole } from './fill-whole.ts';
-import type { LocalChunks } from './resident-blob.ts';
+import type { LocalChunks } from './blob-context.ts';
 import { faultyBucket } from './testing/faulty-bucket.ts';
 import { BOOT, openFiller, publishTestLayer, type PublishedLayer } from './testing/published-layer.ts';
 

@@ -1,42 +1,14 @@
-import { hash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { CodedError, isCodedError } from '@lade/errors';
-import type { Chunk, ChunkTable, PackReference } from '@lade/layers';
-import type { Logger } from '@lade/log';
+import type { ChunkTable } from '@lade/layers';
 import type { Digest } from '@lade/oci';
+import type { BlobContext, FillResult } from './blob-context.ts';
 import { BlobFile, type BlobFileOptions, type PunchHole } from './blob-file.ts';
-import type { ChunkFetcher } from './chunk-fetcher.ts';
+import { bringChunks, type ChunkSink } from './bring-chunks.ts';
 import { Ticket, type Urgency } from './fetch-queue.ts';
-import { frameOf, type Frame } from './frame-runs.ts';
-import type { ResidencyCounters } from './residency-counters.ts';
+import { orAbort } from './or-abort.ts';
 
 const SAVE_AFTER_BYTES = 32 << 20;
 const SAVE_AFTER_MS = 3_000;
-
-/** Other places on this node that hold chunks. */
-export interface LocalChunks {
-  /** File and offset of a resident copy; the copy may be stale, so its bytes are checked like any other's. */
-  find(chunkHash: Uint8Array): { readonly path: string; readonly offset: number } | undefined;
-}
-
-/** Makes room for bytes before they are written, and counts them. */
-export interface Room {
-  reserve(bytes: number, urgency: Urgency): Promise<Disposable>;
-}
-
-/** What all blobs of a node share. */
-export interface BlobContext {
-  readonly fetcher: ChunkFetcher;
-  readonly localChunks: LocalChunks;
-  readonly room: Room;
-  readonly counters: ResidencyCounters;
-  readonly log: Logger;
-}
-
-export interface FillResult {
-  readonly fetchedBytes: number;
-  readonly copiedBytes: number;
-}
 
 export interface ResidentBlobOptions extends BlobFileOptions {
   /** Called once every chunk is resident and on disk. */
@@ -48,11 +20,6 @@ export interface ResidentBlobOptions extends BlobFileOptions {
 interface Filling {
   readonly done: PromiseWithResolvers<void>;
   readonly ticket: Ticket;
-}
-
-interface ChunkFrame extends Frame {
-  readonly number: number;
-  readonly room: Disposable;
 }
 
 /**
@@ -68,11 +35,15 @@ export class ResidentBlob implements AsyncDisposable {
   readonly #filling = new Map<number, Filling>();
   /** Not resident any more, but still in the file. */
   readonly #condemned = new Set<number>();
+  /** Told in the log. */
+  readonly #lost = new Set<number>();
+  readonly #sink: ChunkSink;
   readonly #work = new Set<Promise<unknown>>();
   #fetchedBytes = 0;
   #copiedBytes = 0;
   #unsavedBytes = 0;
   #saveTimer: NodeJS.Timeout | undefined;
+  #isChanged = false;
   #isClosed = false;
 
   private constructor(file: BlobFile, options: ResidentBlobOptions, context: BlobContext) {
@@ -81,6 +52,13 @@ export class ResidentBlob implements AsyncDisposable {
     this.#file = file;
     this.#options = options;
     this.#context = context;
+    this.#sink = {
+      diffId: this.diffId,
+      table: this.table,
+      file,
+      arrived: (number, from) => this.#arrived(number, from),
+      failed: (number, reason) => this.#failed(number, reason),
+    };
   }
 
   static async open(options: ResidentBlobOptions, context: BlobContext): Promise<ResidentBlob> {
@@ -106,7 +84,6 @@ export class ResidentBlob implements AsyncDisposable {
     return this.#file.isWhole;
   }
 
-  /** Where the bytes came from so far: the bucket, as stored there, or other blobs. */
   get filled(): FillResult {
     return { fetchedBytes: this.#fetchedBytes, copiedBytes: this.#copiedBytes };
   }
@@ -153,6 +130,7 @@ export class ResidentBlob implements AsyncDisposable {
     clearTimeout(this.#saveTimer);
     this.#saveTimer = undefined;
     this.#unsavedBytes = 0;
+    this.#isChanged = false;
     await this.#file.save();
     this.#options.onSaved?.();
   }
@@ -178,16 +156,16 @@ export class ResidentBlob implements AsyncDisposable {
     return punching;
   }
 
-  /** Waits for what is on its way, and saves. */
+  /** Waits for what is on its way, and saves what is not on disk yet. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     while (this.#work.size > 0) await Promise.allSettled(this.#work);
     clearTimeout(this.#saveTimer);
     await using _ = this.#file;
-    for (const n of this.#condemned) this.#file.setResident(n);
+    for (const n of this.#condemned) this.#spare(n, 'demand');
     this.#condemned.clear();
-    await this.save();
+    if (this.#isChanged) await this.save();
   }
 
   /** Waits for chunks that others brought under way, now at least as urgent. */
@@ -210,7 +188,7 @@ export class ResidentBlob implements AsyncDisposable {
       else if (this.#isClosed) throw closed(this.diffId);
       else started.set(n, this.#open(n, ticket).done.promise);
     }
-    if (started.size > 0) this.#track(this.#bring([...started.keys()], ticket));
+    if (started.size > 0) this.#track(bringChunks([...started.keys()], this.#sink, ticket, this.#context));
     return [...started.values()];
   }
 
@@ -229,89 +207,10 @@ export class ResidentBlob implements AsyncDisposable {
     return filling;
   }
 
-  async #bring(numbers: readonly number[], ticket: Ticket): Promise<void> {
-    const frames: ChunkFrame[] = [];
-    for (const number of numbers) {
-      try {
-        const frame = await this.#findHere(number, ticket);
-        if (frame) frames.push(frame);
-        else this.#arrived(number);
-      } catch (reason) {
-        this.#failed(number, reason);
-      }
-    }
-    await this.#context.fetcher.fetch(frames, ticket, {
-      deliver: (frame, raw) => this.#take(frame, raw),
-      fail: ({ number, room }, reason) => {
-        room[Symbol.dispose]();
-        this.#failed(number, reason);
-      },
-    });
-  }
-
-  /** Nothing, if the chunk is in the file now without the bucket's help; else its frame. */
-  async #findHere(number: number, ticket: Ticket): Promise<ChunkFrame | undefined> {
-    const { counters, room } = this.#context;
-    const chunk = this.table.get(number);
-    if (this.#file.isSuspect(number)) {
-      if (await this.#file.holds(number)) return void counters.adoptedChunks++;
-      if (chunk.place.kind === 'zero') await this.#file.write(number, Buffer.alloc(chunk.rawBytes));
-    }
-    if (chunk.place.kind === 'zero') return void counters.zeroChunks++;
-    using owned = new DisposableStack();
-    const reserved = owned.use(await room.reserve(chunk.rawBytes, ticket.urgency));
-    const copy = await this.#copyLocal(chunk);
-    if (copy) {
-      await this.#file.write(number, copy);
-      this.#copiedBytes += copy.byteLength;
-      this.#unsavedBytes += copy.byteLength;
-      return void counters.copiedChunks++;
-    }
-    const frame = this.#frameOf(chunk, this.table.packs);
-    owned.move();
-    return { ...frame, number, room: reserved };
-  }
-
-  async #copyLocal(chunk: Chunk): Promise<Uint8Array | undefined> {
-    const copy = this.#context.localChunks.find(chunk.hash);
-    if (!copy || copy.path === this.path) return undefined;
-    try {
-      await using source = await open(copy.path, 'r');
-      const bytes = Buffer.allocUnsafe(chunk.rawBytes);
-      const { bytesRead } = await source.read(bytes, 0, bytes.byteLength, copy.offset);
-      const isGood = bytesRead === bytes.byteLength && hash('sha256', bytes, 'buffer').equals(chunk.hash);
-      return isGood ? bytes : undefined;
-    } catch (reason) {
-      if ((reason as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw reason;
-    }
-  }
-
-  #frameOf(chunk: Chunk, packs: readonly PackReference[]): Frame {
-    const frame = frameOf(chunk, packs) ?? this.#context.fetcher.findFrame(chunk);
-    if (frame) return frame;
-    const name = Buffer.from(chunk.hash).toString('hex');
-    throw new CodedError(
-      'data_loss',
-      `Cannot fill layer ${this.diffId}: chunk ${name} is damaged on this node, and in no pack of the bucket`,
-      { cure: 'Remove its images from this node, and pull them from their registry again' },
-    );
-  }
-
-  async #take({ number, room, storedBytes }: ChunkFrame, raw: Uint8Array): Promise<void> {
-    using _ = room;
-    try {
-      this.#fetchedBytes += storedBytes;
-      await this.#file.write(number, raw);
-      this.#unsavedBytes += raw.byteLength;
-      this.#context.counters.fetchedChunks++;
-      this.#arrived(number);
-    } catch (reason) {
-      this.#failed(number, reason);
-    }
-  }
-
-  #arrived(number: number): void {
+  #arrived(number: number, { fetchedBytes, copiedBytes }: FillResult): void {
+    this.#fetchedBytes += fetchedBytes;
+    this.#copiedBytes += copiedBytes;
+    this.#unsavedBytes += this.table.get(number).rawBytes;
     this.#file.setResident(number);
     const filling = this.#filling.get(number);
     this.#filling.delete(number);
@@ -321,8 +220,10 @@ export class ResidentBlob implements AsyncDisposable {
 
   #failed(number: number, reason: unknown): void {
     this.#context.counters.failedChunks++;
-    if (isCodedError(reason, 'data_loss'))
+    if (isCodedError(reason, 'data_loss') && !this.#lost.has(number)) {
+      this.#lost.add(number);
       this.#context.log.error('chunk is lost', { diffId: this.diffId, number, error: reason });
+    }
     const filling = this.#filling.get(number);
     this.#filling.delete(number);
     filling?.done.reject(reason);
@@ -347,6 +248,7 @@ export class ResidentBlob implements AsyncDisposable {
   }
 
   #saveLater(): void {
+    this.#isChanged = true;
     if (this.isWhole) return this.#track(this.save().then(() => this.#options.onWhole?.()));
     if (this.#unsavedBytes >= SAVE_AFTER_BYTES) return this.#track(this.save());
     this.#saveTimer ??= setTimeout(() => this.#track(this.save()), SAVE_AFTER_MS).unref();
@@ -363,17 +265,4 @@ export class ResidentBlob implements AsyncDisposable {
 
 function closed(diffId: Digest): CodedError {
   return new CodedError('unavailable', `Cannot fill blob of layer ${diffId}: it is closed`);
-}
-
-/** Ends the wait, not the work, when the signal is aborted. */
-async function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

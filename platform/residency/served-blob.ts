@@ -16,6 +16,8 @@ export interface ServeContext extends Residency {
   readonly files: OnDemandFiles;
   readonly foreground: Foreground;
   readonly background: BackgroundFill;
+  /** A blob that nobody asks for that long is closed. */
+  readonly restAfterMs: number;
 }
 
 export interface Served {
@@ -23,7 +25,7 @@ export interface Served {
   readonly kernelPath: string;
 }
 
-/** The blob of a mounted layer, between the kernel's questions and its chunks. Once it is whole it costs next to nothing. */
+/** The blob of a mounted layer, between the kernel's questions and its chunks. */
 export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   readonly number: number;
   readonly sizeBytes: number;
@@ -32,11 +34,13 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   readonly #folder: string;
   readonly #bits: BlockBits;
   readonly #readAhead: ReadAhead;
-  /** Undefined while the blob is whole and at rest. */
+  readonly #restTimer: NodeJS.Timeout;
+  /** Undefined while the blob is at rest, and costs no more than its bitmaps: whole, or not asked for. */
   #blob: ResidentBlob | undefined;
   #opening: Promise<ResidentBlob> | undefined;
   #closing: Promise<void> = Promise.resolve();
   #counted: Disposable | undefined;
+  #readers = 0;
   #toldBytes = 0;
   #isDisposed = false;
 
@@ -48,6 +52,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     this.#bits = new BlockBits(this.sizeBytes);
     this.#readAhead = new ReadAhead(this.sizeBytes);
     this.#context = context;
+    this.#restTimer = setTimeout(() => this.#restIfIdle(), context.restAfterMs).unref();
   }
 
   /** Opens the blob and starts to serve it; also returns the path by which the kernel must open it. */
@@ -70,6 +75,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     using _ = foreground.enter();
     const started = performance.now();
     counters.waits++;
+    this.#readers++;
     try {
       const blob = await this.open();
       const filled = blob.fill(offset, length);
@@ -77,6 +83,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
       this.#bringAhead(blob, this.#readAhead.missed(blob.table.offsetOf(first), blob.table.offsetOf(end)));
       await filled;
     } finally {
+      this.#readers--;
       counters.waitMs += performance.now() - started;
     }
   }
@@ -87,23 +94,20 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
 
   /** The blob, opened again where it rests. */
   async open(): Promise<ResidentBlob> {
+    this.#restTimer.refresh();
     if (this.#blob) return this.#blob;
     this.#opening ??= this.#reopen().finally(() => (this.#opening = undefined));
     return this.#opening;
   }
 
-  /** Every chunk is here and on disk: no more questions, and no more table in memory. */
+  /** Every chunk is here and on disk: no more questions. */
   whole(): void {
     const blob = this.#blob;
     if (!blob || this.#isDisposed) return;
-    const { files, catalogue, background, log } = this.#context;
-    this.#blob = undefined;
+    const { files, catalogue, background } = this.#context;
     background.remove(blob);
     catalogue.addBlob(blob.diffId, blob.table);
-    this.#closing = this.#closing
-      .then(async () => blob[Symbol.asyncDispose]())
-      .then(async () => files.setWhole(this.number, true))
-      .catch((error: unknown) => log.warn('blob cannot be closed', { diffId: blob.diffId, error }));
+    this.#close(blob, async () => files.setWhole(this.number, true));
   }
 
   /** Bytes on disk that the table of layers does not know of yet. */
@@ -124,11 +128,30 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   /** Ends the service. What is on its way still comes; what is here is on disk then. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;
+    clearTimeout(this.#restTimer);
     this.#counted?.[Symbol.dispose]();
     const blob = this.#blob ?? (await this.#opening?.catch(() => undefined));
     if (blob) this.#context.background.remove(blob);
     await blob?.[Symbol.asyncDispose]();
     await this.#closing;
+  }
+
+  /** Nobody has asked for a while: the next one waits for the table to be read again. */
+  #restIfIdle(): void {
+    const blob = this.#blob;
+    if (!blob || this.#isDisposed) return;
+    if (this.#readers > 0 || this.#context.background.has(blob)) this.#restTimer.refresh();
+    else this.#close(blob);
+  }
+
+  #close(blob: ResidentBlob, then = async (): Promise<void> => {}): void {
+    this.#blob = undefined;
+    this.#closing = this.#closing
+      .then(async () => blob[Symbol.asyncDispose]())
+      .then(then)
+      .catch((error: unknown) => {
+        this.#context.log.warn('blob cannot be closed', { diffId: blob.diffId, error });
+      });
   }
 
   async #reopen(): Promise<ResidentBlob> {

@@ -17,7 +17,8 @@ import { fromBytes } from '@lade/streams';
 import { TAR_END, encodeTarEntry, tarPadding } from '@lade/tar';
 import { ChunkFetcher, type ChunkFetcherOptions } from '../chunk-fetcher.ts';
 import { createCounters, type ResidencyCounters } from '../residency-counters.ts';
-import { ResidentBlob, type BlobContext, type ResidentBlobOptions } from '../resident-blob.ts';
+import type { BlobContext } from '../blob-context.ts';
+import { ResidentBlob, type ResidentBlobOptions } from '../resident-blob.ts';
 import { noise } from './test-node.ts';
 
 /** One large file of 12 chunks of noise, 4 of zeros and some noise again. */

@@ -17,7 +17,7 @@ import { createLazyMode } from '../lazy-mode.ts';
 import { LocalLayers } from '../local-layers.ts';
 import type { OnDemandFiles } from '../on-demand-files.ts';
 import { openResidency, type Residency, type ResidencyOptions } from '../open-residency.ts';
-import type { FillResult } from '../resident-blob.ts';
+import type { FillResult } from '../blob-context.ts';
 
 /** Mounts in name only: nothing here looks through one. */
 export class RecordingMounter implements ErofsMounter {
@@ -69,6 +69,7 @@ export interface TestNode extends AsyncDisposable {
 export interface TestNodeOptions {
   readonly files?: OnDemandFiles;
   readonly backgroundBytesPerSecond?: number;
+  readonly restAfterMs?: number;
   readonly cache?: NonNullable<ResidencyOptions['cache']>;
 }
 
