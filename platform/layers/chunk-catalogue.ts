@@ -93,6 +93,10 @@ export class ChunkCatalogue {
     });
   }
 
+  hasBlob(diffId: Digest): boolean {
+    return this.#statements.hasBlob.get(hashOf(diffId)) !== undefined;
+  }
+
   forgetBlob(diffId: Digest): void {
     this.#statements.deleteBlob.run(hashOf(diffId));
   }
@@ -120,6 +124,7 @@ function prepare(db: Database) {
        FROM pack_chunks JOIN packs ON packs.id = pack WHERE hash = ?`,
     ),
     insertBlobChunk: db.prepare('INSERT OR IGNORE INTO blob_chunks VALUES (?, ?, ?)'),
+    hasBlob: db.prepare('SELECT 1 FROM blob_chunks WHERE diff_id = ? LIMIT 1'),
     deleteBlob: db.prepare('DELETE FROM blob_chunks WHERE diff_id = ?'),
     findInBlobs: db.prepare('SELECT diff_id, block FROM blob_chunks WHERE hash = ? LIMIT 1'),
   };

@@ -59,11 +59,6 @@ export class ChunkFetcher implements AsyncDisposable {
     this.#deadlineMs = deadlineMs;
   }
 
-  /** Whether readers wait for a free request; background work then stands back. */
-  get isPressed(): boolean {
-    return this.#queue.isPressed;
-  }
-
   /** Where the bucket has a chunk that its own layer's index names no place for. */
   findFrame(chunk: Frame['chunk']): Frame | undefined {
     const found = this.#options.findPacked(chunk.hash);

@@ -67,11 +67,6 @@ export class FetchQueue {
     });
   }
 
-  /** Whether a reader waits for something that has not begun. */
-  get isPressed(): boolean {
-    return this.#waiting.some(({ ticket }) => ticket.urgency === 'demand');
-  }
-
   #admit(): void {
     for (let next = this.#next(); next && this.#fits(next); next = this.#next()) {
       this.#waiting.splice(this.#waiting.indexOf(next), 1);

@@ -127,7 +127,7 @@ export class LocalLayers {
   async fetch(index: LayerIndex, options: { readonly signal?: AbortSignal }): Promise<PinnedLayer> {
     if (this.has(index.header.diffId)) return this.pin(index.header.diffId);
     return this.#build('fetched', async (folder) => {
-      await writeFile(join(folder, LAYER_FILES.index), index.head, { mode: 0o600 });
+      await writeFile(join(folder, LAYER_FILES.index), index.head, { mode: 0o600, flush: true });
       await writeMetadata(index, join(folder, LAYER_FILES.metadata));
       return { index, ...(await this.#options.mode.prepare({ index, folder }, options)) };
     });

@@ -6,10 +6,10 @@ import type { LayerIndex } from '@lade/layers';
 import { Digester } from '@lade/oci';
 import { fromBytes, type ByteSource } from '@lade/streams';
 
-/** Writes the metadata image that the index holds, whole or not at all. Throws `data_loss` when it is cut short there. */
+/** Writes the metadata image that the index holds; not synced, since the index is. Throws `data_loss` when it is cut short there. */
 export async function writeMetadata(index: LayerIndex, path: string): Promise<void> {
   const fresh = `${path}.new`;
-  await writeFile(fresh, imageOf(index), { mode: 0o600, flush: true });
+  await writeFile(fresh, imageOf(index), { mode: 0o600 });
   const { size } = await stat(fresh);
   if (size !== index.header.metadataBytes) {
     throw new CodedError(

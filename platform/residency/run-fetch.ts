@@ -15,7 +15,7 @@ export interface RequestContext {
   readonly stallMs: number;
 }
 
-/** Called with a frame's checked raw bytes. */
+/** Called with a frame's checked raw bytes; must not throw. */
 export type Deliver<F extends Frame> = (frame: F, raw: Uint8Array) => Promise<void>;
 
 /**
@@ -42,8 +42,8 @@ export class RunFetch<F extends Frame> {
   }
 
   /**
-   * Reads what is missing, with a second request when the first is slow. Throws why not all arrived, if another try may
-   * help; what a delivery throws is thrown.
+   * Reads what is missing, with a second request when the first is slow; resolves after the last delivery. Throws why not
+   * all arrived, if another try may help.
    */
   async read(signal: AbortSignal): Promise<void> {
     try {
@@ -81,7 +81,7 @@ export class RunFetch<F extends Frame> {
     const skipped = this.#run.frames.slice(0, this.#arrived).reduce((sum, f) => sum + f.storedBytes, 0);
     const range = { offset: this.#run.offset + skipped, length: this.#run.storedBytes - skipped };
     const stalled = new AbortController();
-    const timer = setTimeout(() => stalled.abort(new StallError(this.#run, stallMs)), stallMs);
+    const timer = setTimeout(() => stalled.abort(stall(this.#run, stallMs)), stallMs);
     const started = performance.now();
     counters.requests++;
     counters.fetchedBytes += range.length;
@@ -133,10 +133,8 @@ export class RunFetch<F extends Frame> {
   }
 }
 
-class StallError extends CodedError {
-  constructor({ pack }: FrameRun, stallMs: number) {
-    super('deadline_exceeded', `Cannot read ${packKey(pack)}: no byte came for ${stallMs} ms`);
-  }
+function stall({ pack }: FrameRun, stallMs: number): CodedError {
+  return new CodedError('deadline_exceeded', `Cannot read ${packKey(pack)}: no byte came for ${stallMs} ms`);
 }
 
 const FINAL: readonly ErrorCode[] = ['not_found', 'out_of_range', 'data_loss', 'invalid_argument'];

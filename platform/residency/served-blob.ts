@@ -62,7 +62,12 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     const kernelPath = await context.files.serve(blob);
     if (context.quota) blob.#counted = context.quota.add(blob);
     if (resident.isWhole) blob.whole();
-    else context.background.add(resident);
+    else {
+      // It was whole to an earlier daemon, perhaps, and has been damaged since.
+      context.catalogue.forgetBlob(resident.diffId);
+      await context.files.setWhole(target.number, false);
+      context.background.add(resident);
+    }
     return { blob, kernelPath };
   }
 
@@ -106,7 +111,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     if (!blob || this.#isDisposed) return;
     const { files, catalogue, background } = this.#context;
     background.remove(blob);
-    catalogue.addBlob(blob.diffId, blob.table);
+    if (!catalogue.hasBlob(blob.diffId)) catalogue.addBlob(blob.diffId, blob.table);
     this.#close(blob, async () => files.setWhole(this.number, true));
   }
 
