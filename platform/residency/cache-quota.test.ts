@@ -11,8 +11,7 @@ import { noise } from './testing/test-node.ts';
 
 const MIB = 1 << 20;
 const CONTENTS = [noise(11, 6 * MIB), noise(12, 6 * MIB), noise(13, 6 * MIB)];
-/** A grace that is over at once, as far as time goes: these readers read as soon as they are allowed to. */
-const cache = { limitBytes: 8 * MIB, punchHole, grace: async () => {} };
+const cache = { limitBytes: 8 * MIB, punchHole };
 
 /** Fetches and mounts the layer of that place, whose number is one more. */
 async function mountLayer(world: LazyWorld, at: number): Promise<string> {

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { BLOCK_BYTES } from '@lade/layers';
 import { BlockBits } from '../block-bits.ts';
 import type { OnDemandFile, OnDemandFiles } from '../on-demand-files.ts';
@@ -8,6 +9,7 @@ export class FakeKernel implements OnDemandFiles {
   readonly kind = 'fanotify';
   readonly served = new Map<number, OnDemandFile>();
   readonly whole = new Set<number>();
+  readonly #reading = new Set<Promise<Buffer>>();
   #changed = Promise.withResolvers<void>();
   /** Questions that could not be answered at once. */
   questions = 0;
@@ -41,7 +43,15 @@ export class FakeKernel implements OnDemandFiles {
   /** Asks, and gives what the file has afterwards. */
   async read(number: number, offset: number, length: number): Promise<Buffer> {
     await this.ask(number, offset, length);
-    return this.readAllowed(number, offset, length);
+    const reading = this.readAllowed(number, offset, length);
+    this.#reading.add(reading);
+    return reading.finally(() => this.#reading.delete(reading));
+  }
+
+  /** Resolves when every read that was allowed before has ended: what a grace period is for. */
+  async drained(): Promise<void> {
+    await setImmediate();
+    await Promise.allSettled(this.#reading);
   }
 
   async ask(number: number, offset: number, length: number): Promise<void> {

@@ -11,25 +11,27 @@ export interface Fault {
   readonly endAfter?: { readonly bytes: number; readonly error?: Error };
 }
 
+type Choose = (get: {
+  readonly number: number;
+  readonly key: string;
+  readonly offset: number;
+}) => Fault | undefined;
+
 export interface FaultyBucket extends Bucket {
   /** Every get so far: its key and range. */
   readonly gets: { readonly key: string; readonly offset: number; readonly length: number | undefined }[];
+  /** Tells what each get meets; may be changed at any time. */
+  choose: Choose;
 }
 
 /** `bucket`, but each get meets the fault that `choose` gives it, or none. The number of the get counts from 1. */
-export function faultyBucket(
-  bucket: Bucket,
-  choose: (get: {
-    readonly number: number;
-    readonly key: string;
-    readonly offset: number;
-  }) => Fault | undefined = () => undefined,
-): FaultyBucket {
-  const gets: FaultyBucket['gets'] = [];
+export function faultyBucket(bucket: Bucket, choose: Choose = () => undefined): FaultyBucket {
+  const own = { gets: [] as FaultyBucket['gets'], choose };
+  const { gets } = own;
   const get = async (key: string, options: RangeOptions = {}): Promise<ObjectBody> => {
     const { offset = 0, length, signal } = options;
     gets.push({ key, offset, length });
-    const fault = choose({ number: gets.length, key, offset });
+    const fault = own.choose({ number: gets.length, key, offset });
     await fault?.before?.();
     signal?.throwIfAborted();
     const object = await bucket.get(key, options);
@@ -38,10 +40,11 @@ export function faultyBucket(
   return new Proxy(bucket as FaultyBucket, {
     get(target, name) {
       if (name === 'get') return get;
-      if (name === 'gets') return gets;
+      if (name in own) return Reflect.get(own, name) as unknown;
       const member: unknown = Reflect.get(target, name, target);
       return typeof member === 'function' ? (member.bind(target) as unknown) : member;
     },
+    set: (_, name, value) => Reflect.set(own, name, value),
   });
 }
 

@@ -26,7 +26,7 @@ export interface LazyWorld extends AsyncDisposable {
 export async function openLazyWorld(
   options: Omit<TestNodeOptions, 'files'> & { readonly contents?: readonly Buffer[] },
 ): Promise<LazyWorld> {
-  const { contents = [CONTENT], backgroundBytesPerSecond = 0, ...rest } = options;
+  const { contents = [CONTENT], backgroundBytesPerSecond = 0, cache, ...rest } = options;
   await using stack = new AsyncDisposableStack();
   const memory: Bucket = stack.use(await openBucket('memory:'));
   const publisher = stack.use(await openTestNode(memory));
@@ -41,7 +41,14 @@ export async function openLazyWorld(
   }
   const bucket = faultyBucket(memory);
   const kernel = new FakeKernel();
-  const node = stack.use(await openTestNode(bucket, { files: kernel, backgroundBytesPerSecond, ...rest }));
+  const node = stack.use(
+    await openTestNode(bucket, {
+      files: kernel,
+      backgroundBytesPerSecond,
+      ...(cache ? { cache: { grace: async () => kernel.drained(), ...cache } } : {}),
+      ...rest,
+    }),
+  );
   const owned = stack.move();
   return {
     bucket,
