@@ -90,6 +90,11 @@ export class BlobFile implements AsyncDisposable {
     );
   }
 
+  /** Whether open() would have to wait. */
+  static isOwned(folder: string): boolean {
+    return owners.has(folder);
+  }
+
   get isWhole(): boolean {
     return this.#absentCount === 0;
   }

@@ -16,6 +16,8 @@ export interface ChunkSink {
   /** The chunk's bytes are checked and in the file. */
   arrived(number: number, from: FillResult): void;
   failed(number: number, reason: unknown): void;
+  /** Aborted when the blob is closed. */
+  readonly signal: AbortSignal;
 }
 
 const NOTHING: FillResult = { fetchedBytes: 0, copiedBytes: 0 };
@@ -60,6 +62,7 @@ export async function bringChunks(
       room[Symbol.dispose]();
       sink.failed(number, reason);
     },
+    signal: sink.signal,
   });
 }
 

@@ -136,10 +136,11 @@ export class CacheQuota implements Room, AsyncDisposable {
     const { root, table, catalogue, boot, punchHole } = this.#options;
     const folder = join(root, 'layers', hexOf(diffId));
     const chunks = ChunkTable.of(await readLocalIndex(folder));
-    if (!isPublished(chunks)) return 0;
+    // Without a pause before open(), which must not wait for an owner that waits for room.
+    if (!isPublished(chunks) || isMounted(diffId) || BlobFile.isOwned(folder)) return 0;
     await using blob = await BlobFile.open({ folder, diffId, table: chunks, boot });
     const before = blob.allocatedBytes;
-    if (before === 0 || isMounted(diffId)) return 0;
+    if (before === 0) return 0;
     catalogue.forgetBlob(diffId);
     for (let n = 0; n < chunks.count; n++) blob.clearResident(n);
     await blob.save();

@@ -37,6 +37,8 @@ export interface FrameSink<F extends Frame> {
   readonly deliver: Deliver<F>;
   /** This frame will not come. */
   fail(frame: F, reason: unknown): void;
+  /** Nobody wants the frames any more: they all fail. */
+  readonly signal: AbortSignal;
 }
 
 /** Brings chunks from the bucket; one per node, so that its bounds hold for all blobs together. */
@@ -91,7 +93,7 @@ export class ChunkFetcher implements AsyncDisposable {
   async #read<F extends Frame>(
     run: FrameRun<F>,
     ticket: Ticket,
-    sink: Pick<FrameSink<F>, 'deliver'>,
+    sink: Omit<FrameSink<F>, 'fail'>,
   ): Promise<RunFetch<F>['lost']> {
     using patience = new Patience(this.#deadlineMs, () => this.#deliveredAt);
     const fetch = new RunFetch(run, this.#context, async (frame: F, raw) => {
@@ -99,7 +101,7 @@ export class ChunkFetcher implements AsyncDisposable {
       patience.renew();
       await sink.deliver(frame, raw);
     });
-    const signal = AbortSignal.any([this.#stop.signal, patience.signal]);
+    const signal = AbortSignal.any([this.#stop.signal, patience.signal, sink.signal]);
     let reason: unknown;
     for (let attempt = 0; fetch.missing.length > 0; attempt++) {
       try {
@@ -130,7 +132,7 @@ export class ChunkFetcher implements AsyncDisposable {
     for (const place of this.#otherPlaces(frame, reason)) {
       const run = { ...place, frames: [{ ...frame, ...place }] };
       const deliver = async (_: F, raw: Uint8Array): Promise<void> => sink.deliver(frame, raw);
-      const [lost] = await this.#read(run, ticket, { deliver });
+      const [lost] = await this.#read(run, ticket, { deliver, signal: sink.signal });
       if (!lost) {
         this.#options.counters.healedChunks++;
         return;

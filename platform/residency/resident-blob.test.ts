@@ -227,3 +227,13 @@ test('what was vouched for in another boot of the machine is checked again', asy
   await using other = await open('another boot');
   assert.ok(other.isWhole);
 });
+
+test('closing a blob gives up what is on its way, and does not wait for a silent bucket', async () => {
+  await using layer = await publishTestLayer();
+  const bucket = faultyBucket(layer.bucket, () => ({ endAfter: { bytes: 10 } }));
+  await using filler = openFiller(layer, { bucket });
+  const blob = await filler.open();
+  const pending = blob.fill(0, 1);
+  await Promise.all([assert.rejects(pending, /closed/), blob[Symbol.asyncDispose]()]);
+  await assert.rejects(blob.fill(0, 1), (e) => isCodedError(e, 'unavailable'));
+});

@@ -43,8 +43,8 @@ export class ResidentBlob implements AsyncDisposable {
   #copiedBytes = 0;
   #unsavedBytes = 0;
   #saveTimer: NodeJS.Timeout | undefined;
+  readonly #stop = new AbortController();
   #isChanged = false;
-  #isClosed = false;
 
   private constructor(file: BlobFile, options: ResidentBlobOptions, context: BlobContext) {
     this.diffId = options.diffId;
@@ -58,6 +58,7 @@ export class ResidentBlob implements AsyncDisposable {
       file,
       arrived: (number, from) => this.#arrived(number, from),
       failed: (number, reason) => this.#failed(number, reason),
+      signal: this.#stop.signal,
     };
   }
 
@@ -140,7 +141,7 @@ export class ResidentBlob implements AsyncDisposable {
    * left alone. Whoever asks before the second step gets the chunk back at once.
    */
   async condemn(numbers: Iterable<number>): Promise<void> {
-    if (this.#isClosed) return;
+    if (this.#stop.signal.aborted) return;
     for (const n of numbers) {
       if (!this.isResident(n) || this.#filling.has(n)) continue;
       this.#file.clearResident(n);
@@ -156,10 +157,10 @@ export class ResidentBlob implements AsyncDisposable {
     return punching;
   }
 
-  /** Waits for what is on its way, and saves what is not on disk yet. */
+  /** Gives up what is on its way, and saves what is not on disk yet. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#stop.signal.aborted) return;
+    this.#stop.abort(closed(this.diffId));
     while (this.#work.size > 0) await Promise.allSettled(this.#work);
     clearTimeout(this.#saveTimer);
     await using _ = this.#file;
@@ -185,7 +186,7 @@ export class ResidentBlob implements AsyncDisposable {
     for (let n = first; n < end; n++) {
       if (this.isResident(n) || this.#filling.has(n)) continue;
       if (this.#condemned.has(n)) this.#spare(n, urgency);
-      else if (this.#isClosed) throw closed(this.diffId);
+      else if (this.#stop.signal.aborted) throw closed(this.diffId);
       else started.set(n, this.#open(n, ticket).done.promise);
     }
     if (started.size > 0) this.#track(bringChunks([...started.keys()], this.#sink, ticket, this.#context));

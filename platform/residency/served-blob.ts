@@ -130,7 +130,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     this.whole();
   }
 
-  /** Ends the service. What is on its way still comes; what is here is on disk then. */
+  /** Ends the service; what is here is on disk then. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;
     clearTimeout(this.#restTimer);
