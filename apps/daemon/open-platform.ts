@@ -4,7 +4,6 @@ import { openBucket, type Bucket } from '@lade/bucket';
 import { isCodedError, wrapError } from '@lade/errors';
 import {
   ChunkCatalogue,
-  LAYER_FILES,
   UploadQueue,
   publishChain,
   publishLayer,
@@ -13,8 +12,15 @@ import {
 } from '@lade/layers';
 import { lockFile } from '@lade/linux';
 import type { Logger } from '@lade/log';
-import { hexOf } from '@lade/oci';
-import { Foreground, LayerTable, LocalLayers, RemoteLayers, createFullMode } from '@lade/residency';
+import {
+  Foreground,
+  LayerSync,
+  LayerTable,
+  LocalLayers,
+  RemoteLayers,
+  createFullMode,
+  openResidency,
+} from '@lade/residency';
 import { Snapshotter } from '@lade/snapshots';
 import { openDatabase } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
@@ -44,8 +50,10 @@ export async function openPlatform(
   stack.defer(() => db.close());
   const bucket = stack.use(await openBucket(config.bucketUrl));
   const catalogue = new ChunkCatalogue(db);
+  const table = new LayerTable(db);
   const foreground = new Foreground();
-  const mode = createFullMode({ bucket, localChunks: localChunks(catalogue, root) }, ({ index }, result) => {
+  const residency = stack.use(await openResidency({ root, bucket, catalogue, table, log }));
+  const mode = createFullMode(residency, ({ index }, result) => {
     log.info('layer fetched', { diffId: index.header.diffId, ...result });
   });
   const queue = new UploadQueue(
@@ -59,10 +67,11 @@ export async function openPlatform(
   );
   const layers = await LocalLayers.open({
     root,
-    table: new LayerTable(db),
+    table,
     catalogue,
     mounter: createErofsMounter(),
     mode,
+    sync: stack.use(new LayerSync(residency.boot, log)),
     log,
     isWaiting: (diffId) => queue.isWaiting(diffId),
   });
@@ -111,20 +120,6 @@ function layersForSnapshots(layers: LocalLayers): Parameters<typeof Snapshotter.
     usage: async (diffId) => layers.usage(diffId),
     impliedDirectories: async (diffId) => layers.impliedDirectories(diffId),
     retain: async (referenced) => layers.retain(referenced),
-  };
-}
-
-function localChunks(
-  catalogue: ChunkCatalogue,
-  root: string,
-): Parameters<typeof createFullMode>[0]['localChunks'] {
-  return {
-    find(chunkHash) {
-      const copy = catalogue.findInBlobs(chunkHash);
-      return (
-        copy && { path: join(root, 'layers', hexOf(copy.diffId), LAYER_FILES.blob), offset: copy.offset }
-      );
-    },
   };
 }
 

@@ -48,7 +48,9 @@ test('chunks of blobs are found by their offset, but for zeros, until the blob i
   catalogue.addBlob(digestOf('layer'), chunks);
   assert.deepEqual(catalogue.findInBlobs(hashB), { diffId: digestOf('layer'), offset: 8192 + 262_144 });
   assert.equal(catalogue.findInBlobs(hashOf(digestOf('zeros'))), undefined);
+  assert.ok(catalogue.hasBlob(digestOf('layer')));
   catalogue.forgetBlob(digestOf('layer'));
+  assert.ok(!catalogue.hasBlob(digestOf('layer')));
   assert.equal(catalogue.findInBlobs(hashA), undefined);
 });
 

@@ -82,7 +82,7 @@ export class ChunkCatalogue {
   }
 
   /** Records where the chunks of a wholly resident blob are. */
-  addBlob(diffId: Digest, chunks: readonly Chunk[]): void {
+  addBlob(diffId: Digest, chunks: Iterable<Chunk>): void {
     const layer = hashOf(diffId);
     let block = 0;
     transaction(this.#db, () => {
@@ -91,6 +91,10 @@ export class ChunkCatalogue {
         block += rawBytes / BLOCK_BYTES;
       }
     });
+  }
+
+  hasBlob(diffId: Digest): boolean {
+    return this.#statements.hasBlob.get(hashOf(diffId)) !== undefined;
   }
 
   forgetBlob(diffId: Digest): void {
@@ -120,6 +124,7 @@ function prepare(db: Database) {
        FROM pack_chunks JOIN packs ON packs.id = pack WHERE hash = ?`,
     ),
     insertBlobChunk: db.prepare('INSERT OR IGNORE INTO blob_chunks VALUES (?, ?, ?)'),
+    hasBlob: db.prepare('SELECT 1 FROM blob_chunks WHERE diff_id = ? LIMIT 1'),
     deleteBlob: db.prepare('DELETE FROM blob_chunks WHERE diff_id = ?'),
     findInBlobs: db.prepare('SELECT diff_id, block FROM blob_chunks WHERE hash = ? LIMIT 1'),
   };

@@ -81,7 +81,7 @@ function readPack(view: Buffer, at: number): PackReference {
   };
 }
 
-function readChunk(view: Buffer, at: number): Chunk {
+export function readChunk(view: Buffer, at: number): Chunk {
   return {
     hash: view.subarray(at, at + 32),
     rawBytes: view.readUInt32LE(at + 32),

@@ -1,6 +1,7 @@
-export { MAX_CHUNK_BYTES, BLOCK_BYTES, type Chunk } from './chunk.ts';
+export { MAX_CHUNK_BYTES, BLOCK_BYTES, blocksOf, type Chunk } from './chunk.ts';
 export { NO_CHAIN_KEYS, parseChainKey, type ChainKeys, type ChainRecord } from './chain-record.ts';
-export { ChunkCatalogue, type BlobChunk } from './chunk-catalogue.ts';
+export { ChunkCatalogue, type BlobChunk, type PackedChunk } from './chunk-catalogue.ts';
+export { ChunkTable } from './chunk-table.ts';
 export { DEFAULT_CONVERT_LIMITS, convertLayer, type ConvertLimits, type ConvertedLayer } from './convert.ts';
 export { indexHeadBytes, type LayerIndex, type PackReference } from './index-object.ts';
 export { LAYER_FILES } from './layer-files.ts';

@@ -4,6 +4,8 @@ export const LAYER_FILES = {
   metadata: 'meta.erofs',
   /** File data, sparse where nothing has been fetched yet. */
   blob: 'blob',
+  /** Which chunks of the blob are on disk and checked (platform/residency). */
+  resident: 'resident',
   /** The head of the index; its chunks are `local` until the layer is published. */
   index: 'index',
   /** The stored tar recipe; only until the layer is published. */

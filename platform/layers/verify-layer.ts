@@ -90,7 +90,11 @@ async function readPackedChunk(
 }
 
 /** The raw bytes of a stored frame. Throws `data_loss` unless they are the chunk's. */
-export async function openFrame(frame: Uint8Array, chunk: Chunk, packName: string): Promise<Uint8Array> {
+export async function openFrame(
+  frame: Uint8Array,
+  chunk: Pick<Chunk, 'hash' | 'rawBytes'>,
+  packName: string,
+): Promise<Uint8Array> {
   const expected = Buffer.from(chunk.hash);
   const state = `chunk ${expected.toString('hex')} is damaged`;
   const raw = await decompressChunk(frame, chunk.rawBytes).catch((reason: unknown) => {

@@ -1,5 +1,5 @@
-import type { Digest } from '@lade/oci';
 import type { LayerIndex } from '@lade/layers';
+import type { Digest } from '@lade/oci';
 
 /** A layer's files on this node, as a fill mode sees them. */
 export interface FillTarget {
@@ -8,13 +8,25 @@ export interface FillTarget {
   readonly folder: string;
 }
 
+/** A layer of this node that is to be mounted. */
+export interface MountTarget extends FillTarget {
+  /** Names the layer on this node for ever. */
+  readonly number: number;
+}
+
 /** One way to get a blob's bytes behind a live mount. All of them work on the same files and the same bucket objects. */
 export interface FillMode {
   readonly name: 'full' | 'fanotify' | 'fuse';
-  /** Called before the layer becomes visible to containerd: fetches what this mode needs up front. */
-  prepare(target: FillTarget, options: { readonly signal?: AbortSignal }): Promise<void>;
-  /** The path by which the kernel opens the blob of a mounted layer; the kernel sees only checked bytes through it. */
-  attach(target: FillTarget): Promise<string>;
+  /** Called before the layer becomes visible to containerd: fetches what this mode needs up front. Tells whether that is all. */
+  prepare(
+    target: FillTarget,
+    options: { readonly signal?: AbortSignal },
+  ): Promise<{ readonly isWhole: boolean }>;
+  /**
+   * The path by which the kernel opens the blob of a mounted layer; the kernel sees only checked bytes through it. Also
+   * called for mounts that an earlier daemon left.
+   */
+  attach(target: MountTarget): Promise<string>;
   /** The layer is no longer mounted. */
   detach(diffId: Digest): Promise<void>;
 }

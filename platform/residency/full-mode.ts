@@ -1,25 +1,33 @@
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
-import { LAYER_FILES } from '@lade/layers';
-import { fillBlob, type FillContext, type FillResult } from './fill-blob.ts';
+import { ChunkTable } from '@lade/layers';
 import type { FillMode, FillTarget } from './fill-mode.ts';
+import { fillWhole } from './fill-whole.ts';
+import type { BlobContext, FillResult } from './blob-context.ts';
+import { ResidentBlob } from './resident-blob.ts';
 
 /** The mode that works everywhere: the whole blob is fetched and checked before the first mount. */
 export function createFullMode(
-  context: Omit<FillContext, 'signal'>,
+  context: BlobContext & { readonly boot: string },
   filled: (target: FillTarget, result: FillResult) => void,
 ): FillMode {
+  /** Fills what is missing, and checks what an unclean stop may have torn. */
+  const complete = async (target: FillTarget, signal?: AbortSignal): Promise<string> => {
+    const { index, folder } = target;
+    const { diffId } = index.header;
+    const table = ChunkTable.of(index);
+    await using blob = await ResidentBlob.open({ folder, diffId, table, boot: context.boot }, context);
+    if (!blob.isWhole) {
+      await fillWhole(blob, signal ? { signal } : {});
+      filled(target, blob.filled);
+    }
+    return blob.path;
+  };
   return {
     name: 'full',
     async prepare(target, { signal }) {
-      const path = join(target.folder, LAYER_FILES.blob);
-      filled(target, await fillBlob(target, path, signal ? { ...context, signal } : context));
+      await complete(target, signal);
+      return { isWhole: true };
     },
-    async attach({ folder }) {
-      const path = join(folder, LAYER_FILES.blob);
-      await access(path);
-      return path;
-    },
+    attach: async (target) => complete(target),
     async detach() {},
   };
 }

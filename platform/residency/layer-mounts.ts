@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { wrapError } from '@lade/errors';
 import { LAYER_FILES } from '@lade/layers';
 import type { Digest } from '@lade/oci';
-import type { FillMode, FillTarget } from './fill-mode.ts';
+import type { FillMode, MountTarget } from './fill-mode.ts';
 
 /** What residency asks of the kernel. */
 export interface ErofsMounter {
@@ -52,8 +52,13 @@ export class LayerMountPoints {
     return mounts;
   }
 
+  /** Whether the layer is mounted, or about to be. */
+  has(number: number): boolean {
+    return this.#mounted.has(number);
+  }
+
   /** The directory where the layer is mounted; mounts it, from what `target` gives, when it is not. */
-  mount(layer: MountedLayer, target: () => Promise<FillTarget>): Promise<string> {
+  mount(layer: MountedLayer, target: () => Promise<MountTarget>): Promise<string> {
     const { number } = layer;
     const mounted = this.#mounted.get(number);
     if (mounted) return mounted;
@@ -71,7 +76,7 @@ export class LayerMountPoints {
     await this.#mode.detach(diffId);
   }
 
-  async #mount({ number, diffId }: MountedLayer, find: () => Promise<FillTarget>): Promise<string> {
+  async #mount({ number, diffId }: MountedLayer, find: () => Promise<MountTarget>): Promise<string> {
     const path = join(this.#folder, String(number));
     try {
       await mkdir(path, { recursive: true, mode: 0o755 });

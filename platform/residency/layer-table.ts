@@ -8,9 +8,10 @@ const STEPS = [
      implied TEXT NOT NULL, created_at INTEGER NOT NULL
    ) STRICT;
    CREATE TABLE sources (compressed TEXT PRIMARY KEY, diff_id TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  `ALTER TABLE layers ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;`,
 ];
 
-/** A layer that is whole on this node. */
+/** A layer of this node; its blob need not be whole. */
 export interface LayerRow {
   /** Names the mount point; never used twice. */
   readonly number: number;
@@ -18,6 +19,7 @@ export interface LayerRow {
   readonly origin: 'converted' | 'fetched';
   readonly tarBytes: number;
   readonly blobBytes: number;
+  /** What its files occupy, as last told. */
   readonly diskBytes: number;
   readonly inodes: number;
   readonly impliedDirectories: readonly string[];
@@ -52,6 +54,25 @@ export class LayerTable {
     const row = this.get(diffId);
     if (!row) throw new RangeError(`layer ${diffId} was just inserted`);
     return row;
+  }
+
+  /** The layer was mounted just now. */
+  markUsed(diffId: Digest): void {
+    this.#statements.markUsed.run(Date.now(), diffId);
+  }
+
+  /** From the one that was not mounted for longest. */
+  leastRecentlyUsed(): Digest[] {
+    return this.#statements.byUse.all().map((row) => parseDigest(String(row['diff_id'])));
+  }
+
+  /** What the files of all layers occupy. */
+  totalDiskBytes(): number {
+    return Number(this.#statements.total.get()?.['bytes'] ?? 0);
+  }
+
+  setDiskBytes(diffId: Digest, diskBytes: number): void {
+    this.#statements.setDiskBytes.run(diskBytes, diffId);
   }
 
   remove(diffId: Digest): void {
@@ -93,6 +114,10 @@ function prepare(db: Database) {
       `INSERT INTO layers (diff_id, origin, tar_bytes, blob_bytes, disk_bytes, inodes, implied, created_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
+    markUsed: db.prepare('UPDATE layers SET used_at = ? WHERE diff_id = ?'),
+    byUse: db.prepare('SELECT diff_id FROM layers ORDER BY max(used_at, created_at)'),
+    total: db.prepare('SELECT sum(disk_bytes) AS bytes FROM layers'),
+    setDiskBytes: db.prepare('UPDATE layers SET disk_bytes = ? WHERE diff_id = ?'),
     remove: db.prepare('DELETE FROM layers WHERE diff_id = ?'),
     source: db.prepare('SELECT diff_id FROM sources WHERE compressed = ?'),
     forget: db.prepare('DELETE FROM sources WHERE diff_id = ?'),

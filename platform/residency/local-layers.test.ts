@@ -129,7 +129,13 @@ test('a layer can be converted anew while it is being removed', async (t) => {
     node.layers.list().map(({ number }) => number),
     [2],
   );
-  assert.deepEqual(await readdir(node.layers.folderOf(DIFF_ID)), ['blob', 'index', 'meta.erofs', 'recipe']);
+  assert.deepEqual(await readdir(node.layers.folderOf(DIFF_ID)), [
+    'blob',
+    'index',
+    'meta.erofs',
+    'recipe',
+    'resident',
+  ]);
   assert.deepEqual(await node.folders(), [FOLDER]);
 });
 
@@ -210,7 +216,7 @@ test('a fetch that fails leaves nothing', async (t) => {
   t.after(async () => bucket[Symbol.asyncDispose]());
   await using empty = await openTestNode(bucket);
   const index = await readLocalIndex(node.layers.folderOf(DIFF_ID));
-  await assert.rejects(empty.layers.fetch(index, {}), (e) => isCodedError(e, 'not_found'));
+  await assert.rejects(empty.layers.fetch(index, {}), (e) => isCodedError(e, 'data_loss'));
   const cut = { ...index, header: { ...index.header, metadataBytes: index.header.metadataBytes + 1 } };
   await assert.rejects(
     empty.layers.fetch(cut, {}),

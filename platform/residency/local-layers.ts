@@ -1,7 +1,6 @@
 import { existsSync, renameSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decompress } from '@lade/compression';
 import { CodedError } from '@lade/errors';
 import {
   LAYER_FILES,
@@ -13,11 +12,13 @@ import {
 } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { hexOf, type Digest } from '@lade/oci';
-import { fromBytes, type ByteSource, type PullSource } from '@lade/streams';
-import type { FillMode, FillTarget } from './fill-mode.ts';
+import type { ByteSource, PullSource } from '@lade/streams';
+import { allocatedBytes } from './allocated-bytes.ts';
+import type { FillMode, MountTarget } from './fill-mode.ts';
 import { LayerMountPoints, type ErofsMounter } from './layer-mounts.ts';
-import type { LayerTable } from './layer-table.ts';
-import { type LayerRow } from './layer-table.ts';
+import type { LayerSync } from './layer-sync.ts';
+import type { LayerRow, LayerTable } from './layer-table.ts';
+import { hasSoundMetadata, writeMetadata } from './metadata-image.ts';
 
 export interface LocalLayersOptions {
   readonly root: string;
@@ -25,6 +26,7 @@ export interface LocalLayersOptions {
   readonly catalogue: ChunkCatalogue;
   readonly mounter: ErofsMounter;
   readonly mode: FillMode;
+  readonly sync: LayerSync;
   readonly log: Logger;
   /** Layers that the bucket may still lack; they are never removed. */
   readonly isWaiting: (diffId: Digest) => boolean;
@@ -42,6 +44,8 @@ export class LocalLayers {
   readonly #folder: string;
   readonly #mounts: LayerMountPoints;
   readonly #pins = new Map<Digest, number>();
+  /** Layers whose metadata image this process has written or checked. */
+  readonly #sound = new Set<Digest>();
   #works = 0;
 
   private constructor(options: LocalLayersOptions, folder: string, mounts: LayerMountPoints) {
@@ -61,7 +65,9 @@ export class LocalLayers {
     for (const name of await readdir(folder)) {
       if (!known.has(name)) await rm(join(folder, name), { recursive: true, force: true });
     }
-    return new LocalLayers(options, folder, mounts);
+    const layers = new LocalLayers(options, folder, mounts);
+    await layers.#takeOver(rows);
+    return layers;
   }
 
   has(diffId: Digest): boolean {
@@ -102,10 +108,14 @@ export class LocalLayers {
     const { compressed, ...limited } = options;
     const known = compressed && this.#options.table.sourceOf(compressed);
     if (known && this.has(known)) return this.pin(known);
+    const { sync } = this.#options;
     const converted = await this.#build('converted', async (folder) => {
       await convertLayer(layer, folder, limited);
-      return readLocalIndex(folder);
+      const index = await readLocalIndex(folder);
+      await sync.vouch(folder, index);
+      return { index, isWhole: true };
     });
+    sync.syncLater(this.folderOf(converted.diffId));
     using owned = new DisposableStack();
     owned.use(converted);
     if (compressed) this.#options.table.rememberSource(compressed, converted.diffId);
@@ -117,16 +127,23 @@ export class LocalLayers {
   async fetch(index: LayerIndex, options: { readonly signal?: AbortSignal }): Promise<PinnedLayer> {
     if (this.has(index.header.diffId)) return this.pin(index.header.diffId);
     return this.#build('fetched', async (folder) => {
-      await writeFile(join(folder, LAYER_FILES.index), index.head, { mode: 0o600 });
+      await writeFile(join(folder, LAYER_FILES.index), index.head, { mode: 0o600, flush: true });
       await writeMetadata(index, join(folder, LAYER_FILES.metadata));
-      await this.#options.mode.prepare({ index, folder }, options);
-      return index;
+      return { index, ...(await this.#options.mode.prepare({ index, folder }, options)) };
     });
   }
 
   /** Directory where the layer is mounted; mounts it if needed. */
   async mount(diffId: Digest): Promise<string> {
-    return this.#mounts.mount(this.#row(diffId), () => this.#target(diffId));
+    const row = this.#row(diffId);
+    if (!this.#mounts.has(row.number)) this.#options.table.markUsed(diffId);
+    return this.#mounts.mount(row, () => this.#target(row));
+  }
+
+  /** Whether the layer is mounted, or about to be. */
+  isMounted(diffId: Digest): boolean {
+    const row = this.#options.table.get(diffId);
+    return row !== undefined && this.#mounts.has(row.number);
   }
 
   usage(diffId: Digest): { readonly sizeBytes: number; readonly inodes: number } {
@@ -160,14 +177,37 @@ export class LocalLayers {
     });
   }
 
-  async #target(diffId: Digest): Promise<FillTarget> {
+  /** Goes on to serve the mounts that an earlier daemon left. */
+  async #takeOver(rows: readonly LayerRow[]): Promise<void> {
+    const { mode, log, sync } = this.#options;
+    for (const row of rows) {
+      const { diffId, origin, number } = row;
+      if (origin === 'converted') sync.syncLater(this.folderOf(diffId));
+      if (!this.#mounts.has(number)) continue;
+      this.#sound.add(diffId);
+      await this.#target(row)
+        .then(async (target) => mode.attach(target))
+        .catch((error: unknown) => log.error('mounted layer cannot be served', { diffId, error }));
+    }
+  }
+
+  /** With a metadata image that is what the index says, whatever has happened to the file. */
+  async #target({ diffId, number }: LayerRow): Promise<MountTarget> {
     const folder = this.folderOf(diffId);
-    return { folder, index: await readLocalIndex(folder) };
+    const index = await readLocalIndex(folder);
+    const metadata = join(folder, LAYER_FILES.metadata);
+    if (!this.#sound.has(diffId) && !(await hasSoundMetadata(index, metadata))) {
+      this.#options.log.error('metadata image is damaged, it is written again', { diffId, path: metadata });
+      await writeMetadata(index, metadata);
+    }
+    this.#sound.add(diffId);
+    return { folder, index, number };
   }
 
   /** Without a pause, so that the layer can be built anew at any time after; returns its folder under another name. */
   #discard(diffId: Digest): string {
     const discarded = join(this.#folder, `.old-${process.pid}-${++this.#works}`);
+    this.#sound.delete(diffId);
     this.#options.table.remove(diffId);
     this.#options.catalogue.forgetBlob(diffId);
     if (existsSync(this.folderOf(diffId))) renameSync(this.folderOf(diffId), discarded);
@@ -177,15 +217,15 @@ export class LocalLayers {
   /** Builds a layer in a folder of its own; the rename and then the row make it exist. */
   async #build(
     origin: LayerRow['origin'],
-    work: (folder: string) => Promise<LayerIndex>,
+    work: (folder: string) => Promise<{ readonly index: LayerIndex; readonly isWhole: boolean }>,
   ): Promise<PinnedLayer> {
     const folder = join(this.#folder, `.new-${process.pid}-${++this.#works}`);
     await mkdir(folder, { mode: 0o700 });
     try {
-      const index = await work(folder);
+      const { index, isWhole } = await work(folder);
       const { diffId } = index.header;
       const diskBytes = await allocatedBytes(folder);
-      if (!this.has(diffId)) this.#adopt(folder, index, { origin, diskBytes });
+      if (!this.has(diffId)) this.#adopt(folder, index, { origin, diskBytes, isWhole });
       using owned = new DisposableStack();
       const layer = owned.use(this.pin(diffId));
       if (origin === 'converted') await bringBackRecipe(folder, this.folderOf(diffId));
@@ -200,11 +240,12 @@ export class LocalLayers {
   #adopt(
     folder: string,
     index: LayerIndex,
-    { origin, diskBytes }: Pick<LayerRow, 'origin' | 'diskBytes'>,
+    built: Pick<LayerRow, 'origin' | 'diskBytes'> & { readonly isWhole: boolean },
   ): void {
     const { diffId, tarBytes, blobBytes, inodes } = index.header;
+    const { isWhole, ...rest } = built;
     const { impliedDirectories } = index;
-    const row = { diffId, origin, tarBytes, blobBytes, diskBytes, inodes, impliedDirectories };
+    const row = { diffId, tarBytes, blobBytes, inodes, impliedDirectories, ...rest };
     renameSync(folder, this.folderOf(diffId));
     try {
       this.#options.table.insert(row);
@@ -212,7 +253,8 @@ export class LocalLayers {
       renameSync(this.folderOf(diffId), folder);
       throw reason;
     }
-    this.#options.catalogue.addBlob(diffId, index.chunks);
+    this.#sound.add(diffId);
+    if (isWhole) this.#options.catalogue.addBlob(diffId, index.chunks);
   }
 }
 
@@ -223,24 +265,4 @@ async function bringBackRecipe(from: string, to: string): Promise<void> {
   const [fresh, kept] = [await readLocalIndex(from), await readLocalIndex(to)];
   if (Buffer.from(fresh.header.recipeHash).equals(kept.header.recipeHash))
     await rename(recipe, join(to, LAYER_FILES.recipe));
-}
-
-async function writeMetadata(index: LayerIndex, path: string): Promise<void> {
-  const { metadataBytes } = index.header;
-  await writeFile(path, decompress(fromBytes(index.storedMetadata), { maxBytes: metadataBytes }), {
-    mode: 0o600,
-  });
-  const { size } = await stat(path);
-  if (size === metadataBytes) return;
-  throw new CodedError(
-    'data_loss',
-    `Cannot use index of layer ${index.header.diffId}: its metadata image is cut short`,
-  );
-}
-
-async function allocatedBytes(folder: string): Promise<number> {
-  const sizes = await Promise.all(
-    (await readdir(folder)).map(async (name) => (await stat(join(folder, name))).blocks),
-  );
-  return sizes.reduce((sum, blocks) => sum + blocks * 512, 0);
 }

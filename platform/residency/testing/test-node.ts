@@ -5,13 +5,19 @@ import { join } from 'node:path';
 import type { Bucket } from '@lade/bucket';
 import { ChunkCatalogue, NO_CHAIN_KEYS, publishChain, publishLayer, type ChainKeys } from '@lade/layers';
 import { SILENT } from '@lade/log';
-import { chainId, hexOf, type Digest } from '@lade/oci';
+import { chainId, type Digest } from '@lade/oci';
 import { openDatabase, type Database } from '@lade/sqlite';
-import type { FillResult } from '../fill-blob.ts';
+import type { FillMode } from '../fill-mode.ts';
+import { Foreground } from '../foreground.ts';
 import { createFullMode } from '../full-mode.ts';
 import type { ErofsMounter } from '../layer-mounts.ts';
+import { LayerSync } from '../layer-sync.ts';
 import { LayerTable } from '../layer-table.ts';
+import { createLazyMode } from '../lazy-mode.ts';
 import { LocalLayers } from '../local-layers.ts';
+import type { OnDemandFiles } from '../on-demand-files.ts';
+import { openResidency, type Residency, type ResidencyOptions } from '../open-residency.ts';
+import type { FillResult } from '../blob-context.ts';
 
 /** Mounts in name only: nothing here looks through one. */
 export class RecordingMounter implements ErofsMounter {
@@ -46,6 +52,11 @@ export interface TestNode extends AsyncDisposable {
   readonly waiting: Set<Digest>;
   readonly fills: FillResult[];
   readonly layers: LocalLayers;
+  readonly catalogue: ChunkCatalogue;
+  readonly table: LayerTable;
+  readonly residency: Residency;
+  /** The fill mode of the daemon opened last. */
+  mode(): FillMode & AsyncDisposable;
   /** What the next daemon would open. */
   reopen(): Promise<LocalLayers>;
   /** Puts a layer of this node into the bucket, on top of a chain; returns the new chain. */
@@ -54,7 +65,16 @@ export interface TestNode extends AsyncDisposable {
   folders(): Promise<string[]>;
 }
 
-export async function openTestNode(bucket: Bucket): Promise<TestNode> {
+/** Mode `full` without `files`. */
+export interface TestNodeOptions {
+  readonly files?: OnDemandFiles;
+  readonly backgroundBytesPerSecond?: number;
+  readonly restAfterMs?: number;
+  readonly cache?: NonNullable<ResidencyOptions['cache']>;
+}
+
+export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}): Promise<TestNode> {
+  const { files, cache, ...lazy } = options;
   await using stack = new AsyncDisposableStack();
   const { path: root } = stack.use(await mkdtempDisposable(join(tmpdir(), 'lade-residency-')));
   const db = stack.adopt(openDatabase(join(root, 'state.db')), (it) => it.close());
@@ -62,23 +82,32 @@ export async function openTestNode(bucket: Bucket): Promise<TestNode> {
   const mounter = new RecordingMounter();
   const waiting = new Set<Digest>();
   const fills: FillResult[] = [];
-  const localChunks = {
-    find: (chunk: Uint8Array) => {
-      const copy = catalogue.findInBlobs(chunk);
-      return copy && { path: join(root, 'layers', hexOf(copy.diffId), 'blob'), offset: copy.offset };
-    },
-  };
-  const mode = createFullMode({ bucket, localChunks }, (_, result) => void fills.push(result));
-  const open = async (): Promise<LocalLayers> =>
-    LocalLayers.open({
+  const table = new LayerTable(db);
+  const residency = stack.use(
+    await openResidency({ root, bucket, catalogue, table, log: SILENT, ...(cache ? { cache } : {}) }),
+  );
+  const sync = stack.use(new LayerSync(residency.boot, SILENT));
+  const full = createFullMode(residency, (_, result) => void fills.push(result));
+  let mode: FillMode & AsyncDisposable;
+  stack.defer(async () => mode[Symbol.asyncDispose]());
+  const open = async (): Promise<LocalLayers> => {
+    const foreground = new Foreground();
+    mode = files
+      ? createLazyMode(files, residency, { foreground, ...lazy })
+      : { ...full, async [Symbol.asyncDispose]() {} };
+    const opened = await LocalLayers.open({
       root,
-      table: new LayerTable(db),
+      table,
       catalogue,
       mounter,
       mode,
+      sync,
       log: SILENT,
       isWaiting: (diffId) => waiting.has(diffId),
     });
+    residency.quota?.start((diffId) => opened.isMounted(diffId));
+    return opened;
+  };
   const layers = await open();
   const owned = stack.move();
   return {
@@ -88,7 +117,14 @@ export async function openTestNode(bucket: Bucket): Promise<TestNode> {
     waiting,
     fills,
     layers,
-    reopen: open,
+    catalogue,
+    table,
+    residency,
+    mode: () => mode,
+    async reopen() {
+      await mode[Symbol.asyncDispose]();
+      return open();
+    },
     async publish(diffId, parent, keys = NO_CHAIN_KEYS) {
       const { index } = await publishLayer(layers.folderOf(diffId), {
         bucket,

@@ -1,0 +1,30 @@
+import type { Logger } from '@lade/log';
+import type { ChunkFetcher } from './chunk-fetcher.ts';
+import type { Urgency } from './fetch-queue.ts';
+import type { ResidencyCounters } from './residency-counters.ts';
+
+/** Other places on this node that hold chunks. */
+export interface LocalChunks {
+  /** File and offset of a resident copy; the copy may be stale, so its bytes are checked like any other's. */
+  find(chunkHash: Uint8Array): { readonly path: string; readonly offset: number } | undefined;
+}
+
+/** Makes room for bytes before they are written, and counts them. */
+export interface Room {
+  reserve(bytes: number, urgency: Urgency): Promise<Disposable>;
+}
+
+/** What all blobs of a node share. */
+export interface BlobContext {
+  readonly fetcher: ChunkFetcher;
+  readonly localChunks: LocalChunks;
+  readonly room: Room;
+  readonly counters: ResidencyCounters;
+  readonly log: Logger;
+}
+
+/** Where the bytes of a blob came from: the bucket, as stored there, or other blobs of the node. */
+export interface FillResult {
+  readonly fetchedBytes: number;
+  readonly copiedBytes: number;
+}

@@ -1,0 +1,64 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LAYER_FILES } from '@lade/layers';
+import type { Digest } from '@lade/oci';
+import { BackgroundFill } from './background-fill.ts';
+import type { FillMode } from './fill-mode.ts';
+import type { Foreground } from './foreground.ts';
+import type { OnDemandFiles } from './on-demand-files.ts';
+import type { Residency } from './open-residency.ts';
+import { ServedBlob, type ServeContext, type Served } from './served-blob.ts';
+
+export interface LazyModeOptions {
+  readonly foreground: Foreground;
+  /** For completing blobs that are in use. Default 8 MiB/s; 0: they are never completed. */
+  readonly backgroundBytesPerSecond?: number;
+  /** A blob that nobody asks for that long gives its memory back. Default 60 s. */
+  readonly restAfterMs?: number;
+}
+
+/**
+ * A mode that fetches what the kernel asks for. Dispose `files` first, so that nobody asks any more: that keeps the
+ * mounts, and the next daemon attaches them again.
+ */
+export function createLazyMode(
+  files: OnDemandFiles,
+  residency: Residency,
+  options: LazyModeOptions,
+): FillMode & AsyncDisposable {
+  const { foreground, backgroundBytesPerSecond: bytesPerSecond = 8 << 20, restAfterMs = 60_000 } = options;
+  const background = new BackgroundFill({ foreground, log: residency.log, bytesPerSecond });
+  const context: ServeContext = { ...residency, files, foreground, background, restAfterMs };
+  const attached = new Map<Digest, Promise<Served>>();
+  return {
+    name: files.kind,
+    async prepare({ index, folder }) {
+      await using blob = await open(join(folder, LAYER_FILES.blob), 'w', 0o600);
+      await blob.truncate(index.header.blobBytes);
+      return { isWhole: index.header.blobBytes === 0 };
+    },
+    async attach(target) {
+      const { diffId } = target.index.header;
+      const opening = attached.get(diffId) ?? ServedBlob.open(target, context);
+      attached.set(diffId, opening);
+      try {
+        return (await opening).kernelPath;
+      } catch (reason) {
+        attached.delete(diffId);
+        throw reason;
+      }
+    },
+    async detach(diffId) {
+      const opened = await attached.get(diffId);
+      if (!opened) return;
+      attached.delete(diffId);
+      await files.forget(opened.blob.number);
+      await opened.blob[Symbol.asyncDispose]();
+    },
+    async [Symbol.asyncDispose]() {
+      await background[Symbol.asyncDispose]();
+      for (const opening of attached.values())
+        await (await opening.catch(() => undefined))?.blob[Symbol.asyncDispose]();
+    },
+  };
+}

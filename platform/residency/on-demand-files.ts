@@ -1,0 +1,28 @@
+/** One blob, as the side that answers the kernel sees it. */
+export interface OnDemandFile {
+  /** Names the blob on this node for ever: the layer's number, and the inode where there is one. */
+  readonly number: number;
+  /** The real file; opening it raises no question. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** The bitmaps of BlockBits. */
+  readonly bits: SharedArrayBuffer;
+  /**
+   * Resolves when every block of the range is resident; rejects, and then that reader gets EIO. Never called for what is
+   * resident. Ranges are cut to the file.
+   */
+  fill(offset: number, length: number): Promise<void>;
+  /** A marked block was reached at this offset; no answer is waited for. */
+  reached(offset: number): void;
+}
+
+/** Puts the kernel's questions about blobs to their owner (libraries/on-demand). */
+export interface OnDemandFiles extends AsyncDisposable {
+  readonly kind: 'fanotify' | 'fuse';
+  /** Starts to serve a file; returns the path through which the kernel must open it. Idempotent per number. */
+  serve(file: OnDemandFile): Promise<string>;
+  /** Whole: no more questions about the file. Not whole: again a question before every read. */
+  setWhole(number: number, whole: boolean): Promise<void>;
+  /** No mount uses the file any more. */
+  forget(number: number): Promise<void>;
+}

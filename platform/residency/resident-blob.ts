@@ -1,0 +1,269 @@
+import { CodedError, isCodedError } from '@lade/errors';
+import type { ChunkTable } from '@lade/layers';
+import type { Digest } from '@lade/oci';
+import type { BlobContext, FillResult } from './blob-context.ts';
+import { BlobFile, type BlobFileOptions, type PunchHole } from './blob-file.ts';
+import { bringChunks, type ChunkSink } from './bring-chunks.ts';
+import { Ticket, type Urgency } from './fetch-queue.ts';
+import { orAbort } from './or-abort.ts';
+
+const SAVE_AFTER_BYTES = 32 << 20;
+const SAVE_AFTER_MS = 3_000;
+
+export interface ResidentBlobOptions extends BlobFileOptions {
+  /** Called once every chunk is resident and on disk. */
+  readonly onWhole?: () => void;
+  /** Called after every save. */
+  readonly onSaved?: () => void;
+}
+
+interface Filling {
+  readonly done: PromiseWithResolvers<void>;
+  readonly ticket: Ticket;
+}
+
+/**
+ * One blob of one layer, chunk by chunk made resident: from the file itself, from another blob of this node, or from
+ * the bucket. However many ask, a chunk is brought once.
+ */
+export class ResidentBlob implements AsyncDisposable {
+  readonly diffId: Digest;
+  readonly table: ChunkTable;
+  readonly #file: BlobFile;
+  readonly #options: ResidentBlobOptions;
+  readonly #context: BlobContext;
+  readonly #filling = new Map<number, Filling>();
+  /** Not resident any more, but still in the file. */
+  readonly #condemned = new Set<number>();
+  /** Told in the log. */
+  readonly #lost = new Set<number>();
+  readonly #sink: ChunkSink;
+  readonly #work = new Set<Promise<unknown>>();
+  #fetchedBytes = 0;
+  #copiedBytes = 0;
+  #unsavedBytes = 0;
+  #saveTimer: NodeJS.Timeout | undefined;
+  readonly #stop = new AbortController();
+  #isChanged = false;
+
+  private constructor(file: BlobFile, options: ResidentBlobOptions, context: BlobContext) {
+    this.diffId = options.diffId;
+    this.table = options.table;
+    this.#file = file;
+    this.#options = options;
+    this.#context = context;
+    this.#sink = {
+      diffId: this.diffId,
+      table: this.table,
+      file,
+      arrived: (number, from) => this.#arrived(number, from),
+      failed: (number, reason) => this.#failed(number, reason),
+      signal: this.#stop.signal,
+    };
+  }
+
+  static async open(options: ResidentBlobOptions, context: BlobContext): Promise<ResidentBlob> {
+    const file = await BlobFile.open(options);
+    const { diffId } = options;
+    if (file.recordState === 'damaged')
+      context.log.error('record of resident chunks is damaged, all are checked again', {
+        diffId,
+        path: file.path,
+      });
+    return new ResidentBlob(file, options, context);
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+
+  get bits(): BlobFile['bits'] {
+    return this.#file.bits;
+  }
+
+  get isWhole(): boolean {
+    return this.#file.isWhole;
+  }
+
+  get filled(): FillResult {
+    return { fetchedBytes: this.#fetchedBytes, copiedBytes: this.#copiedBytes };
+  }
+
+  get allocatedBytes(): number {
+    return this.#file.allocatedBytes;
+  }
+
+  isResident(number: number): boolean {
+    return this.#file.isResident(number);
+  }
+
+  /**
+   * Makes every chunk of the range resident. Throws when one of them cannot be had; an abort ends the wait alone, what is
+   * on its way still comes.
+   */
+  async fill(
+    offset: number,
+    length: number,
+    options: { readonly urgency?: Urgency; readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    const { urgency = 'demand', signal } = options;
+    signal?.throwIfAborted();
+    const { first, end } = this.table.range(offset, length);
+    const joined = this.#join(first, end, urgency);
+    const own = this.#start(first, end, urgency);
+    await orAbort(Promise.all(own), signal);
+    const others = await orAbort(Promise.allSettled(joined), signal);
+    // What others began may have failed by their shorter patience.
+    if (others.every(({ status }) => status === 'fulfilled')) return;
+    await orAbort(
+      Promise.all([...this.#join(first, end, urgency), ...this.#start(first, end, urgency)]),
+      signal,
+    );
+  }
+
+  /** Not resident, one after the other. */
+  *absent(from = 0): Generator<number> {
+    for (let n = from; n < this.table.count; n++) if (!this.isResident(n) && !this.#filling.has(n)) yield n;
+  }
+
+  /** Puts what is resident now on disk. */
+  async save(): Promise<void> {
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = undefined;
+    this.#unsavedBytes = 0;
+    this.#isChanged = false;
+    await this.#file.save();
+    this.#options.onSaved?.();
+  }
+
+  /**
+   * First step of an eviction: the kernel has to ask for these chunks again, also after a power loss. Chunks on their way are
+   * left alone. Whoever asks before the second step gets the chunk back at once.
+   */
+  async condemn(numbers: Iterable<number>): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    for (const n of numbers) {
+      if (!this.isResident(n) || this.#filling.has(n)) continue;
+      this.#file.clearResident(n);
+      this.#condemned.add(n);
+    }
+    await this.save();
+  }
+
+  /** Second step: gives the room of what is still condemned back. Returns its bytes. */
+  async punchCondemned(punchHole: PunchHole): Promise<number> {
+    const punching = this.#punchCondemned(punchHole);
+    this.#track(punching);
+    return punching;
+  }
+
+  /** Gives up what is on its way, and saves what is not on disk yet. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    this.#stop.abort(closed(this.diffId));
+    while (this.#work.size > 0) await Promise.allSettled(this.#work);
+    clearTimeout(this.#saveTimer);
+    await using _ = this.#file;
+    for (const n of this.#condemned) this.#spare(n, 'demand');
+    this.#condemned.clear();
+    if (this.#isChanged) await this.save();
+  }
+
+  /** Waits for chunks that others brought under way, now at least as urgent. */
+  #join(first: number, end: number, urgency: Urgency): Promise<void>[] {
+    const joined: Promise<void>[] = [];
+    for (let n = first; n < end; n++) {
+      const filling = this.#filling.get(n);
+      filling?.ticket.raise(urgency);
+      if (filling) joined.push(filling.done.promise);
+    }
+    return joined;
+  }
+
+  #start(first: number, end: number, urgency: Urgency): Promise<void>[] {
+    const ticket = new Ticket(urgency);
+    const started = new Map<number, Promise<void>>();
+    for (let n = first; n < end; n++) {
+      if (this.isResident(n) || this.#filling.has(n)) continue;
+      if (this.#condemned.has(n)) this.#spare(n, urgency);
+      else if (this.#stop.signal.aborted) throw closed(this.diffId);
+      else started.set(n, this.#open(n, ticket).done.promise);
+    }
+    if (started.size > 0) this.#track(bringChunks([...started.keys()], this.#sink, ticket, this.#context));
+    return [...started.values()];
+  }
+
+  /** Only a reader saves a chunk. */
+  #spare(number: number, urgency: Urgency): void {
+    if (urgency !== 'demand') return;
+    this.#condemned.delete(number);
+    this.#file.setResident(number);
+    this.#saveLater();
+  }
+
+  #open(number: number, ticket: Ticket): Filling {
+    const filling = { done: Promise.withResolvers<void>(), ticket };
+    filling.done.promise.catch(() => {});
+    this.#filling.set(number, filling);
+    return filling;
+  }
+
+  #arrived(number: number, { fetchedBytes, copiedBytes }: FillResult): void {
+    this.#fetchedBytes += fetchedBytes;
+    this.#copiedBytes += copiedBytes;
+    this.#unsavedBytes += this.table.get(number).rawBytes;
+    this.#file.setResident(number);
+    const filling = this.#filling.get(number);
+    this.#filling.delete(number);
+    filling?.done.resolve();
+    this.#saveLater();
+  }
+
+  #failed(number: number, reason: unknown): void {
+    this.#context.counters.failedChunks++;
+    if (isCodedError(reason, 'data_loss') && !this.#lost.has(number)) {
+      this.#lost.add(number);
+      this.#context.log.error('chunk is lost', { diffId: this.diffId, number, error: reason });
+    }
+    const filling = this.#filling.get(number);
+    this.#filling.delete(number);
+    filling?.done.reject(reason);
+  }
+
+  async #punchCondemned(punchHole: PunchHole): Promise<number> {
+    let bytes = 0;
+    for (const n of this.#condemned) {
+      // A reader that comes now waits for the end of the punch, and then fetches.
+      const punching = this.#open(n, new Ticket('demand'));
+      this.#condemned.delete(n);
+      try {
+        await this.#file.punch(n, punchHole);
+        bytes += this.table.get(n).rawBytes;
+      } finally {
+        this.#filling.delete(n);
+        punching.done.reject(new CodedError('aborted', 'Cannot use the chunk: it was just evicted'));
+      }
+    }
+    if (bytes > 0) await this.save();
+    return bytes;
+  }
+
+  #saveLater(): void {
+    this.#isChanged = true;
+    if (this.isWhole) return this.#track(this.save().then(() => this.#options.onWhole?.()));
+    if (this.#unsavedBytes >= SAVE_AFTER_BYTES) return this.#track(this.save());
+    this.#saveTimer ??= setTimeout(() => this.#track(this.save()), SAVE_AFTER_MS).unref();
+  }
+
+  /** Work of its own, which the end waits for. */
+  #track(work: Promise<unknown>): void {
+    const tracked = work
+      .catch((error: unknown) => this.#context.log.error('fill failed', { diffId: this.diffId, error }))
+      .finally(() => this.#work.delete(tracked));
+    this.#work.add(tracked);
+  }
+}
+
+function closed(diffId: Digest): CodedError {
+  return new CodedError('unavailable', `Cannot fill blob of layer ${diffId}: it is closed`);
+}
