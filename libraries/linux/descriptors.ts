@@ -9,9 +9,9 @@ const F_DUPFD_CLOEXEC = 1030;
  * Takes each of the descriptor numbers, so that the kernel gives it to nothing else until the caller closes it. Throws
  * `failed_precondition` when one is in use; then none is taken.
  */
-export function reserveDescriptors(numbers: Iterable<number>): void {
+export function reserveDescriptors(numbers: readonly number[]): void {
   const taken: number[] = [];
-  const nothing = openSync('/dev/null', 'r');
+  const nothing = openAbove(Math.max(0, ...numbers));
   try {
     for (const number of numbers) {
       taken.push(duplicate(nothing, number));
@@ -29,12 +29,22 @@ export function reserveDescriptors(numbers: Iterable<number>): void {
 /** Every descriptor that is opened while the result lives gets a number of at least `lowest`. */
 export function raiseDescriptors(lowest: number): Disposable {
   using taken = new DisposableStack();
-  for (let last = -1; last < lowest;) {
-    const number = openSync('/dev/null', 'r');
-    taken.defer(() => closeSync(number));
-    last = number;
+  let number = openSync('/dev/null', 'r');
+  for (; number < lowest; number = openSync('/dev/null', 'r')) {
+    const low = number;
+    taken.defer(() => closeSync(low));
   }
+  closeSync(number);
   return taken.move();
+}
+
+function openAbove(highest: number): number {
+  const nothing = openSync('/dev/null', 'r');
+  try {
+    return duplicate(nothing, highest + 1);
+  } finally {
+    closeSync(nothing);
+  }
 }
 
 function duplicate(descriptor: number, lowest: number): number {

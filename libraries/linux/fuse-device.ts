@@ -35,7 +35,8 @@ export async function mountFuse(
       'rootmode=40000',
       'user_id=0',
       'group_id=0',
-      'allow_other',
+      'default_permissions', // by mode and owner, for whoever opens
+      'allow_other', // for whoever reads what is mounted on top
       `max_read=${maxReadBytes}`,
     ],
   });

@@ -21,7 +21,7 @@ export class AnsweringThread implements AsyncDisposable {
   readonly #exited: Promise<void>;
   #stopping = false;
 
-  private constructor({ onFailed, ...options }: AnsweringThreadOptions) {
+  private constructor(options: Omit<AnsweringThreadOptions, 'onFailed'>) {
     const wake = createEvent();
     this.#wake = wake;
     const workerData = { ...options, wake } satisfies AnsweringOptions;
@@ -31,34 +31,36 @@ export class AnsweringThread implements AsyncDisposable {
     });
     this.#worker.on('message', (message: FromAnsweringThread) => this.#take(message));
     this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
-    const fail = (reason: unknown): void => {
-      if (!this.#stopping) onFailed(reason);
-      this.#stopping = true;
-    };
-    this.#worker.on('error', fail);
-    this.#worker.on('exit', () =>
-      fail(new CodedError('internal', 'Cannot serve files: the thread has ended')),
-    );
   }
 
   /** Resolves when the thread reads questions. */
-  static async start(options: AnsweringThreadOptions): Promise<AnsweringThread> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const thread = new AnsweringThread({
-      ...options,
-      onFailed: (reason) => {
-        reject(reason);
-        options.onFailed(reason);
-      },
-    });
-    thread.#worker.once('message', () => resolve()); // the first is "ready"
+  static async start({ onFailed, ...options }: AnsweringThreadOptions): Promise<AnsweringThread> {
+    const thread = new AnsweringThread(options);
+    const ready = Promise.withResolvers<void>();
+    thread.#worker.once('message', () => ready.resolve()); // the first is "ready"
+    const failed = thread.#failure();
     try {
-      await promise;
-      return thread;
+      await Promise.race([ready.promise, failed]);
     } catch (reason) {
       await thread[Symbol.asyncDispose]();
       throw reason;
     }
+    failed.catch(onFailed);
+    return thread;
+  }
+
+  /** Rejects when the thread ends before it was told to. */
+  #failure(): Promise<never> {
+    return new Promise((_, reject) => {
+      const fail = (message: string, cause?: unknown): void => {
+        if (!this.#stopping) reject(new CodedError('internal', message, { cause }));
+        this.#stopping = true;
+      };
+      this.#worker.once('error', (reason) =>
+        fail(reason instanceof Error ? reason.message : String(reason), reason),
+      );
+      this.#worker.once('exit', () => fail('Cannot serve files: the answering thread has ended'));
+    });
   }
 
   serve(file: OnDemandFile, keys: readonly FileKey[]): void {

@@ -139,7 +139,7 @@ function encodeAttributes(node: number, sizeBytes: number): Buffer {
   bytes.writeBigUInt64LE(BigInt(node), 0);
   bytes.writeBigUInt64LE(BigInt(sizeBytes), 8);
   bytes.writeBigUInt64LE(BigInt(Math.ceil(sizeBytes / 512)), 16);
-  bytes.writeUInt32LE(node === ROOT_NODE ? 0o40_555 : 0o100_444, 60);
+  bytes.writeUInt32LE(node === ROOT_NODE ? 0o40_500 : 0o100_400, 60);
   bytes.writeUInt32LE(node === ROOT_NODE ? 2 : 1, 64);
   bytes.writeUInt32LE(4096, 80);
   return bytes;

@@ -12,6 +12,6 @@ export function reserveEventNumbers(journal: Journal): Disposable {
   const numbers = new Set<number>();
   for (const [, { id }] of journal.asked()) numbers.add(Number(id));
   for (const { fd } of decodeFanotifyEvents(journal.inbox)) if (fd >= 0) numbers.add(fd);
-  reserveDescriptors(numbers);
+  reserveDescriptors([...numbers]);
   return raiseDescriptors(LOWEST_EVENT);
 }

@@ -13,7 +13,10 @@ export async function hashElsewhere(...paths: readonly string[]): Promise<readon
 }
 
 /** One block, read by another process; rejects with what it said when it could not. */
-export async function readBlockElsewhere(path: string, block: number): Promise<string> {
-  const { stdout } = await run('dd', [`if=${path}`, 'bs=4096', `skip=${block}`, 'count=1', 'status=none']);
+export async function readBlockElsewhere(path: string, block: number, signal?: AbortSignal): Promise<string> {
+  const { stdout } = await run('dd', [`if=${path}`, 'bs=4096', `skip=${block}`, 'count=1', 'status=none'], {
+    signal,
+    killSignal: 'SIGKILL',
+  });
   return stdout;
 }

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { punchHole } from '@lade/linux';
+import { testInPrivateMounts } from '@lade/linux/private-mounts';
+import { keep, openFiles } from './testing/both-kinds.ts';
+import { hashElsewhere, readBlockElsewhere } from './testing/read-files.ts';
+import { TestFile } from './testing/test-file.ts';
+
+testInPrivateMounts(import.meta.filename, () => {
+  test('a file in the watched folder that is not ours can be read once all of ours are known', async () => {
+    await using kept = await keep('fanotify');
+    await using files = await openFiles(kept);
+    writeFileSync(join(kept.folder, 'files', 'other'), 'not ours');
+    const read = readBlockElsewhere(join(kept.folder, 'served', 'other'), 0);
+    files.allServed();
+    assert.equal(await read, 'not ours');
+  });
+
+  test('a block that is dropped from a whole file is asked for again', async () => {
+    await using kept = await keep('fanotify');
+    await using files = await openFiles(kept);
+    const file = await TestFile.open({ number: 1, path: join(kept.folder, 'files', '1'), blocks: 64 });
+    const path = await files.serve(file);
+    await file.fillAll();
+    await files.setWhole(1, true);
+    assert.deepEqual(await hashElsewhere(path), [file.sha256]);
+    await files.setWhole(1, false);
+    file.set('resident', 9, false);
+    await using handle = await open(file.path, 'r+');
+    await punchHole(handle.fd, 9 * 4096, 4096);
+    assert.deepEqual(await hashElsewhere(path), [file.sha256]);
+    assert.equal(file.fills.length, 1);
+  });
+
+  test('a reader that is killed while it waits leaves nothing behind', async () => {
+    await using kept = await keep('fanotify');
+    await using files = await openFiles(kept);
+    const path = join(kept.folder, 'files', '1');
+    const file = await TestFile.open({ number: 1, path, blocks: 64, maxDelayMs: 20 });
+    const served = await files.serve(file);
+    await assert.rejects(readBlockElsewhere(served, 5, AbortSignal.timeout(10)));
+    assert.deepEqual(await hashElsewhere(served), [file.sha256]);
+  });
+});
