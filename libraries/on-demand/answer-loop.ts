@@ -24,25 +24,29 @@ export class AnswerLoop {
   /** Wait for the main thread, by slot. */
   readonly #asked = new Map<number, Question>();
   #allServed = false;
-  #stopping = false;
+  #state: 'serving' | 'stopping' | 'abandoned' = 'serving';
 
   constructor(ports: AnswerLoopPorts) {
     this.#ports = ports;
   }
 
-  /** Returns after `stop`, when nothing is under way; questions that wait for their file stay in the journal. */
+  /** Returns after `stop` or `abandon`; questions that nobody has answered stay in the journal. */
   run(): void {
     const { source, journal, wake } = this.#ports;
     this.#recover();
     this.#ports.send({ type: 'ready' });
-    while (!this.#stopping || this.#asked.size > 0) {
-      const mayRead = !this.#stopping && journal.freeSlots >= source.maxQuestions;
+    while (this.#goesOn()) {
+      const mayRead = this.#state === 'serving' && journal.freeSlots >= source.maxQuestions;
       const [woken, readable] = waitReadable(mayRead ? [wake, source.device] : [wake]);
       // First: a question may be about a file that was served just before.
       if (woken !== 'idle') this.#takeMessages();
-      if (readable !== undefined && readable !== 'idle') this.#takeQuestions();
+      if (this.#state === 'serving' && readable !== undefined && readable !== 'idle') this.#takeQuestions();
     }
     for (const { number } of this.#files.values()) this.#forget(number);
+  }
+
+  #goesOn(): boolean {
+    return this.#state === 'serving' || (this.#state === 'stopping' && this.#asked.size > 0);
   }
 
   /** Takes over what an earlier process has left unanswered. */
@@ -78,7 +82,10 @@ export class AnswerLoop {
         this.#allServed = true;
         return this.#reconsiderParked(() => true);
       case 'stop':
-        this.#stopping = true;
+        this.#state = 'stopping';
+        return;
+      case 'abandon':
+        this.#state = 'abandoned';
     }
   }
 

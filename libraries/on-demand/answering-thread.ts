@@ -30,6 +30,7 @@ export class AnsweringThread implements AsyncDisposable {
       trackUnmanagedFds: false, // descriptors come with events
     });
     this.#worker.on('message', (message: FromAnsweringThread) => this.#take(message));
+    process.once('exit', this.#abandon);
     this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
   }
 
@@ -84,9 +85,13 @@ export class AnsweringThread implements AsyncDisposable {
       this.#send({ type: 'stop' });
     }
     await this.#exited;
+    process.off('exit', this.#abandon);
     if (this.#wake !== undefined) closeSync(this.#wake);
     this.#wake = undefined;
   }
+
+  /** This process joins its threads before it ends, and nothing else wakes this one. */
+  readonly #abandon = (): void => this.#send({ type: 'abandon' });
 
   #send(message: ToAnsweringThread): void {
     if (this.#wake === undefined) return;

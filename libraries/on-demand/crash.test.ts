@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -9,7 +10,7 @@ import { keep, KINDS, type Kept, type Kind } from './testing/both-kinds.ts';
 import { dieAtStep } from './testing/die-at-step.ts';
 import { mountErofsOver } from './testing/erofs-over.ts';
 import { hashElsewhere } from './testing/read-files.ts';
-import { serveUntilDisposed, type Serving } from './testing/serve-until-disposed.ts';
+import { serveUntilDisposed, startServing, type Serving } from './testing/serve-until-disposed.ts';
 import { TestFile } from './testing/test-file.ts';
 
 /** The first that FUSE reads is how it gets to know the kernel. */
@@ -36,6 +37,15 @@ testInPrivateMounts(import.meta.filename, () => {
         await assertReadersSeeAll(kept, serving);
         assert.ok(serving.deaths > 0);
       });
+    test(`${kind}: a process that fails ends, and leaves the rest to the next one`, async () => {
+      await using kept = await keep(kind);
+      const order = { fileCount: FILES, blocks: BLOCKS, maxDelayMs: 5 };
+      const child = startServing(kept, { ...order, fails: true });
+      const [code] = await once(child, 'exit', { signal: AbortSignal.timeout(60_000) });
+      assert.equal(code, 1);
+      await using serving = await serveUntilDisposed(kept, order);
+      await assertReadersSeeAll(kept, serving);
+    });
     test(`${kind}: readers notice nothing of a process that is killed again and again`, async () => {
       await using kept = await keep(kind);
       await using serving = await serveUntilDisposed(kept, {

@@ -20,7 +20,10 @@ export type ToAnsweringThread =
   /** How the fill for the question in this slot went. */
   | { readonly type: 'filled'; readonly slot: number; readonly ok: boolean }
   | { readonly type: 'all-served' }
-  | { readonly type: 'stop' };
+  /** End when nothing is under way. */
+  | { readonly type: 'stop' }
+  /** End now. */
+  | { readonly type: 'abandon' };
 
 export interface ServeMessage {
   readonly type: 'serve';

@@ -68,6 +68,7 @@ class FanotifyFiles implements OnDemandFiles {
     const path = join(mountPoint, relative(source, file.path));
     if (!this.#paths.has(file.number)) {
       this.#thread.serve(file, [keyOf(await stat(file.path))]);
+      this.#heed(path); // an earlier process may have taken it for whole
       this.#paths.set(file.number, path);
     }
     return path;

@@ -28,7 +28,7 @@ export class Serving implements AsyncDisposable {
   constructor(kept: Kept, order: Order, onStep: string | undefined) {
     this.#kept = kept;
     this.#order = order;
-    this.#process = start(kept, onStep === undefined ? order : { ...order, onStep });
+    this.#process = startServing(kept, onStep === undefined ? order : { ...order, onStep });
     this.#ready = this.#follow(this.#process);
   }
 
@@ -62,13 +62,14 @@ export class Serving implements AsyncDisposable {
     if (this.#stopping) return Promise.resolve();
     if (signal !== 'SIGKILL') throw new Error(`A serving process ended: ${String(code ?? signal)}`);
     this.deaths += 1;
-    this.#process = start(this.#kept, this.#order);
+    this.#process = startServing(this.#kept, this.#order);
     this.#ready = this.#follow(this.#process);
     return this.#ready;
   }
 }
 
-function start({ kind, folder, device, journal }: Kept, order: Order): ChildProcess {
+/** One process that serves files; it prints their paths, then "ready". */
+export function startServing({ kind, folder, device, journal }: Kept, order: Order): ChildProcess {
   const argument = JSON.stringify({ ...order, kind, folder } satisfies ServingOrder);
   return spawn(process.execPath, [join(import.meta.dirname, 'serving-process.ts'), argument], {
     stdio: ['ignore', 'pipe', 'inherit', device, journal],

@@ -10,6 +10,8 @@ export interface ServingOrder {
   readonly blocks: number;
   readonly maxDelayMs: number;
   readonly onStep?: string;
+  /** Fail when everything is served. */
+  readonly fails?: boolean;
 }
 
 const order = JSON.parse(process.argv[2] ?? '') as ServingOrder;
@@ -26,4 +28,5 @@ for (let number = 0; number < fileCount; number += 1) {
 }
 files.allServed();
 process.stdout.write('ready\n');
+if (order.fails) process.exit(1);
 await new Promise((resolve) => process.once('SIGTERM', resolve));
