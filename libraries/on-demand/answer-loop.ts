@@ -1,5 +1,5 @@
 import { clearEvent, waitReadable } from '@lade/linux';
-import { BlockBits, type ByteRange } from './block-bits.ts';
+import { BlockBits } from './block-bits.ts';
 import type { Journal } from './journal.ts';
 import type { FromAnsweringThread, ServeMessage, ToAnsweringThread } from './messages.ts';
 import { isAnyFile, type FileKey, type Question, type QuestionSource, type ServedFile } from './question.ts';
@@ -38,8 +38,10 @@ export class AnswerLoop {
     while (this.#goesOn()) {
       const mayRead = this.#state === 'serving' && journal.freeSlots >= source.maxQuestions;
       const [woken, readable] = waitReadable(mayRead ? [wake, source.device] : [wake]);
-      // First: a question may be about a file that was served just before.
-      if (woken !== 'idle') this.#takeMessages();
+      if (woken !== 'idle') {
+        clearEvent(wake);
+        this.#takeMessages();
+      }
       if (this.#state === 'serving' && readable !== undefined && readable !== 'idle') this.#takeQuestions();
     }
     for (const { number } of this.#files.values()) this.#forget(number);
@@ -62,7 +64,6 @@ export class AnswerLoop {
   }
 
   #takeMessages(): void {
-    clearEvent(this.#ports.wake);
     for (;;) {
       const message = this.#ports.receive();
       if (message === undefined) return;
@@ -109,7 +110,7 @@ export class AnswerLoop {
     this.#asked.delete(slot);
     this.#ports.onStep('filled');
     if (!ok) this.#refuse(question, slot);
-    else if (isAnyFile(question.file)) this.#answer(question, undefined, slot);
+    else if (isAnyFile(question.file)) this.#answerAny(question, slot);
     else this.#considerJournaled(slot, question);
   }
 
@@ -117,15 +118,15 @@ export class AnswerLoop {
     const { source, journal, onStep } = this.#ports;
     if (!source.read(journal.inbox)) return;
     onStep('read');
+    this.#takeMessages(); // the questions may be about files that were served since the last time
     for (const question of source.takeAll(journal.inbox, 'read')) this.#consider(question);
   }
 
   #consider(question: Question): void {
     const { journal, onStep } = this.#ports;
     const file = this.#files.get(text(question.file));
-    if (file !== undefined) this.#notice(question, file);
-    else if (this.#allServed) return void this.#answer(question, undefined);
-    if (file?.bits.isResident(question) && this.#answer(question, file)) return;
+    if (file === undefined && this.#allServed) return this.#refuse(question);
+    if (file !== undefined && this.#answerResident(question, file)) return;
     const slot = journal.add(question);
     onStep('journaled');
     if (file === undefined) this.#parked.set(slot, question);
@@ -134,17 +135,18 @@ export class AnswerLoop {
 
   #considerJournaled(slot: number, question: Question): void {
     const file = this.#files.get(text(question.file));
-    if (file === undefined) return this.#refuse(question, slot);
-    this.#notice(question, file);
-    if (file.bits.isResident(question) && this.#answer(question, file, slot)) return;
-    this.#ask(slot, question, file);
+    if (file === undefined) this.#refuse(question, slot);
+    else if (!this.#answerResident(question, file, slot)) this.#ask(slot, question, file);
   }
 
   /** `touched` before `resident` is looked at: who drops a block does it the other way round, so one of us sees the other. */
-  #notice(range: ByteRange, file: ServedFile): void {
-    file.bits.touch(range);
-    if (file.bits.takeMarkers(range))
-      this.#ports.send({ type: 'reached', number: file.number, offset: range.offset });
+  #answerResident(question: Question, file: ServedFile, slot?: number): boolean {
+    file.bits.touch(question);
+    if (file.bits.takeMarkers(question))
+      this.#ports.send({ type: 'reached', number: file.number, offset: question.offset });
+    if (!file.bits.isResident(question) || !this.#ports.source.answer(question, file)) return false;
+    this.#close(question, slot);
+    return true;
   }
 
   #ask(slot: number, question: Question, { number, sizeBytes }: ServedFile): void {
@@ -169,13 +171,12 @@ export class AnswerLoop {
     this.#ports.send({ type: 'fill-all', slot, offset: question.offset, length: question.length });
   }
 
-  #answer(question: Question, file: ServedFile | undefined, slot?: number): boolean {
-    if (!this.#ports.source.answer(question, file)) return false;
+  #answerAny(question: Question, slot: number): void {
+    this.#ports.source.answer(question);
     this.#close(question, slot);
-    return true;
   }
 
-  #refuse(question: Question, slot: number): void {
+  #refuse(question: Question, slot?: number): void {
     this.#ports.source.refuse(question);
     this.#close(question, slot);
   }

@@ -27,7 +27,7 @@ export const OPEN_FLAGS = { directIo: 1, keepCache: 1 << 1, passthrough: 1 << 7 
 
 export const MAX_READ_BYTES = 1 << 20;
 export const ROOT_NODE = 1;
-export const REQUEST_HEAD_BYTES = 40;
+const REQUEST_HEAD_BYTES = 40;
 export const REPLY_HEAD_BYTES = 16;
 
 const VERSION = { major: 7, minor: 38 } as const;

@@ -58,11 +58,7 @@ export class FuseQuestions implements QuestionSource {
     inbox.fill(0);
   }
 
-  answer(question: Question, file: ServedFile | undefined): boolean {
-    if (file === undefined) {
-      this.#fail(question.id, os.errno.ENOENT);
-      return true;
-    }
+  answer(question: Question, file: ServedFile): boolean {
     const node = question.file.inode;
     switch (question.operation) {
       case OPCODE.lookup:
@@ -79,8 +75,8 @@ export class FuseQuestions implements QuestionSource {
     }
   }
 
-  refuse({ id }: Question): void {
-    this.#fail(id, os.errno.EIO);
+  refuse({ id, operation }: Question): void {
+    this.#fail(id, operation === OPCODE.lookup ? os.errno.ENOENT : os.errno.EIO);
   }
 
   release(): void {

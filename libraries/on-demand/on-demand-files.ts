@@ -19,8 +19,8 @@ export interface OnDemandFiles extends AsyncDisposable {
   /** Starts to serve a file; returns the path through which it must be opened. The same again for a number served already. */
   serve(file: OnDemandFile): Promise<string>;
   /**
-   * Every file that anybody may still have open is served. Until then a question about an unknown file waits for it to be
-   * served; from then on it is answered as one that is not ours, or, when an earlier process had taken it for ours, with EIO.
+   * Every file that anybody may still have open is served. Until then who reads an unknown file waits for it to be served;
+   * from then on EIO is the answer, for what an unknown file holds may be a hole.
    */
   allServed(): void;
   /** The file is whole: no questions about it any more. False undoes it, to be awaited before any block is dropped. */

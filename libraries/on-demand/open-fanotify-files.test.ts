@@ -10,13 +10,17 @@ import { hashElsewhere, readBlockElsewhere } from './testing/read-files.ts';
 import { TestFile } from './testing/test-file.ts';
 
 testInPrivateMounts(import.meta.filename, () => {
-  test('a file in the watched folder that is not ours can be read once all of ours are known', async () => {
+  test('a file that nobody serves cannot be read, for it may have holes', async () => {
     await using kept = await keep('fanotify');
     await using files = await openFiles(kept);
     writeFileSync(join(kept.folder, 'files', 'other'), 'not ours');
-    const read = readBlockElsewhere(join(kept.folder, 'served', 'other'), 0);
+    const denied = assert.rejects(
+      readBlockElsewhere(join(kept.folder, 'served', 'other'), 0),
+      /Input.output error/,
+    );
     files.allServed();
-    assert.equal(await read, 'not ours');
+    await denied;
+    assert.equal(await readBlockElsewhere(join(kept.folder, 'files', 'other'), 0), 'not ours');
   });
 
   test('a block that is dropped from a whole file is asked for again', async () => {

@@ -39,9 +39,9 @@ export interface QuestionSource {
   read(inbox: Buffer): boolean;
   /** The questions in the inbox. Each is taken out of it when the next one is asked for. */
   takeAll(inbox: Buffer, origin: 'read' | 'inherited'): Iterable<Question>;
-  /** Called when everything that the question needs is resident; false if it no longer was. Undefined: not a file of ours. */
-  answer(question: Question, file: ServedFile | undefined): boolean;
-  /** Gives the reader EIO. */
+  /** Called when everything that the question needs is resident; false if it no longer was. No file: for a question about any. */
+  answer(question: Question, file?: ServedFile): boolean;
+  /** Gives the reader EIO, or tells it that there is no such file. */
   refuse(question: Question): void;
   /** Gives back what goes with the question, after its answer. */
   release(question: Question): void;
