@@ -45,6 +45,7 @@ export class AnswerLoop {
       if (this.#state === 'serving' && readable !== undefined && readable !== 'idle') this.#takeQuestions();
     }
     for (const { number } of this.#files.values()) this.#forget(number);
+    for (const question of this.#parked.values()) source.release(question);
   }
 
   #goesOn(): boolean {

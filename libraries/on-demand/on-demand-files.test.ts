@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { testInPrivateMounts } from '@lade/linux/private-mounts';
 import type { OnDemandFiles } from './index.ts';
+import { Journal } from './journal.ts';
 import { keep, KINDS, openFiles, type Kept, type Kind } from './testing/both-kinds.ts';
 import { hashElsewhere, readBlockElsewhere } from './testing/read-files.ts';
 import { TestFile } from './testing/test-file.ts';
@@ -98,18 +100,16 @@ function declareTests(kind: Kind): void {
     await assert.rejects(hashElsewhere(path), kind === 'fuse' ? /No such file/ : /Input.output error/);
   });
 
-  test(`${kind}: a question about a file that is not served yet waits for it`, async (t: TestContext) => {
+  test(`${kind}: a reader of a file that is not served yet waits for it, also across processes`, async () => {
     await using kept = await keep(kind);
-    const options = { number: 4, path: join(kept.folder, 'files', '4'), blocks: 32 };
+    const file = await TestFile.open({ number: 4, path: join(kept.folder, 'files', '4'), blocks: 32 });
     const first = await openFiles(kept);
-    const path = await first.serve(await TestFile.open(options));
+    const hash = hashElsewhere(join(kept.folder, 'served', '4'));
+    hash.catch(() => undefined);
+    while ([...new Journal(kept.journal).asked()].length === 0) await sleep(10);
     await first[Symbol.asyncDispose]();
-    const hash = hashElsewhere(path);
-    t.after(() => hash.catch(() => undefined));
     await using second = await openFiles(kept);
-    const file = await TestFile.open(options);
     await second.serve(file);
-    second.allServed();
     assert.deepEqual(await hash, [file.sha256]);
   });
 }

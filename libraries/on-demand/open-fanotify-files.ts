@@ -11,7 +11,10 @@ import { reserveEventNumbers } from './reserve-event-numbers.ts';
 export interface FanotifyFilesOptions {
   /** From `createFanotifyGroup`, by this process or an earlier one. Stays open. */
   readonly group: number;
-  /** From `createJournal`, always the same for one group. Stays open. */
+  /**
+   * From `createJournal`, always the same for one group. Stays open. Its slots bound how many readers wait at a time; each
+   * has a descriptor here, so RLIMIT_NOFILE must be above 2048: without one the kernel denies the read.
+   */
   readonly journal: number;
   /** All files are below `source`; whoever opens them below `mountPoint`, where it is mounted too, waits for what is missing. */
   readonly watched: { readonly source: string; readonly mountPoint: string };
