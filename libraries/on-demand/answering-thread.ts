@@ -105,14 +105,8 @@ export class AnsweringThread implements AsyncDisposable {
         return;
       case 'reached':
         return this.#files.get(message.number)?.reached(message.offset);
-      case 'fill': {
-        const file = this.#files.get(message.number);
-        return this.#report(
-          message.slot,
-          file === undefined ? [] : [fill(file, message)],
-          file !== undefined,
-        );
-      }
+      case 'fill':
+        return this.#report(message.slot, [fill(this.#files.get(message.number), message)]);
       case 'fill-all':
         return this.#report(
           message.slot,
@@ -121,15 +115,17 @@ export class AnsweringThread implements AsyncDisposable {
     }
   }
 
-  #report(slot: number, fills: readonly Promise<void>[], known = true): void {
+  #report(slot: number, fills: readonly Promise<void>[]): void {
     void Promise.all(fills).then(
-      () => this.#send({ type: 'filled', slot, ok: known }),
+      () => this.#send({ type: 'filled', slot, ok: true }),
       () => this.#send({ type: 'filled', slot, ok: false }),
     );
   }
 }
 
-async function fill(file: OnDemandFile, { offset, length }: ByteRange): Promise<void> {
+/** Rejects for a file that was forgotten meanwhile. */
+async function fill(file: OnDemandFile | undefined, { offset, length }: ByteRange): Promise<void> {
+  if (file === undefined) throw new CodedError('not_found', 'Cannot fill a range: the file is not served');
   const clamped = { offset, length: Math.min(length, file.sizeBytes - offset) };
   if (clamped.length <= 0 || new BlockBits(file.bits, file.sizeBytes).isResident(clamped)) return;
   await file.fill(clamped.offset, clamped.length);
