@@ -53,6 +53,7 @@ testInPrivateMounts(import.meta.filename, () => {
     await read;
     await files.serve(file);
     assert.deepEqual(await hashElsewhere(path), [file.sha256]);
+    await files[Symbol.asyncDispose](); // waits for what is under way
     assert.deepEqual([...new Journal(kept.journal).asked()], []);
   });
 });
