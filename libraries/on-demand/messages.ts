@@ -1,0 +1,42 @@
+import type { ByteRange } from './block-bits.ts';
+import type { FileKey } from './question.ts';
+
+/** What the answering thread is started with. */
+export interface AnsweringOptions {
+  readonly kind: 'fanotify' | 'fuse';
+  /** The fanotify group, or /dev/fuse. */
+  readonly device: number;
+  readonly journal: number;
+  /** Signalled after each message. */
+  readonly wake: number;
+  /** FUSE only. */
+  readonly passthrough?: boolean;
+  readonly onStep: string | undefined;
+}
+
+export type ToAnsweringThread =
+  | ServeMessage
+  | { readonly type: 'forget'; readonly number: number }
+  /** How the fill for the question in this slot went. */
+  | { readonly type: 'filled'; readonly slot: number; readonly ok: boolean }
+  | { readonly type: 'all-served' }
+  /** End when nothing is under way. */
+  | { readonly type: 'stop' }
+  /** End now. */
+  | { readonly type: 'abandon' };
+
+export interface ServeMessage {
+  readonly type: 'serve';
+  readonly keys: readonly FileKey[];
+  readonly number: number;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly bits: SharedArrayBuffer;
+}
+
+export type FromAnsweringThread =
+  | { readonly type: 'ready' }
+  | ({ readonly type: 'fill'; readonly slot: number; readonly number: number } & ByteRange)
+  /** The same for every file: which one it is about cannot be told. */
+  | ({ readonly type: 'fill-all'; readonly slot: number } & ByteRange)
+  | { readonly type: 'reached'; readonly number: number; readonly offset: number };
