@@ -12,6 +12,7 @@ export {
   type LayerRecipe,
 } from './images/assemble-image.ts';
 export { buildImage, type BuildOptions, type BuiltImage } from './images/build-image.ts';
+export { READY_COMMANDS, type ReadyImage } from './ready-commands.ts';
 export { type ImageName } from './images/recipes.ts';
 export { startOrigin, type Origin, type OriginRequest } from './origin.ts';
 export { unpackSet, type PackageSetName } from './packages.ts';
