@@ -15,7 +15,7 @@ print("ready")`;
 /** As the image of the PostgreSQL project does at its first start; the server refuses to run as root. */
 const POSTGRES = `
 initdb --pgdata=/tmp/cluster --auth=trust --locale=C.UTF-8 --no-sync > /tmp/initdb.log
-pg_ctl --pgdata=/tmp/cluster --options='-k /tmp' --log=/tmp/log --wait start > /dev/null
+pg_ctl --pgdata=/tmp/cluster --options='-k /tmp -c listen_addresses=' --log=/tmp/log --wait start > /dev/null
 test "$(psql --host=/tmp --dbname=postgres --username=nobody --tuples-only --no-align --command='SELECT 1')" = 1
 echo ready`;
 
@@ -27,14 +27,14 @@ grep -q '^a page' <&3
 echo ready`;
 
 /**
- * Commands that do what a container of the image is there for, print "ready" as soon as it is done, and end: interpreters
- * load common modules, the Java machine runs a build, servers answer a client.
+ * Commands that do what a container of the image is there for, print a line "ready" as soon as it is done, and end:
+ * interpreters load common modules, the Java machine runs a build, servers answer a client.
  */
 export const READY_COMMANDS = {
   python: ['python3', '-c', `import ${PYTHON_MODULES}\nprint("ready")`],
   node: ['node', '-e', `'${NODE_MODULES}'.split(' ').forEach(require); console.log('ready')`],
   ruby: ['ruby', '-e', `%w[${RUBY_MODULES}].each { |name| require name }; puts 'ready'`],
-  openjdk: java('org.apache.tools.ant.launch.Launcher', '-quiet', '-f', '/app/build.xml'),
+  openjdk: java('org.apache.tools.ant.launch.Launcher', '-quiet', '-emacs', '-f', '/app/build.xml'),
   postgres: shell(POSTGRES),
   nginx: shell(NGINX),
   scientific: ['python3', '-c', SCIENTIFIC],

@@ -96,4 +96,4 @@ const listener = createServer({ ...options, pauseOnConnect: true }, (client) => 
   return flow;
 });
 await once(listener.listen(0, '127.0.0.1'), 'listening');
-parentPort?.postMessage((listener.address() as AddressInfo).port);
+parentPort?.postMessage((listener.address() as AddressInfo).port, []);
