@@ -12,6 +12,8 @@ export interface StandInRequest {
   /** Of the object; '' when the bucket was asked. */
   readonly key: string;
   readonly status: number;
+  /** Where in the object the answer's body begins. */
+  readonly offset: number;
   /** Bytes of the answer's body that were sent. */
   readonly bytes: number;
 }
@@ -54,6 +56,7 @@ interface Exchange {
   readonly response: ServerResponse;
   readonly key: string;
   readonly query: URLSearchParams;
+  offset: number;
   sentBytes: number;
 }
 
@@ -61,11 +64,11 @@ function open(request: IncomingMessage, response: ServerResponse): Exchange {
   const [path = '', query = ''] = (request.url ?? '/').split('?');
   const [, , ...names] = path.split('/');
   const key = decodeURIComponent(names.join('/'));
-  return { request, response, key, query: new URLSearchParams(query), sentBytes: 0 };
+  return { request, response, key, query: new URLSearchParams(query), offset: 0, sentBytes: 0 };
 }
 
-function describe({ request, response, key, sentBytes }: Exchange): StandInRequest {
-  return { method: request.method ?? '', key, status: response.statusCode, bytes: sentBytes };
+function describe({ request, response, key, offset, sentBytes }: Exchange): StandInRequest {
+  return { method: request.method ?? '', key, status: response.statusCode, offset, bytes: sentBytes };
 }
 
 async function answer(exchange: Exchange, objects: S3Objects): Promise<void> {
@@ -119,6 +122,7 @@ async function read(exchange: Exchange, object: S3Object | undefined): Promise<v
   const range = parseRange(request.headers.range, sizeBytes);
   if (range === 'unsatisfiable') return refuse(exchange, 416, 'InvalidRange');
   const { start, end } = range ?? { start: 0, end: sizeBytes - 1 };
+  exchange.offset = start;
   response.writeHead(range ? 206 : 200, {
     'content-length': end - start + 1,
     'last-modified': modified.toUTCString(),
