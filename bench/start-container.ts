@@ -17,7 +17,7 @@ export interface ContainerRequest {
   readonly command: readonly string[];
 }
 
-export interface StartFigures {
+interface StartFigures {
   /** `ctr containers create`. */
   readonly createMs: number;
   /** From the start of `ctr tasks start` to the line. */

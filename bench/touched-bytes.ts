@@ -48,7 +48,7 @@ function ignoreUnmounted(reason: unknown): void {
 const RESIDENT = 'find "$@" -xdev -type f -print0 | xargs -0r fincore --bytes --noheadings --output RES';
 
 /** What the page cache holds of the files below these folders. */
-export async function residentBytes(folders: readonly string[]): Promise<number> {
+async function residentBytes(folders: readonly string[]): Promise<number> {
   const limits = { maxBuffer: 64 << 20 };
   const { stdout } = await promisify(execFile)('sh', ['-c', RESIDENT, 'sh', ...folders], limits);
   return stdout.split('\n').reduce((sum, line) => sum + Number(line), 0);

@@ -6,6 +6,13 @@ export {
   type StartContainerdOptions,
 } from './containerd.ts';
 export {
+  openFaultyProxy,
+  type Fault,
+  type FaultyProxy,
+  type ProxiedRequest,
+  type RequestCounts,
+} from './faulty-proxy.ts';
+export {
   assembleImage,
   type AssembleOptions,
   type ImageRecipe,
