@@ -76,7 +76,8 @@ async function compare(name: string, bed: Bed): Promise<BenchCase> {
   const of = (figure: (lade: LadeFigures, peer: Figures) => number): number =>
     median(pairs.map(([lade, peer]) => figure(lade, peer)));
   const ms = (figure: (lade: LadeFigures, peer: Figures) => number): number => Math.round(of(figure));
-  const fetchedPerTouched = round(of(({ fetchedBytes }) => fetchedBytes) / image.touchedBytes);
+  const { touched, rawBytes } = image;
+  const fetchedPerTouched = round(of(({ fetchedBytes }) => fetchedBytes) / touched.touchedBytes);
   return {
     case: name,
     ratio,
@@ -97,10 +98,10 @@ async function compare(name: string, bed: Bed): Promise<BenchCase> {
     fetchedBytes: of(({ fetchedBytes }) => fetchedBytes),
     requests: of(({ requests }) => requests),
     filledBytes: of((lade) => lade.filledBytes),
-    touchedBytes: image.touchedBytes,
-    rawBytes: image.rawBytes,
+    ...touched,
+    rawBytes,
     fetchedPerTouched,
-    filledPerTouched: round(of((lade) => lade.filledBytes) / image.touchedBytes),
+    filledPerTouched: round(of((lade) => lade.filledBytes) / touched.touchedBytes),
     wantFetchedPerTouched: `<=${WANTED_FETCHED}`,
     peerFetchedBytes: of((_, peer) => peer.fetchedBytes),
   };

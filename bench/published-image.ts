@@ -12,7 +12,7 @@ import {
 } from '@lade/sandbox';
 import type { BenchContext } from './benchmark.ts';
 import { startNode } from './start-node.ts';
-import { filledBytes, measureTouched } from './touched-bytes.ts';
+import { filledBytes, measureTouched, type Touched } from './touched-bytes.ts';
 
 /** An image in a registry, and in a bucket, where a node that is gone has brought it. */
 export interface PublishedImage extends AsyncDisposable {
@@ -25,8 +25,7 @@ export interface PublishedImage extends AsyncDisposable {
   readonly command: readonly string[];
   /** Of all its files. */
   readonly rawBytes: number;
-  /** What a container reads of it until it is ready. */
-  readonly touchedBytes: number;
+  readonly touched: Touched;
 }
 
 export async function publishImage(name: ReadyImage, context: BenchContext): Promise<PublishedImage> {
@@ -43,7 +42,7 @@ export async function publishImage(name: ReadyImage, context: BenchContext): Pro
   await node.uploaded();
   await node.publishes(reference);
   const request = { containerd: node.containerd, snapshotter: 'lade', reference, command };
-  const touchedBytes = await measureTouched(context, node, request);
+  const touched = await measureTouched(context, node, request);
   const rawBytes = await filledBytes(node);
   const owned = stack.move();
   return {
@@ -53,7 +52,7 @@ export async function publishImage(name: ReadyImage, context: BenchContext): Pro
     name: image.name,
     command,
     rawBytes,
-    touchedBytes,
+    touched,
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
 }

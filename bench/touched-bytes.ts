@@ -8,23 +8,34 @@ import type { BenchContext } from './benchmark.ts';
 import { dropCaches } from './drop-caches.ts';
 import { startContainer, type ContainerRequest } from './start-container.ts';
 
+/** File bytes of an image, in pages, that the kernel read from its layers until a container was ready. */
+export interface Touched {
+  /** What the container itself asked for: the kernel's own reading ahead was switched off. */
+  readonly touchedBytes: number;
+  /** With the kernel reading ahead as it does. */
+  readonly readAheadBytes: number;
+}
+
 /**
- * File bytes that a container reads until it is ready, in pages, counted by nobody but the kernel: what its page cache holds
- * of the node's layers then, empty before and with the kernel's own reading ahead switched off. The node must have the
- * layers whole and mounted.
+ * Counted by nobody but the kernel: what its page cache, empty before, holds of the node's layers when a container is ready.
+ * The node must have the layers whole and mounted.
  */
 export async function measureTouched(
   context: BenchContext,
   node: LadeNode,
   request: ContainerRequest,
-): Promise<number> {
+): Promise<Touched> {
   const mounts = (await readMounts()).filter(
     ({ type, mountPoint }) => type === 'erofs' && mountPoint.startsWith(`${node.root}/`),
   );
+  const start = async (): Promise<number> => {
+    await dropCaches();
+    await using _ready = await startContainer(context, request);
+    return residentBytes(mounts.map(({ mountPoint }) => mountPoint));
+  };
+  const readAheadBytes = await start();
   await using _off = await switchReadAheadOff();
-  await dropCaches();
-  await using _ready = await startContainer(context, request);
-  return residentBytes(mounts.map(({ mountPoint }) => mountPoint));
+  return { touchedBytes: await start(), readAheadBytes };
 }
 
 const DEVICES = '/sys/class/bdi';
