@@ -11,7 +11,7 @@ import { startNode } from './start-node.ts';
 import { median, round, spread } from './statistics.ts';
 import { filledBytes } from './touched-bytes.ts';
 
-const RUNS = 5;
+const RUNS = 6;
 const IMAGES = ['big-file', 'small-files'] as const satisfies readonly ImageName[];
 const LADE = 'lade';
 const PEER = 'overlayfs';

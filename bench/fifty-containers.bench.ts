@@ -1,5 +1,4 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '@lade/errors';
 import { readMounts } from '@lade/linux';
@@ -15,7 +14,8 @@ import { startContainer, type ContainerRequest } from './start-container.ts';
 import { startNode } from './start-node.ts';
 import { median, round, spread } from './statistics.ts';
 
-const RUNS = 3;
+/** Even, since who comes second may find the machine changed. */
+const RUNS = 4;
 const CONTAINERS = 50;
 const IMAGE = 'python';
 const WANTED_RATIO = 1.2;
@@ -144,15 +144,11 @@ async function measureMemory(
   };
 }
 
-/** The process of apps/keeper that has to do with this node. */
+/** The process of apps/keeper whose command line names this node's folder. */
 async function findKeeper({ root }: LadeNode): Promise<number | undefined> {
-  const folder = dirname(root);
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const read = async (name: string): Promise<string> =>
-      readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
-    const command = await read('cmdline');
-    if (!command.includes('apps/keeper')) continue;
-    if (`${command}${await read('environ')}`.includes(folder)) return Number(pid);
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (command.includes('apps/keeper') && command.includes(root)) return Number(pid);
   }
   return undefined;
 }
