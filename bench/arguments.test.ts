@@ -6,12 +6,22 @@ import { parseArguments } from './arguments.ts';
 const AVAILABLE = ['first-pull', 'rpc'];
 
 test('without arguments everything is measured', () => {
-  assert.deepEqual(parseArguments([], AVAILABLE), { names: AVAILABLE, runs: undefined, cases: [] });
+  assert.deepEqual(parseArguments([], AVAILABLE), {
+    names: AVAILABLE,
+    runs: undefined,
+    cases: [],
+    fill: undefined,
+  });
 });
 
-test('benchmarks, runs and cases can be chosen', () => {
-  const argv = ['rpc', '--runs', '3', '--case', 'stat', '--case=mounts'];
-  assert.deepEqual(parseArguments(argv, AVAILABLE), { names: ['rpc'], runs: 3, cases: ['stat', 'mounts'] });
+test('benchmarks, runs, cases and the fill mode can be chosen', () => {
+  const argv = ['rpc', '--runs', '3', '--case', 'stat', '--case=mounts', '--fill', 'fuse'];
+  assert.deepEqual(parseArguments(argv, AVAILABLE), {
+    names: ['rpc'],
+    runs: 3,
+    cases: ['stat', 'mounts'],
+    fill: 'fuse',
+  });
 });
 
 test('what makes no sense is refused, with the usage as the cure', () => {

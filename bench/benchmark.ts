@@ -9,8 +9,10 @@ export interface BenchContext {
   /** Where images are built, and kept for the next time. */
   readonly cacheFolder: string;
   readonly signal: AbortSignal;
-  /** Whether a case was asked for; without --case all are. */
-  readonly isWanted: (name: string) => boolean;
+  /** More flags of `lade serve`, of --fill. */
+  readonly flags: readonly string[];
+  /** Whether a case was asked for; without --case, all but those that are said to be no default. */
+  readonly isWanted: (name: string, isDefault?: boolean) => boolean;
   /** Progress, for a person. */
   readonly say: (line: string) => void;
 }

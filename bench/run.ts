@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     });
 }
 
-async function prepare({ runs, cases }: BenchArguments): Promise<BenchContext> {
+async function prepare({ runs, cases, fill }: BenchArguments): Promise<BenchContext> {
   const { signal } = stop;
   const unpack = async (name: PackageSetName): Promise<string> =>
     (await unpackSet(name, { cacheFolder: CACHE, log: say, signal })).folder;
@@ -46,7 +46,8 @@ async function prepare({ runs, cases }: BenchArguments): Promise<BenchContext> {
     containerdVersion: CONTAINERD_VERSION,
     cacheFolder: CACHE,
     signal,
-    isWanted: (name) => cases.length === 0 || cases.includes(name),
+    flags: fill === undefined ? [] : ['--fill', fill],
+    isWanted: (name, isDefault = true) => (cases.length === 0 ? isDefault : cases.includes(name)),
     say,
   };
 }

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { LadeNode } from '@lade/tour';
 import type { BenchContext } from './benchmark.ts';
 
-/** An empty node with an empty bucket in a folder; all of it goes with the node. */
-export async function startNode({ packages, containerdVersion, signal }: BenchContext): Promise<LadeNode> {
+/** An empty node; on an empty bucket in a folder, unless another is given. All of it goes with the node. */
+export async function startNode(context: BenchContext, bucketUrl?: string): Promise<LadeNode> {
+  const { packages, containerdVersion, flags, signal } = context;
   signal.throwIfAborted();
   const folder = await mkdtemp(join(tmpdir(), 'lade-bench-'));
-  return LadeNode.start({ folder, bucketUrl: `file://${folder}/bucket`, packages, containerdVersion });
+  const bucket = { bucketUrl: bucketUrl ?? `file://${folder}/bucket` };
+  return LadeNode.start({ folder, packages, containerdVersion, flags, ...bucket });
 }

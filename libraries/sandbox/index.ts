@@ -6,14 +6,24 @@ export {
   type StartContainerdOptions,
 } from './containerd.ts';
 export {
+  openFaultyProxy,
+  type Fault,
+  type FaultyProxy,
+  type ProxiedRequest,
+  type RequestCounts,
+} from './faulty-proxy.ts';
+export {
   assembleImage,
   type AssembleOptions,
   type ImageRecipe,
   type LayerRecipe,
 } from './images/assemble-image.ts';
 export { buildImage, type BuildOptions, type BuiltImage } from './images/build-image.ts';
+export { READY_COMMANDS, type ReadyImage } from './ready-commands.ts';
 export { type ImageName } from './images/recipes.ts';
 export { startOrigin, type Origin, type OriginRequest } from './origin.ts';
 export { unpackSet, type PackageSetName } from './packages.ts';
 export { startS3Server, type S3Server, type StartS3ServerOptions } from './s3-server.ts';
+export { startS3StandIn, type S3StandIn, type StandInRequest } from './s3-stand-in.ts';
+export { openSlowLink, type LinkTraffic, type SlowLink, type SlowLinkOptions } from './slow-link.ts';
 export { mountPointsBelow, unmountBelow } from './sweep.ts';

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { hexOf, isDigest, parseImageIndex, digestOf, type Descriptor, type Digest } from '@lade/oci';
+import { parseRange } from './parse-range.ts';
 
 /** One request that an origin answered. */
 export interface OriginRequest {
@@ -129,19 +130,6 @@ async function replyWith(exchange: Exchange, content: Content): Promise<void> {
     exchange.bytes += chunk.length;
   });
   await pipeline(file, response);
-}
-
-/** One "bytes=a-b", "bytes=a-" or "bytes=-n" (RFC 9110); any other Range header is ignored, as it may be. */
-function parseRange(
-  header: string | undefined,
-  size: number,
-): { start: number; end: number } | 'unsatisfiable' | undefined {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
-  const [, first = '', last = ''] = match ?? [];
-  if (first === '' && last === '') return undefined;
-  const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
-  const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
-  return start > end ? 'unsatisfiable' : { start, end };
 }
 
 async function findContent(layouts: readonly string[], path: string): Promise<Content | undefined> {

@@ -33,6 +33,15 @@ const PACKAGE_SETS = {
     ],
     withDependencies: true,
   },
+  /** What reads file systems for a benchmark. */
+  readers: {
+    suite: 'bookworm',
+    packages: [
+      { name: 'fio', version: '3.33-3' },
+      { name: 'attr', version: '1:2.5.1-4' },
+    ],
+    withDependencies: true,
+  },
   'erofs-utils': {
     suite: 'sid',
     packages: [{ name: 'erofs-utils', version: '1.9.4-1' }],

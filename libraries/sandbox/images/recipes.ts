@@ -12,10 +12,26 @@ const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const BASE_PACKAGES =
   'base-files base-passwd bash coreutils dash debianutils diffutils findutils grep gzip hostname libc-bin mawk ncurses-base netbase sed tar';
 
+const SCIENTIFIC_PACKAGES =
+  'python3-numpy python3-scipy python3-pandas python3-matplotlib python3-sklearn python3-skimage python3-statsmodels';
+
+const NGINX_CONF = `daemon on;
+events {}
+http {
+  include /etc/nginx/mime.types;
+  access_log off;
+  server {
+    listen 127.0.0.1:80;
+    root /app;
+  }
+}
+`;
+
 interface AppImage {
   readonly packages: readonly string[];
   readonly command: readonly string[];
   readonly environment?: readonly string[];
+  readonly user?: string;
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -48,18 +64,34 @@ export const RECIPES = {
     command: ['node', '/app/main.js'],
     files: { 'main.js': 'console.log(6 * 7)\n' },
   }),
+  ruby: appRecipe('ruby', { packages: ['ruby'], command: ['ruby', '--version'] }),
   openjdk: appRecipe('openjdk', {
-    packages: ['openjdk-17-jre-headless'],
+    packages: ['openjdk-17-jre-headless', 'ant'],
     command: ['java', '--version'],
     environment: [`${PATH}:/usr/lib/jvm/java-17-openjdk-amd64/bin:/usr/lib/jvm/java-17-openjdk-arm64/bin`],
+    files: {
+      'build.xml': '<project default="ready"><target name="ready"><echo>ready</echo></target></project>\n',
+    },
   }),
   postgres: appRecipe('postgres', {
     packages: ['postgresql-15'],
     command: ['postgres', '--version'],
     environment: [`${PATH}:/usr/lib/postgresql/15/bin`],
+    // The server refuses to run as root.
+    user: 'nobody',
   }),
-  nginx: appRecipe('nginx', { packages: ['nginx-light'], command: ['nginx', '-v'] }),
+  nginx: appRecipe('nginx', {
+    packages: ['nginx-light'],
+    command: ['nginx', '-v'],
+    files: { 'index.html': 'a page\n', 'nginx.conf': NGINX_CONF },
+  }),
   redis: appRecipe('redis', { packages: ['redis-server'], command: ['redis-server', '--version'] }),
+  scientific: appRecipe('scientific', {
+    packages: SCIENTIFIC_PACKAGES.split(' '),
+    command: ['python3', '--version'],
+    // Debian chooses among implementations by links that only scripts of packages make.
+    environment: [`LD_LIBRARY_PATH=${['blas', 'lapack'].flatMap(librariesOf).join(':')}`],
+  }),
 } as const satisfies Record<string, ImageRecipe>;
 
 export type ImageName = keyof typeof RECIPES;
@@ -69,13 +101,17 @@ function plainRecipe(name: string, layers: readonly LayerRecipe[]): ImageRecipe 
 }
 
 function appRecipe(name: string, app: AppImage): ImageRecipe {
-  const { packages, command, environment = [], files = { README: `${name}\n` } } = app;
-  const config = { Env: [PATH, ...environment], Cmd: command, WorkingDir: '/app' };
+  const { packages, command, environment = [], user = 'root', files = { README: `${name}\n` } } = app;
+  const config = { Env: [PATH, ...environment], Cmd: command, User: user, WorkingDir: '/app' };
   return {
     name: `${name}:latest`,
     config,
     layers: [{ packages }, { fill: async (root) => fillApp(root, files) }],
   };
+}
+
+function librariesOf(name: string): string[] {
+  return ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/${name}`);
 }
 
 async function fillApp(root: string, files: Readonly<Record<string, string>>): Promise<void> {
