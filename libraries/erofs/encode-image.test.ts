@@ -5,6 +5,25 @@ import { encodeImage, isXattrSupported, type DirectoryInode, type Inode } from '
 import { randomTree, seededRandom } from './testing/random.ts';
 import { UUID, attributes, crowd, directory, file, symlink } from './testing/trees.ts';
 
+test('the pieces of an image leave out nothing, however the blocks of inodes fall on them', () => {
+  const entryOf = (i: number): Inode =>
+    i % 7 === 0 ? symlink('t'.repeat(1 + ((i * 997) % 4000))) : file(1, 0);
+  for (const count of [4_000, 4_001, 4_002, 4_003]) {
+    const names = Array.from({ length: count }, (_, i) => [String(i + count), entryOf(i)] as const);
+    const image = encodeImage(directory(Object.fromEntries(names)), {
+      blobBlocks: 1,
+      uuid: UUID,
+      buildTime: 0,
+    });
+    const sizes = [...image.pieces()].map((piece) => piece.byteLength);
+    assert.ok(sizes.length > 3 && sizes.every((size) => size <= 512 * 1024));
+    assert.equal(
+      sizes.reduce((sum, size) => sum + size),
+      image.sizeBytes,
+    );
+  }
+});
+
 test('encodeImage() gives these bytes for a tiny tree', () => {
   const tiny = directory({
     a: file(4_097, 2, { mode: 0o4755, uid: 1, gid: 2, modified: { seconds: -1, nanoseconds: 5 } }),

@@ -1,5 +1,9 @@
+import { BLOCK_BYTES } from './geometry.ts';
+
 /** Above the largest thing written in one go (an inode with 256 KiB of xattrs) by what a piece should have at least. */
 const PIECE_BYTES = 512 * 1024;
+/** A piece ends where the next thing begins, and between two things there may be most of a block that nothing fills. */
+const FILLED_BYTES = PIECE_BYTES - BLOCK_BYTES;
 
 /** A zeroed window over an image that is written front to back and given away piece by piece. */
 export class PieceBuffer {
@@ -27,7 +31,7 @@ export class PieceBuffer {
   }
 
   hasRoom(offset: number, length: number): boolean {
-    return offset + length - this.#start <= this.#bytes.length;
+    return offset + length - this.#start <= FILLED_BYTES;
   }
 
   /** Gives away what lies before `offset` and moves the window there. */
