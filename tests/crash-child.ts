@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBucket, type Bucket } from '@lade/bucket';
 import { isCodedError } from '@lade/errors';
-import { ChunkCatalogue, NO_CHAIN_KEYS, UploadQueue } from '@lade/layers';
+import { ChunkCatalogue, UploadQueue } from '@lade/layers';
 import { SILENT } from '@lade/log';
 import { digestOf, type Digest } from '@lade/oci';
 import { LayerTable } from '@lade/residency';
 import { Snapshotter } from '@lade/snapshots';
 import { fromBytes } from '@lade/streams';
+import { parseConfig } from '../apps/daemon/config.ts';
 import { openPlatform, type Platform } from '../apps/daemon/open-platform.ts';
 import { soundTar } from './broken-layers.ts';
 
@@ -85,7 +86,7 @@ const POINTS: Readonly<Record<string, (bucket: object) => void>> = {
 if (import.meta.main) {
   const [root = '', bucketUrl = '', scenario = '', point] = process.argv.slice(2);
   await using platform = await openPlatform(
-    { root, bucketUrl, keys: NO_CHAIN_KEYS },
+    parseConfig(['--root', root, '--bucket', bucketUrl, '--fill', 'full'], {}),
     { log: SILENT, uploaded: () => {} },
   );
   say('started', await report(platform, root));

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { CodedError, wrapError } from '@lade/errors';
 import { parseChainKey, type ChainKeys } from '@lade/layers';
 import type { LogLevel } from '@lade/log';
+import type { FillModeName } from '@lade/residency';
 
 /** What `lade serve` runs with, complete and checked. */
 export interface DaemonConfig {
@@ -17,6 +18,14 @@ export interface DaemonConfig {
   readonly http: { readonly host: string; readonly port: number } | undefined;
   readonly keys: ChainKeys;
   readonly maxLayerBytes: number;
+  /** How layers of the bucket get their bytes; `auto`: the best way that this kernel has. */
+  readonly fill: FillModeName | 'auto';
+  /** For the layers of this node together; undefined: as much as the disk has. */
+  readonly cacheBytes: number | undefined;
+  /** For completing layers that are in use; 0: they are never completed. */
+  readonly backgroundBytesPerSecond: number;
+  /** Whether the keeper starts this daemon again after a crash; else something else does. */
+  readonly restart: boolean;
   readonly logLevel: LogLevel;
 }
 
@@ -30,6 +39,10 @@ const SETTINGS = {
   'signing-key': '',
   trust: '',
   'max-layer-size': '256GiB',
+  fill: 'auto',
+  'cache-size': '',
+  'background-rate': '8MiB',
+  restart: 'auto',
   'log-level': 'info',
 } as const;
 
@@ -56,7 +69,11 @@ export function parseConfig(
     containerd: absolute(settings.containerd, 'containerd'),
     http: settings.http === '' ? undefined : parseHttp(settings.http),
     keys: readKeys(settings),
-    maxLayerBytes: parseSize(settings['max-layer-size']),
+    maxLayerBytes: parseSize('max-layer-size', settings),
+    fill: parseFill(settings.fill),
+    cacheBytes: settings['cache-size'] === '' ? undefined : parseSize('cache-size', settings),
+    backgroundBytesPerSecond: parseSize('background-rate', settings),
+    restart: parseRestart(settings.restart, env),
     logLevel: parseLogLevel(settings['log-level']),
   };
 }
@@ -109,11 +126,23 @@ function parseHttp(text: string): { host: string; port: number } {
   return { host: match[1] ?? match[2] ?? '', port };
 }
 
-function parseSize(text: string): number {
+function parseSize(name: Setting, { [name]: text }: Settings): number {
   const match = /^(\d+)\s*(B|KiB|MiB|GiB|TiB)?$/.exec(text);
   const scale = ['B', 'KiB', 'MiB', 'GiB', 'TiB'].indexOf(match?.[2] ?? 'B');
-  if (!match) throw invalid('max-layer-size', text, 'a size such as 64GiB');
+  if (!match) throw invalid(name, text, 'a size such as 64GiB');
   return Number(match[1]) * 1024 ** scale;
+}
+
+function parseFill(text: string): FillModeName | 'auto' {
+  if (text === 'auto' || text === 'fanotify' || text === 'fuse' || text === 'full') return text;
+  throw invalid('fill', text, 'auto, fanotify, fuse or full');
+}
+
+/** `auto`: unless systemd has started this process, which restarts it by its own rules (systemd.exec(5)). */
+function parseRestart(text: string, env: Readonly<Record<string, string | undefined>>): boolean {
+  if (text === 'auto') return env['SYSTEMD_EXEC_PID'] !== String(process.pid);
+  if (text === 'on' || text === 'off') return text === 'on';
+  throw invalid('restart', text, 'auto, on or off');
 }
 
 function parseLogLevel(text: string): LogLevel {

@@ -1,25 +1,24 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeImage, type DirectoryInode } from '@lade/erofs';
 import { CodedError, fromUnknown } from '@lade/errors';
 import { mount, readMounts, unmount } from '@lade/linux';
 import type { DiagnoseOptions, Outcome } from './doctor.ts';
 import { openProbeFolder } from './doctor-root.ts';
 import { createErofsMounter } from './erofs-mounter.ts';
+import { writeTinyLayer, type TinyLayer } from './tiny-layer.ts';
 
 const TEXT = 'lade doctor was here';
-const BLOCK_BYTES = 4096;
 
 /** Mounts a layer of one small file, metadata image and blob, as the daemon does. */
 export async function examineErofs({ root }: DiagnoseOptions): Promise<Outcome> {
   await using probe = await openProbeFolder(root);
-  const layer = await writeTinyLayer(probe.path);
+  const layer = await writeTinyLayer(probe.path, TEXT);
+  await writeFile(layer.blob, TEXT);
   try {
     const { text, source } = await readThroughMount(layer);
     if (text !== TEXT)
       throw new CodedError('data_loss', 'Cannot read a file of a mounted layer: its bytes are others');
-    if (source === layer.image) return { state: 'ok', found: 'a layer was mounted from its files' };
+    if (source === layer.metadata) return { state: 'ok', found: 'a layer was mounted from its files' };
   } catch (reason) {
     const cure = 'Load the kernel modules: modprobe erofs, modprobe loop; the kernel needs CONFIG_EROFS_FS';
     return { state: 'failed', found: fromUnknown(reason).message, cure };
@@ -61,42 +60,13 @@ export async function examineOverlayfs({ root }: DiagnoseOptions): Promise<Outco
   };
 }
 
-interface TinyLayer {
-  readonly image: string;
-  readonly blob: string;
-  readonly target: string;
-}
-
-async function writeTinyLayer(folder: string): Promise<TinyLayer> {
-  const place = (name: string): string => join(folder, name);
-  const layer = { image: place('meta.erofs'), blob: place('blob'), target: place('mounted') };
-  const file = { kind: 'file', sizeBytes: TEXT.length, blobBlock: 0 } as const;
-  const attributes = {
-    mode: 0o755,
-    uid: 0,
-    gid: 0,
-    modified: { seconds: 0, nanoseconds: 0 },
-    xattrs: new Map(),
-  };
-  const tree: DirectoryInode = {
-    ...attributes,
-    kind: 'directory',
-    entries: new Map([['file', { ...attributes, ...file }]]),
-  };
-  const image = encodeImage(tree, { blobBlocks: 1, uuid: randomBytes(16), buildTime: 0 });
-  await writeFile(layer.image, image.pieces());
-  await writeFile(layer.blob, TEXT.padEnd(BLOCK_BYTES, '\0'));
-  await mkdir(layer.target);
-  return layer;
-}
-
 async function readThroughMount({
-  image,
+  metadata,
   blob,
   target,
 }: TinyLayer): Promise<{ text: string; source: string | undefined }> {
   const mounter = createErofsMounter();
-  await mounter.mount(image, blob, target);
+  await mounter.mount({ metadata, blob }, target, 'full');
   try {
     const mounts = await readMounts();
     const source = mounts.find(({ mountPoint }) => mountPoint === target)?.source;

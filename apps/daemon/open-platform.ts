@@ -10,15 +10,15 @@ import {
   type ChainKeys,
   type Upload,
 } from '@lade/layers';
-import { lockFile } from '@lade/linux';
+import { lockFile, punchHole } from '@lade/linux';
 import type { Logger } from '@lade/log';
 import {
+  type FillModeName,
   Foreground,
   LayerSync,
   LayerTable,
   LocalLayers,
   RemoteLayers,
-  createFullMode,
   openResidency,
 } from '@lade/residency';
 import { Snapshotter } from '@lade/snapshots';
@@ -26,6 +26,7 @@ import { openDatabase } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
 import { createErofsMounter } from './erofs-mounter.ts';
+import { openFillModes } from './fill-modes.ts';
 
 /** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
 export interface Platform extends AsyncDisposable {
@@ -34,15 +35,19 @@ export interface Platform extends AsyncDisposable {
   readonly snapshotter: Snapshotter;
   readonly uploads: UploadQueue;
   readonly foreground: Foreground;
-  readonly fillMode: 'full' | 'fanotify' | 'fuse';
+  readonly fillMode: FillModeName;
+  /** From now on a crash is followed by a restart. */
+  serving(): Promise<void>;
+  /** The daemon stops as planned, not by a crash; disposal follows. */
+  leave(): void;
 }
 
 /** Throws `failed_precondition` when another daemon has this root. */
 export async function openPlatform(
-  config: Pick<DaemonConfig, 'root' | 'bucketUrl' | 'keys'>,
+  config: DaemonConfig,
   hooks: { readonly log: Logger; readonly uploaded: () => void },
 ): Promise<Platform> {
-  const { root, keys } = config;
+  const { root, keys, cacheBytes } = config;
   const { log } = hooks;
   await using stack = new AsyncDisposableStack();
   stack.use(await lockRoot(root));
@@ -52,10 +57,9 @@ export async function openPlatform(
   const catalogue = new ChunkCatalogue(db);
   const table = new LayerTable(db);
   const foreground = new Foreground();
-  const residency = stack.use(await openResidency({ root, bucket, catalogue, table, log }));
-  const mode = createFullMode(residency, ({ index }, result) => {
-    log.info('layer fetched', { diffId: index.header.diffId, ...result });
-  });
+  const cache = cacheBytes === undefined ? {} : { cache: { limitBytes: cacheBytes, punchHole } };
+  const residency = stack.use(await openResidency({ root, bucket, catalogue, table, log, ...cache }));
+  const modes = stack.use(await openFillModes({ config, residency, foreground, log }));
   const queue = new UploadQueue(
     db,
     async (upload, signal) => {
@@ -70,11 +74,13 @@ export async function openPlatform(
     table,
     catalogue,
     mounter: createErofsMounter(),
-    mode,
+    modes,
     sync: stack.use(new LayerSync(residency.boot, log)),
     log,
     isWaiting: (diffId) => queue.isWaiting(diffId),
   });
+  modes.allAttached();
+  residency.quota?.start((diffId) => layers.isMounted(diffId));
   const uploads = stack.use(queue);
   const remote = new RemoteLayers({ bucket, keys, layers, log });
   const snapshotter = stack.use(
@@ -96,7 +102,9 @@ export async function openPlatform(
     snapshotter,
     uploads,
     foreground,
-    fillMode: mode.name,
+    fillMode: modes.current.name,
+    serving: async () => modes.serving(),
+    leave: () => modes.leave(),
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
 }

@@ -47,6 +47,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
       log,
     }),
   );
+  await platform.serving();
   platform.uploads.start();
   const publisher = stack.use(new ImagePublisher(node, platform.bucket, log));
   uploaded = () => {
@@ -64,6 +65,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   process.stdout.write(`ready address=${config.address} bucket=${platform.bucket.location}\n`);
   await aborted(signal);
   log.info('stopping');
+  platform.leave();
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -41,6 +41,8 @@ export class DaemonProcess implements AsyncDisposable {
       bucketUrl,
       '--containerd',
       containerd,
+      '--restart',
+      'off',
     ];
     const args = ['--pdeathsig', 'KILL', '--', ...LADE, ...serve, ...flags];
     const child = spawn('setpriv', args, { env, stdio: ['ignore', 'pipe', log.fd], detached: true });

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { configureContainerd } from '@lade/containerd-config';
 import { CodedError } from '@lade/errors';
-import { startContainerd, unmountBelow, type Containerd, type ProgramResult } from '@lade/sandbox';
+import {
+  killProcessesOf,
+  startContainerd,
+  unmountBelow,
+  type Containerd,
+  type ProgramResult,
+} from '@lade/sandbox';
 import { DaemonProcess } from './daemon-process.ts';
 import { LADE } from './lade-program.ts';
 
@@ -177,7 +183,9 @@ async function startDaemon(options: NodeOptions, containerd: string): Promise<Da
   });
 }
 
+/** Ends the keeper first, which holds on while layers are mounted. */
 async function removeFolder(folder: string): Promise<void> {
+  await killProcessesOf(folder);
   await unmountBelow(folder);
   await rm(folder, { recursive: true, force: true });
 }

@@ -1,5 +1,5 @@
+import { BlockBits } from '@lade/block-bits';
 import { clearEvent, waitReadable } from '@lade/linux';
-import { BlockBits } from './block-bits.ts';
 import type { Journal } from './journal.ts';
 import type { FromAnsweringThread, ServeMessage, ToAnsweringThread } from './messages.ts';
 import { isAnyFile, type FileKey, type Question, type QuestionSource, type ServedFile } from './question.ts';
@@ -92,7 +92,7 @@ export class AnswerLoop {
   }
 
   #serve({ number, path, sizeBytes, bits, keys }: ServeMessage): void {
-    const file = { number, path, sizeBytes, bits: new BlockBits(bits, sizeBytes) };
+    const file = { number, path, sizeBytes, bits: new BlockBits(sizeBytes, bits) };
     for (const key of keys) this.#files.set(text(key), file);
     this.#reconsiderParked((question) => this.#files.get(text(question.file)) === file);
   }
@@ -142,10 +142,11 @@ export class AnswerLoop {
 
   /** `touched` before `resident` is looked at: who drops a block does it the other way round, so one of us sees the other. */
   #answerResident(question: Question, file: ServedFile, slot?: number): boolean {
-    file.bits.touch(question);
-    if (file.bits.takeMarkers(question))
-      this.#ports.send({ type: 'reached', number: file.number, offset: question.offset });
-    if (!file.bits.isResident(question) || !this.#ports.source.answer(question, file)) return false;
+    const { bits, number } = file;
+    const [start, end] = [question.offset, question.offset + question.length];
+    bits.touched.set(start, end);
+    for (const offset of bits.markers.take(start, end)) this.#ports.send({ type: 'reached', number, offset });
+    if (!bits.resident.hasAll(start, end) || !this.#ports.source.answer(question, file)) return false;
     this.#close(question, slot);
     return true;
   }

@@ -1,13 +1,13 @@
 import { closeSync } from 'node:fs';
+import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { CodedError } from '@lade/errors';
 import { createEvent, signalEvent } from '@lade/linux';
-import { BlockBits, type ByteRange } from './block-bits.ts';
 import type { AnsweringOptions, FromAnsweringThread, ToAnsweringThread } from './messages.ts';
 import type { OnDemandFile } from './on-demand-files.ts';
-import type { FileKey } from './question.ts';
+import type { ByteRange, FileKey } from './question.ts';
 
-export interface AnsweringThreadOptions extends Omit<AnsweringOptions, 'wake'> {
+export interface AnsweringThreadOptions extends Omit<AnsweringOptions, 'wake' | 'compileCache'> {
   /** The thread has ended before it was told to. Readers wait until another process takes over: this one should exit. */
   readonly onFailed: (reason: unknown) => void;
 }
@@ -24,8 +24,8 @@ export class AnsweringThread implements AsyncDisposable {
   private constructor(options: Omit<AnsweringThreadOptions, 'onFailed'>) {
     const wake = createEvent();
     this.#wake = wake;
-    const workerData = { ...options, wake } satisfies AnsweringOptions;
-    this.#worker = new Worker(new URL('./answering-worker.ts', import.meta.url), {
+    const workerData = { ...options, wake, compileCache: getCompileCacheDir() } satisfies AnsweringOptions;
+    this.#worker = new Worker(new URL('./answering-worker.mjs', import.meta.url), {
       workerData,
       trackUnmanagedFds: false, // descriptors come with events
     });
@@ -67,7 +67,7 @@ export class AnsweringThread implements AsyncDisposable {
   serve(file: OnDemandFile, keys: readonly FileKey[]): void {
     const { number, path, sizeBytes, bits } = file;
     this.#files.set(number, file);
-    this.#send({ type: 'serve', keys, number, path, sizeBytes, bits });
+    this.#send({ type: 'serve', keys, number, path, sizeBytes, bits: bits.shared });
   }
 
   forget(number: number): void {
@@ -127,6 +127,6 @@ export class AnsweringThread implements AsyncDisposable {
 async function fill(file: OnDemandFile | undefined, { offset, length }: ByteRange): Promise<void> {
   if (file === undefined) throw new CodedError('not_found', 'Cannot fill a range: the file is not served');
   const clamped = { offset, length: Math.min(length, file.sizeBytes - offset) };
-  if (clamped.length <= 0 || new BlockBits(file.bits, file.sizeBytes).isResident(clamped)) return;
+  if (clamped.length <= 0 || file.bits.resident.hasAll(offset, offset + clamped.length)) return;
   await file.fill(clamped.offset, clamped.length);
 }

@@ -103,7 +103,7 @@ export class FuseQuestions implements QuestionSource {
       this.#fail(id, os.errno.EIO); // a damaged disk is this reader's trouble, not everybody's
       return true;
     }
-    if (!file.bits.isResident(question)) return false;
+    if (!file.bits.resident.hasAll(offset, offset + question.length)) return false;
     this.#write(fuse.encodeReplyHead(this.#reply, id, length));
     return true;
   }

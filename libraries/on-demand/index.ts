@@ -1,5 +1,4 @@
 export { createFanotifyGroup, openFuseDevice } from '@lade/linux';
-export { BLOCK_BYTES, BlockBits, blockBitsBytes, type ByteRange } from './block-bits.ts';
 export { createJournal } from './journal.ts';
 export type { OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
 export { openFanotifyFiles, type FanotifyFilesOptions } from './open-fanotify-files.ts';

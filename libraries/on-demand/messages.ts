@@ -1,5 +1,4 @@
-import type { ByteRange } from './block-bits.ts';
-import type { FileKey } from './question.ts';
+import type { ByteRange, FileKey } from './question.ts';
 
 /** What the answering thread is started with. */
 export interface AnsweringOptions {
@@ -12,6 +11,8 @@ export interface AnsweringOptions {
   /** FUSE only. */
   readonly passthrough?: boolean;
   readonly onStep: string | undefined;
+  /** The folder of the process's compile cache, where it has one. */
+  readonly compileCache: string | undefined;
 }
 
 export type ToAnsweringThread =

@@ -1,3 +1,5 @@
+import type { BlockBits } from '@lade/block-bits';
+
 /** A file whose bytes come when somebody reads them. */
 export interface OnDemandFile {
   /** Unique for ever among the files that one journal and its kernel side have served. */
@@ -5,8 +7,7 @@ export interface OnDemandFile {
   /** Where it is, past all watching. */
   readonly path: string;
   readonly sizeBytes: number;
-  /** Laid out as `BlockBits` says. */
-  readonly bits: SharedArrayBuffer;
+  readonly bits: BlockBits;
   /** Resolves when every block of the range is resident; when it rejects, that reader gets EIO. */
   fill(offset: number, length: number): Promise<void>;
   /** A marked block was reached at this offset; nobody waits for an answer. */

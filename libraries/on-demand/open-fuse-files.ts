@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { CodedError } from '@lade/errors';
 import { isMountPoint, mountFuse, unmount, waitReadable } from '@lade/linux';
 import { AnsweringThread } from './answering-thread.ts';
-import { BlockBits } from './block-bits.ts';
 import { formatName, nodeKey, toNode } from './fuse-nodes.ts';
 import { INIT_FLAGS, MAX_READ_BYTES } from './fuse-protocol.ts';
 import { Journal } from './journal.ts';
@@ -97,9 +96,6 @@ class FuseFiles implements OnDemandFiles {
   }
 
   #mayPassThrough({ bits, sizeBytes }: OnDemandFile): boolean {
-    return (
-      (this.#journal.agreed & INIT_FLAGS.passthrough) !== 0n &&
-      new BlockBits(bits, sizeBytes).isResident({ offset: 0, length: sizeBytes })
-    );
+    return (this.#journal.agreed & INIT_FLAGS.passthrough) !== 0n && bits.resident.hasAll(0, sizeBytes);
   }
 }

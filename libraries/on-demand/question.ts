@@ -1,4 +1,10 @@
-import type { BlockBits, ByteRange } from './block-bits.ts';
+import type { BlockBits } from '@lade/block-bits';
+
+/** A range of a file, in bytes. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
 
 /** What the kernel wants to know before somebody can go on. */
 export interface Question extends ByteRange {

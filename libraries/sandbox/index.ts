@@ -26,4 +26,4 @@ export { unpackSet, type PackageSetName } from './packages.ts';
 export { startS3Server, type S3Server, type StartS3ServerOptions } from './s3-server.ts';
 export { startS3StandIn, type S3StandIn, type StandInRequest } from './s3-stand-in.ts';
 export { openSlowLink, type LinkTraffic, type SlowLink, type SlowLinkOptions } from './slow-link.ts';
-export { mountPointsBelow, unmountBelow } from './sweep.ts';
+export { killProcessesOf, mountPointsBelow, unmountBelow } from './sweep.ts';

@@ -13,8 +13,8 @@ interface Process {
 
 /**
  * Removes what a containerd leaves behind that was killed, or stopped while containers ran: the shims that serve
- * `address` with their containers, what these keep below /run and in control groups, every mount below `folder`, and
- * `folder` itself. `env` is what containerd ran with; its PATH leads to runc.
+ * `address` with their containers, what these keep below /run and in control groups, other processes of `folder`, every
+ * mount below it, and `folder` itself. `env` is what containerd ran with; its PATH leads to runc.
  */
 export async function sweep(
   folder: string,
@@ -22,6 +22,7 @@ export async function sweep(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<void> {
   await killShims(address);
+  await killProcessesOf(folder);
   for (const bundle of await listBundles(join(folder, 'state'))) await removeContainer(bundle, env);
   await unmountBelow(folder);
   await rm(folder, { recursive: true, force: true });
@@ -56,6 +57,17 @@ async function killShims(address: string): Promise<void> {
   for (let pids = await shimTree(address); pids.length > 0; pids = await shimTree(address)) {
     for (const pid of pids) kill(pid);
     await sleep(20);
+  }
+}
+
+/** Kills the processes that were told a path below `folder` when they were started, and waits until they are gone. */
+export async function killProcessesOf(folder: string): Promise<void> {
+  const isMeant = ({ pid, args }: Process): boolean =>
+    pid !== process.pid && args.some((arg) => arg.startsWith(folder + sep));
+  for (let found = (await listProcesses()).filter(isMeant); found.length > 0;) {
+    for (const { pid } of found) kill(pid);
+    await sleep(20);
+    found = (await listProcesses()).filter(isMeant);
   }
 }
 

@@ -50,7 +50,7 @@ export class StreamDigester implements AsyncDisposable {
 }
 
 class DigestThread implements AsyncDisposable {
-  readonly #worker = new Worker(new URL('digest-thread.ts', import.meta.url), {
+  readonly #worker = new Worker(new URL('digest-thread.mjs', import.meta.url), {
     resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 },
   });
   readonly #digest = Promise.withResolvers<Digest>();

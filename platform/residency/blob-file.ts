@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BlockBits } from '@lade/block-bits';
 import { LAYER_FILES, MAX_CHUNK_BYTES, type ChunkTable } from '@lade/layers';
 import type { Digest } from '@lade/oci';
-import { BlockBits } from './block-bits.ts';
 import { readResidentRecord, writeResidentRecord, type RecordState } from './resident-record.ts';
 
 const ZEROS = Buffer.alloc(MAX_CHUNK_BYTES);

@@ -14,9 +14,11 @@ export interface MountTarget extends FillTarget {
   readonly number: number;
 }
 
+export type FillModeName = 'full' | 'fanotify' | 'fuse';
+
 /** One way to get a blob's bytes behind a live mount. All of them work on the same files and the same bucket objects. */
 export interface FillMode {
-  readonly name: 'full' | 'fanotify' | 'fuse';
+  readonly name: FillModeName;
   /** Called before the layer becomes visible to containerd: fetches what this mode needs up front. Tells whether that is all. */
   prepare(
     target: FillTarget,
@@ -29,4 +31,12 @@ export interface FillMode {
   attach(target: MountTarget): Promise<string>;
   /** The layer is no longer mounted. */
   detach(diffId: Digest): Promise<void>;
+}
+
+/** The modes that are open on this node. */
+export interface FillModes {
+  /** What new layers and mounts get. */
+  readonly current: FillMode;
+  /** For a mount that an earlier daemon left in a mode; undefined where that is not open here. */
+  find(name: FillModeName): FillMode | undefined;
 }

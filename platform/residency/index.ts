@@ -1,14 +1,14 @@
 export type { CacheQuota } from './cache-quota.ts';
 export type { PunchHole } from './blob-file.ts';
-export type { FillMode, FillTarget, MountTarget } from './fill-mode.ts';
+export type { FillMode, FillModeName, FillModes, FillTarget, MountTarget } from './fill-mode.ts';
 export { Foreground } from './foreground.ts';
 export { createFullMode } from './full-mode.ts';
-export type { ErofsMounter } from './layer-mounts.ts';
+export { parseMountName, type ErofsMounter } from './layer-mounts.ts';
 export { LayerTable, type LayerRow } from './layer-table.ts';
 export { LocalLayers, type LocalLayersOptions, type PinnedLayer } from './local-layers.ts';
 export { RemoteLayers, type RemoteLayersOptions } from './remote-layers.ts';
 export type { OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
 export { openResidency, type Residency, type ResidencyOptions } from './open-residency.ts';
-export { createLazyMode, type LazyModeOptions } from './lazy-mode.ts';
+export { createLazyMode, type LazyMode, type LazyModeOptions } from './lazy-mode.ts';
 export { LayerSync } from './layer-sync.ts';
 export type { ResidencyCounters } from './residency-counters.ts';

@@ -1,14 +1,18 @@
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { wrapError } from '@lade/errors';
 import { LAYER_FILES } from '@lade/layers';
 import type { Digest } from '@lade/oci';
-import type { FillMode, MountTarget } from './fill-mode.ts';
+import type { FillModeName, FillModes, MountTarget } from './fill-mode.ts';
 
 /** What residency asks of the kernel. */
 export interface ErofsMounter {
-  /** Mounts read-only; `blob` is the extra device. */
-  mount(metadata: string, blob: string, target: string): Promise<void>;
+  /** Mounts read-only, in a way that suits the mode; `blob` is the extra device. */
+  mount(
+    files: { readonly metadata: string; readonly blob: string },
+    target: string,
+    mode: FillModeName,
+  ): Promise<void>;
   /** Unmounts; overlays that use the mount keep what they have. */
   unmount(target: string): Promise<void>;
   mountPointsBelow(folder: string): Promise<readonly string[]>;
@@ -20,36 +24,47 @@ interface MountedLayer {
   readonly diffId: Digest;
 }
 
-/** The mount points `<root>/mounts/<number>`: at most one EROFS mount per layer, shared by every snapshot. */
+/**
+ * The mount points `<root>/mounts/<number>-<mode>`: at most one EROFS mount per layer, shared by every snapshot. The name says
+ * how the kernel has opened the blob, which no later daemon can change under a mount that is in use.
+ */
 export class LayerMountPoints {
   readonly #folder: string;
   readonly #mounter: ErofsMounter;
-  readonly #mode: FillMode;
+  readonly #modes: FillModes;
   readonly #mounted = new Map<number, Promise<string>>();
 
-  private constructor(folder: string, mounter: ErofsMounter, mode: FillMode) {
+  private constructor(folder: string, mounter: ErofsMounter, modes: FillModes) {
     this.#folder = folder;
     this.#mounter = mounter;
-    this.#mode = mode;
+    this.#modes = modes;
   }
 
   /** Takes over the mounts that an earlier daemon left, if they are of the layers `known`; undoes the others. */
   static async open(
     folder: string,
     known: ReadonlySet<number>,
-    ports: { readonly mounter: ErofsMounter; readonly mode: FillMode },
+    ports: { readonly mounter: ErofsMounter; readonly modes: FillModes },
   ): Promise<LayerMountPoints> {
-    const { mounter, mode } = ports;
+    const { mounter, modes } = ports;
     await mkdir(folder, { recursive: true, mode: 0o711 });
-    const mounts = new LayerMountPoints(folder, mounter, mode);
+    const mounts = new LayerMountPoints(folder, mounter, modes);
     const mounted = await mounter.mountPointsBelow(folder);
-    for (const name of (await readdir(folder)).filter((name) => /^\d+$/.test(name))) {
+    for (const name of await readdir(folder)) {
+      const number = parseMountName(name)?.number;
       const path = join(folder, name);
+      if (number === undefined) continue;
       if (!mounted.includes(path)) await rmdir(path);
-      else if (known.has(Number(name))) mounts.#mounted.set(Number(name), Promise.resolve(path));
+      else if (known.has(number)) mounts.#mounted.set(number, Promise.resolve(path));
       else await remove(path, mounter);
     }
     return mounts;
+  }
+
+  /** The mode that the layer is mounted in, if it is. */
+  async modeOf(number: number): Promise<FillModeName | undefined> {
+    const path = await this.#mounted.get(number)?.catch(() => undefined);
+    return path === undefined ? undefined : parseMountName(basename(path))?.mode;
   }
 
   /** Whether the layer is mounted, or about to be. */
@@ -71,18 +86,21 @@ export class LayerMountPoints {
   async unmount({ number, diffId }: MountedLayer): Promise<void> {
     const path = await this.#mounted.get(number)?.catch(() => undefined);
     if (path === undefined) return;
+    const mode = parseMountName(basename(path))?.mode;
     this.#mounted.delete(number);
     await remove(path, this.#mounter);
-    await this.#mode.detach(diffId);
+    if (mode) await this.#modes.find(mode)?.detach(diffId);
   }
 
   async #mount({ number, diffId }: MountedLayer, find: () => Promise<MountTarget>): Promise<string> {
-    const path = join(this.#folder, String(number));
+    const { current } = this.#modes;
+    const path = join(this.#folder, `${number}-${current.name}`);
     try {
       await mkdir(path, { recursive: true, mode: 0o755 });
       const target = await find();
-      const blob = await this.#mode.attach(target);
-      await this.#mounter.mount(join(target.folder, LAYER_FILES.metadata), blob, path);
+      const blob = await current.attach(target);
+      const metadata = join(target.folder, LAYER_FILES.metadata);
+      await this.#mounter.mount({ metadata, blob }, path, current.name);
       return path;
     } catch (reason) {
       await rmdir(path).catch(() => {});
@@ -91,6 +109,14 @@ export class LayerMountPoints {
       });
     }
   }
+}
+
+/** Undefined for what is no mount point of a layer. */
+export function parseMountName(
+  name: string,
+): { readonly number: number; readonly mode: FillModeName } | undefined {
+  const [, number, mode] = /^([1-9]\d*)-(full|fanotify|fuse)$/.exec(name) ?? [];
+  return number === undefined ? undefined : { number: Number(number), mode: mode as FillModeName };
 }
 
 async function remove(path: string, mounter: ErofsMounter): Promise<void> {

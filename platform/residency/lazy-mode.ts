@@ -17,6 +17,11 @@ export interface LazyModeOptions {
   readonly restAfterMs?: number;
 }
 
+export interface LazyMode extends FillMode, AsyncDisposable {
+  /** Whether a mount depends on somebody who answers the kernel. Also after disposal. */
+  readonly isNeeded: boolean;
+}
+
 /**
  * A mode that fetches what the kernel asks for. Dispose `files` first, so that nobody asks any more: that keeps the
  * mounts, and the next daemon attaches them again.
@@ -25,13 +30,18 @@ export function createLazyMode(
   files: OnDemandFiles,
   residency: Residency,
   options: LazyModeOptions,
-): FillMode & AsyncDisposable {
+): LazyMode {
   const { foreground, backgroundBytesPerSecond: bytesPerSecond = 8 << 20, restAfterMs = 60_000 } = options;
   const background = new BackgroundFill({ foreground, log: residency.log, bytesPerSecond });
   const context: ServeContext = { ...residency, files, foreground, background, restAfterMs };
   const attached = new Map<Digest, Promise<Served>>();
+  const served = new Set<ServedBlob>();
   return {
     name: files.kind,
+    get isNeeded() {
+      // Over FUSE even what is whole is read through us.
+      return files.kind === 'fuse' ? served.size > 0 : [...served].some(({ isSilent }) => !isSilent);
+    },
     async prepare({ index, folder }) {
       await using blob = await open(join(folder, LAYER_FILES.blob), 'w', 0o600);
       await blob.truncate(index.header.blobBytes);
@@ -42,7 +52,9 @@ export function createLazyMode(
       const opening = attached.get(diffId) ?? ServedBlob.open(target, context);
       attached.set(diffId, opening);
       try {
-        return (await opening).kernelPath;
+        const { blob, kernelPath } = await opening;
+        served.add(blob);
+        return kernelPath;
       } catch (reason) {
         attached.delete(diffId);
         throw reason;
@@ -52,6 +64,7 @@ export function createLazyMode(
       const opened = await attached.get(diffId);
       if (!opened) return;
       attached.delete(diffId);
+      served.delete(opened.blob);
       await files.forget(opened.blob.number);
       await opened.blob[Symbol.asyncDispose]();
     },

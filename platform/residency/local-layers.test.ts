@@ -113,7 +113,7 @@ test('retain() keeps what is referenced or waits for its upload, and unmounts th
     node.layers.list().map(({ diffId }) => diffId),
     [a, b],
   );
-  assert.deepEqual(await readdir(join(node.root, 'mounts')), ['1', '2']);
+  assert.deepEqual(await readdir(join(node.root, 'mounts')), ['1-full', '2-full']);
   assert.deepEqual(await node.folders(), [hexOf(a), hexOf(b)].sort());
 });
 
@@ -143,7 +143,7 @@ test('a layer is mounted once for all, and by the next daemon not again', async 
   const node = await openNode(t);
   await convert(node);
   const [first, second] = await Promise.all([node.layers.mount(DIFF_ID), node.layers.mount(DIFF_ID)]);
-  assert.equal(first, join(node.root, 'mounts/1'));
+  assert.equal(first, join(node.root, 'mounts/1-full'));
   assert.equal(first, second);
   assert.equal(await (await node.reopen()).mount(DIFF_ID), first);
   assert.deepEqual(node.mounter.calls, [first]);
@@ -173,18 +173,18 @@ test('a start removes what a crash has left, and nothing else', async (t) => {
   const node = await openNode(t);
   await convert(node);
   const mounted = await node.layers.mount(DIFF_ID);
-  const stray = join(node.root, 'mounts/77');
+  const stray = join(node.root, 'mounts/77-full');
   for (const name of ['.new-1-1', '.old-1-2', hexOf(digestOf('no row'))]) {
     await mkdir(join(node.root, 'layers', name));
     await writeFile(join(node.root, 'layers', name, 'blob'), 'half');
   }
   await mkdir(stray);
-  await mkdir(join(node.root, 'mounts/78'));
-  await node.mounter.mount('metadata', 'blob', stray);
+  await mkdir(join(node.root, 'mounts/78-full'));
+  await node.mounter.mount({ metadata: 'metadata', blob: 'blob' }, stray);
   const layers = await node.reopen();
   assert.deepEqual(await node.folders(), [FOLDER]);
   assert.deepEqual([...node.mounter.mounted.keys()], [mounted]);
-  assert.deepEqual(await readdir(join(node.root, 'mounts')), ['1']);
+  assert.deepEqual(await readdir(join(node.root, 'mounts')), ['1-full']);
   assert.ok(layers.has(DIFF_ID));
 });
 

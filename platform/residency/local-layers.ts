@@ -14,7 +14,7 @@ import type { Logger } from '@lade/log';
 import { hexOf, type Digest } from '@lade/oci';
 import type { ByteSource, PullSource } from '@lade/streams';
 import { allocatedBytes } from './allocated-bytes.ts';
-import type { FillMode, MountTarget } from './fill-mode.ts';
+import type { FillModes, MountTarget } from './fill-mode.ts';
 import { LayerMountPoints, type ErofsMounter } from './layer-mounts.ts';
 import type { LayerSync } from './layer-sync.ts';
 import type { LayerRow, LayerTable } from './layer-table.ts';
@@ -25,7 +25,7 @@ export interface LocalLayersOptions {
   readonly table: LayerTable;
   readonly catalogue: ChunkCatalogue;
   readonly mounter: ErofsMounter;
-  readonly mode: FillMode;
+  readonly modes: FillModes;
   readonly sync: LayerSync;
   readonly log: Logger;
   /** Layers that the bucket may still lack; they are never removed. */
@@ -129,7 +129,7 @@ export class LocalLayers {
     return this.#build('fetched', async (folder) => {
       await writeFile(join(folder, LAYER_FILES.index), index.head, { mode: 0o600, flush: true });
       await writeMetadata(index, join(folder, LAYER_FILES.metadata));
-      return { index, ...(await this.#options.mode.prepare({ index, folder }, options)) };
+      return { index, ...(await this.#options.modes.current.prepare({ index, folder }, options)) };
     });
   }
 
@@ -179,14 +179,15 @@ export class LocalLayers {
 
   /** Goes on to serve the mounts that an earlier daemon left. */
   async #takeOver(rows: readonly LayerRow[]): Promise<void> {
-    const { mode, log, sync } = this.#options;
+    const { modes, log, sync } = this.#options;
     for (const row of rows) {
       const { diffId, origin, number } = row;
       if (origin === 'converted') sync.syncLater(this.folderOf(diffId));
-      if (!this.#mounts.has(number)) continue;
+      const name = await this.#mounts.modeOf(number);
+      if (!name) continue;
       this.#sound.add(diffId);
       await this.#target(row)
-        .then(async (target) => mode.attach(target))
+        .then(async (target) => modes.find(name)?.attach(target))
         .catch((error: unknown) => log.error('mounted layer cannot be served', { diffId, error }));
     }
   }

@@ -1,3 +1,5 @@
+import type { BlockBits } from '@lade/block-bits';
+
 /** One blob, as the side that answers the kernel sees it. */
 export interface OnDemandFile {
   /** Names the blob on this node for ever: the layer's number, and the inode where there is one. */
@@ -5,8 +7,7 @@ export interface OnDemandFile {
   /** The real file; opening it raises no question. */
   readonly path: string;
   readonly sizeBytes: number;
-  /** The bitmaps of BlockBits. */
-  readonly bits: SharedArrayBuffer;
+  readonly bits: BlockBits;
   /**
    * Resolves when every block of the range is resident; rejects, and then that reader gets EIO. Never called for what is
    * resident. Ranges are cut to the file.
@@ -21,6 +22,8 @@ export interface OnDemandFiles extends AsyncDisposable {
   readonly kind: 'fanotify' | 'fuse';
   /** Starts to serve a file; returns the path through which the kernel must open it. Idempotent per number. */
   serve(file: OnDemandFile): Promise<string>;
+  /** Every file that a mount may have open is served; what nobody serves from now on is an error for its readers. */
+  allServed(): void;
   /** Whole: no more questions about the file. Not whole: again a question before every read. */
   setWhole(number: number, whole: boolean): Promise<void>;
   /** No mount uses the file any more. */

@@ -80,11 +80,11 @@ export async function readResidentRecord(
   return { state: isDurable ? 'sound' : 'vouched', chunks };
 }
 
-/** Replaces the record; on disk when it resolves. */
+/** Replaces the record; on disk when it resolves, unless it is of this boot only. */
 export async function writeResidentRecord(file: FileHandle, record: ResidentRecord): Promise<void> {
   const bytes = encodeResidentRecord(record);
   await file.write(bytes, 0, bytes.byteLength, 0);
-  await file.datasync();
+  if (record.boot === undefined) await file.datasync();
 }
 
 /** The machine's present boot, as the kernel names it. */

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { BlockBits } from '@lade/block-bits';
 import { ChunkTable, LAYER_FILES, readLocalIndex, type LayerIndex } from '@lade/layers';
 import { allocatedBytes } from './allocated-bytes.ts';
 import type { BackgroundFill } from './background-fill.ts';
-import { BlockBits } from './block-bits.ts';
 import type { ColdBlob } from './evict-cold.ts';
 import type { MountTarget } from './fill-mode.ts';
 import type { Foreground } from './foreground.ts';
@@ -32,7 +32,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   readonly path: string;
   readonly #context: ServeContext;
   readonly #folder: string;
-  readonly #bits: BlockBits;
+  readonly bits: BlockBits;
   readonly #readAhead: ReadAhead;
   readonly #restTimer: NodeJS.Timeout;
   /** Undefined while the blob is at rest, and costs no more than its bitmaps: whole, or not asked for. */
@@ -43,13 +43,14 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   #readers = 0;
   #toldBytes = 0;
   #isDisposed = false;
+  #isSilent = false;
 
   private constructor(target: MountTarget, context: ServeContext) {
     this.number = target.number;
     this.sizeBytes = target.index.header.blobBytes;
     this.path = join(target.folder, LAYER_FILES.blob);
     this.#folder = target.folder;
-    this.#bits = new BlockBits(this.sizeBytes);
+    this.bits = new BlockBits(this.sizeBytes);
     this.#readAhead = new ReadAhead(this.sizeBytes);
     this.#context = context;
     this.#restTimer = setTimeout(() => this.#restIfIdle(), context.restAfterMs).unref();
@@ -69,10 +70,6 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
       context.background.add(resident);
     }
     return { blob, kernelPath };
-  }
-
-  get bits(): SharedArrayBuffer {
-    return this.#bits.shared;
   }
 
   async fill(offset: number, length: number): Promise<void> {
@@ -105,6 +102,11 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     return this.#opening;
   }
 
+  /** Whether the kernel reads the blob without asking. */
+  get isSilent(): boolean {
+    return this.#isSilent;
+  }
+
   /** Every chunk is here and on disk: no more questions. */
   whole(): void {
     const blob = this.#blob;
@@ -112,7 +114,10 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     const { files, catalogue, background } = this.#context;
     background.remove(blob);
     if (!catalogue.hasBlob(blob.diffId)) catalogue.addBlob(blob.diffId, blob.table);
-    this.#close(blob, async () => files.setWhole(this.number, true));
+    this.#close(blob, async () => {
+      await files.setWhole(this.number, true);
+      this.#isSilent = true;
+    });
   }
 
   /** Bytes on disk that the table of layers does not know of yet. */
@@ -122,6 +127,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
 
   async arm(): Promise<ResidentBlob> {
     const blob = await this.open();
+    this.#isSilent = false;
     await this.#context.files.setWhole(this.number, false);
     return blob;
   }
@@ -166,7 +172,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
 
   async #open(index: LayerIndex): Promise<ResidentBlob> {
     const { diffId } = index.header;
-    const [folder, bits, { boot, table: layers }] = [this.#folder, this.#bits, this.#context];
+    const [folder, bits, { boot, table: layers }] = [this.#folder, this.bits, this.#context];
     const table = ChunkTable.of(index);
     const onWhole = (): void => this.whole();
     const onSaved = (): void => {
@@ -183,7 +189,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
 
   #bringAhead(blob: ResidentBlob, window: Window | undefined): void {
     if (!window) return;
-    this.#bits.markers.set(window.marker, window.marker + 1);
+    this.bits.markers.set(window.marker, window.marker + 1);
     blob.fill(window.start, window.end - window.start, { urgency: 'ahead' }).catch((error: unknown) => {
       this.#context.log.debug('reading ahead failed', { diffId: blob.diffId, error });
     });

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BLOCK_BYTES, blockBitsBytes, type OnDemandFile } from '../index.ts';
+import { BLOCK_BYTES, BlockBits } from '@lade/block-bits';
+import type { OnDemandFile } from '../index.ts';
 
 export interface TestFileOptions {
   readonly number: number;
@@ -16,7 +17,7 @@ export class TestFile implements OnDemandFile {
   readonly number: number;
   readonly path: string;
   readonly sizeBytes: number;
-  readonly bits: SharedArrayBuffer;
+  readonly bits: BlockBits;
   /** Ranges that were asked for. */
   readonly fills: { readonly offset: number; readonly length: number }[] = [];
   readonly markersReached: number[] = [];
@@ -28,7 +29,7 @@ export class TestFile implements OnDemandFile {
     this.number = number;
     this.path = path;
     this.sizeBytes = blocks * BLOCK_BYTES;
-    this.bits = new SharedArrayBuffer(blockBitsBytes(this.sizeBytes));
+    this.bits = new BlockBits(this.sizeBytes);
     this.#maxDelayMs = maxDelayMs;
   }
 
@@ -62,15 +63,13 @@ export class TestFile implements OnDemandFile {
   }
 
   set(bitmap: 'resident' | 'markers', block: number, value: boolean): void {
-    const start = bitmap === 'resident' ? 0 : (this.bits.byteLength / 3) * 2;
-    const bits = new Uint8Array(this.bits, start, this.bits.byteLength / 3);
-    if (value) Atomics.or(bits, block >> 3, 1 << (block & 7));
-    else Atomics.and(bits, block >> 3, ~(1 << (block & 7)) & 0xff);
+    const [start, end] = [block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES];
+    if (value) this.bits[bitmap].set(start, end);
+    else this.bits[bitmap].clear(start, end);
   }
 
   isTouched(block: number): boolean {
-    const touched = new Uint8Array(this.bits, this.bits.byteLength / 3, this.bits.byteLength / 3);
-    return ((touched[block >> 3] ?? 0) & (1 << (block & 7))) !== 0;
+    return this.bits.touched.has(block * BLOCK_BYTES);
   }
 
   /** Of the whole file, in hex. */

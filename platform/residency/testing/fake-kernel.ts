@@ -1,7 +1,5 @@
 import { open } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { BLOCK_BYTES } from '@lade/layers';
-import { BlockBits } from '../block-bits.ts';
 import type { OnDemandFile, OnDemandFiles } from '../on-demand-files.ts';
 
 /** Reads blobs as a kernel would that asks before every read, and does what the answering thread does. */
@@ -18,6 +16,8 @@ export class FakeKernel implements OnDemandFiles {
     this.served.set(file.number, file);
     return `/kernel/${file.number}`;
   }
+
+  allServed(): void {}
 
   async setWhole(number: number, whole: boolean): Promise<void> {
     if (whole) this.whole.add(number);
@@ -58,18 +58,11 @@ export class FakeKernel implements OnDemandFiles {
     const file = this.served.get(number);
     if (!file) throw new RangeError(`file ${number} is not served`);
     if (this.whole.has(number)) return;
-    const bits = new BlockBits(file.sizeBytes, file.bits);
+    const { bits } = file;
     const end = Math.min(offset + length, file.sizeBytes);
     bits.touched.set(offset, end);
-    let isResident = true;
-    for (let at = offset - (offset % BLOCK_BYTES); at < end; at += BLOCK_BYTES) {
-      if (bits.markers.has(at)) {
-        bits.markers.clear(at, at + 1);
-        file.reached(at);
-      }
-      isResident &&= bits.resident.has(at);
-    }
-    if (isResident) return;
+    for (const at of bits.markers.take(offset, end)) file.reached(at);
+    if (bits.resident.hasAll(offset, end)) return;
     this.questions++;
     await file.fill(offset, end - offset);
   }

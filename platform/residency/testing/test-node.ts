@@ -28,10 +28,10 @@ export class RecordingMounter implements ErofsMounter {
   beforeUnmount: () => Promise<void> = async () => {};
   failure: Error | undefined;
 
-  async mount(metadata: string, blob: string, target: string): Promise<void> {
+  async mount(files: { readonly metadata: string; readonly blob: string }, target: string): Promise<void> {
     this.calls.push(target);
     if (this.failure) throw this.failure;
-    this.mounted.set(target, { metadata, blob });
+    this.mounted.set(target, files);
   }
 
   async unmount(target: string): Promise<void> {
@@ -100,7 +100,7 @@ export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}
       table,
       catalogue,
       mounter,
-      mode,
+      modes: { current: mode, find: (name) => (name === mode.name ? mode : undefined) },
       sync,
       log: SILENT,
       isWaiting: (diffId) => waiting.has(diffId),

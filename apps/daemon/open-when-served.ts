@@ -1,0 +1,28 @@
+import type { OnDemandFiles } from '@lade/residency';
+
+/** Opens `kind` of files with the first one that is served: a node without such layers is spared a thread. */
+export function openWhenServed(
+  kind: OnDemandFiles['kind'],
+  open: () => Promise<OnDemandFiles>,
+): OnDemandFiles {
+  let opening: Promise<OnDemandFiles> | undefined;
+  let areAllServed = false;
+  return {
+    kind,
+    async serve(file) {
+      opening ??= open();
+      const files = await opening;
+      if (areAllServed) files.allServed();
+      return files.serve(file);
+    },
+    allServed() {
+      areAllServed = true;
+      void opening?.then((files) => files.allServed());
+    },
+    setWhole: async (number, whole) => (await opening)?.setWhole(number, whole),
+    forget: async (number) => (await opening)?.forget(number),
+    async [Symbol.asyncDispose]() {
+      await (await opening)?.[Symbol.asyncDispose]();
+    },
+  };
+}

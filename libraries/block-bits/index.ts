@@ -1,0 +1,3 @@
+export { Bitmap } from './bitmap.ts';
+export { BlockBits } from './block-bits.ts';
+export { BLOCK_BYTES } from './geometry.ts';
