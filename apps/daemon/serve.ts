@@ -16,6 +16,9 @@ import { createLayerUnpacker } from './layer-unpacker.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory } from './release-memory.ts';
 
+/** After it what only a start needs is garbage. */
+const SETTLED_MS = 2_000;
+
 /** `lade serve`: runs until SIGTERM or SIGINT. Throws what keeps it from running. */
 export async function serve(argv: readonly string[]): Promise<void> {
   const config = parseConfig(argv, process.env);
@@ -61,7 +64,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     bucket: platform.bucket.location,
     fill: platform.fillMode,
   });
-  releaseMemory();
+  setTimeout(releaseMemory, SETTLED_MS).unref();
   process.stdout.write(`ready address=${config.address} bucket=${platform.bucket.location}\n`);
   await aborted(signal);
   log.info('stopping');
