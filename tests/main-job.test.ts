@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,113 +29,120 @@ import { startTlsFront } from './tls-front.ts';
  */
 const ANSWER = ['python3', '-c', 'print(6*7)'] as const;
 
-for (const version of ['1.7', '2.1'] as const) {
-  for (const kind of ['directory', 'S3'] as const) {
-    test(`the main job, containerd ${version}, ${kind} bucket`, needsRoot, async (t) => {
-      await using bed = await Testbed.open(t);
-      const step = inSteps(t);
-      const built = await bed.image('python');
-      const image = await readImage(built);
-      const bucketUrl = await bed.bucket(kind);
-      await using registry = await startOrigin([built.layout]);
-      await using front = await startTlsFront(registry.address);
-      const registered = `${front.address}/${built.name}`;
-      await bed.trust(front.certificate);
-      const first = await bed.node('first', bucketUrl, version);
-      const second = await bed.node('second', bucketUrl, version);
-      const third = await bed.node('third', bucketUrl, version);
-      let reference = '';
+/** Every containerd with every kind of bucket, and every fill mode once. */
+const CASES = [
+  ['1.7', 'directory', 'fanotify'],
+  ['1.7', 'S3', 'fuse'],
+  ['2.1', 'directory', 'full'],
+  ['2.1', 'S3', 'auto'],
+] as const;
 
-      await step('a first pull converts every layer, and the container runs', async () => {
-        await using origin = await startOrigin([built.layout]);
-        reference = `${origin.address}/${built.name}`;
-        await first.containerd.pull(reference, { snapshotter: 'lade' });
-        assert.equal(await first.run(reference, ...ANSWER), '42\n');
-        await assertConverted(first, image);
-        await first.publishes(reference);
-        await first.uploaded();
-        await assertPublished(bucketUrl, image);
-      });
+for (const [version, kind, fill] of CASES) {
+  test(`the main job, containerd ${version}, ${kind} bucket, fill ${fill}`, needsRoot, async (t) => {
+    await using bed = await Testbed.open(t);
+    const step = inSteps(t);
+    const built = await bed.image('python');
+    const image = await readImage(built);
+    const bucketUrl = await bed.bucket(kind);
+    await using registry = await startOrigin([built.layout]);
+    await using front = await startTlsFront(registry.address);
+    const registered = `${front.address}/${built.name}`;
+    await bed.trust(front.certificate);
+    const first = await bed.node('first', bucketUrl, version, ['--fill', fill]);
+    const second = await bed.node('second', bucketUrl, version, ['--fill', fill]);
+    const third = await bed.node('third', bucketUrl, version, ['--fill', fill]);
+    let reference = '';
 
-      await step('an empty node starts the container from the bucket, without the registry', async () => {
-        const events = await readLines<PullEvent>(second, 'pull', reference, '--json');
-        assert.deepEqual(events.at(-1), { kind: 'restored', name: reference, ...image.restored });
-        assert.equal(await second.run(reference, ...ANSWER), '42\n');
-        await assertFetched(second, image);
-        assert.deepEqual(await hashLayers(second, image), await hashLayers(first, image));
-      });
-
-      await step('verify proves every layer from the bucket', async () => {
-        const events = await readLines<VerifyEvent>(second, 'verify', reference, '--json');
-        const proved = events.flatMap((event) => (event.kind === 'proved' ? [event.diffId] : []));
-        assert.deepEqual(proved, image.diffIds);
-        const { kind, layers, failed } = events.at(-1) as VerifyEvent & { kind: 'verified' };
-        assert.deepEqual({ kind, layers, failed }, { kind: 'verified', layers: proved.length, failed: 0 });
-      });
-
-      await step('images and layers agree with each other and with the image', async () => {
-        const [summary, ...others] = await readJson<ImageSummary>(second, 'images');
-        assert.deepEqual(others, []);
-        assert.deepEqual([summary?.name, summary?.digest], [reference, image.restored.digest]);
-        assert.deepEqual(
-          summary?.layers.map(({ diffId }) => diffId),
-          image.diffIds,
-        );
-        assert.ok(summary?.layers.every(({ here }) => here));
-      });
-
-      await step('a container outlives its daemon, and the next daemon goes on with its mounts', async () => {
-        const id = `lade-${process.pid}-${version}-${kind}`;
-        await second.ctr('run', '--detach', '--snapshotter', 'lade', reference, id, 'sleep', '1000');
-        const exec = async (name: string): Promise<string> =>
-          second.ctr('tasks', 'exec', '--exec-id', name, id, 'python3', '-c', 'import json; print(6*7)');
-        const mounts = await mountPointsBelow(second.root);
-        await second.stopDaemon();
-        assert.equal(await exec('without'), '42\n');
-        await second.startDaemon();
-        assert.equal(await exec('with'), '42\n');
-        assert.equal(await second.run(reference, ...ANSWER), '42\n');
-        assert.deepEqual(await mountPointsBelow(second.root), mounts);
-        await second.ctr('tasks', 'delete', '--force', id);
-        await second.ctr('containers', 'delete', id);
-      });
-
-      await step('after a reboot the mounts are put back', async () => {
-        await bed.reboot(second, version);
-        assert.deepEqual(await mountPointsBelow(second.root), []);
-        assert.equal(await second.run(reference, ...ANSWER), '42\n');
-      });
-
-      await step('a pull of what the bucket has takes no layer from the registry', async () => {
-        await third.ctr('images', 'pull', ...TRANSFER, '--snapshotter', 'lade', registered);
-        assert.equal(await third.run(registered, ...ANSWER), '42\n');
-        const asked = registry.requests().flatMap(({ digest }) => digest ?? []);
-        assert.ok(asked.includes(image.restored.digest));
-        assert.deepEqual(
-          asked.filter((digest) => image.layers.includes(digest)),
-          [],
-        );
-        await assertFetched(third, image);
-      });
-
-      await step('removing the image clears the node, and leaves the bucket alone', async () => {
-        // containerd 1.7's transfer service tells nobody of the image, but a daemon that starts looks for itself.
-        await third.stopDaemon();
-        await third.startDaemon();
-        await third.publishes(registered);
-        const before = await listObjects(bucketUrl);
-        await third.ctr('images', 'remove', '--sync', registered);
-        await waitUntil('the layers are gone', async () => (await readJson(third, 'layers')).length === 0);
-        assert.equal(await third.ctr('snapshots', '--snapshotter', 'lade', 'list'), EMPTY_LIST);
-        assert.deepEqual(await mountPointsBelow(third.root), []);
-        for (const folder of ['layers', 'snapshots', 'fixes', 'mounts'])
-          assert.deepEqual(await readdir(join(third.root, folder)), [], folder);
-        assert.deepEqual(await listObjects(bucketUrl), before);
-        await third.ladeOrThrow('pull', registered);
-        assert.equal(await third.run(registered, ...ANSWER), '42\n');
-      });
+    await step('a first pull converts every layer, and the container runs', async () => {
+      await using origin = await startOrigin([built.layout]);
+      reference = `${origin.address}/${built.name}`;
+      await first.containerd.pull(reference, { snapshotter: 'lade' });
+      assert.equal(await first.run(reference, ...ANSWER), '42\n');
+      await assertConverted(first, image);
+      await first.publishes(reference);
+      await first.uploaded();
+      await assertPublished(bucketUrl, image);
     });
-  }
+
+    await step('an empty node starts the container from the bucket, without the registry', async () => {
+      const events = await readLines<PullEvent>(second, 'pull', reference, '--json');
+      assert.deepEqual(events.at(-1), { kind: 'restored', name: reference, ...image.restored });
+      assert.equal(await second.run(reference, ...ANSWER), '42\n');
+      await assertFetched(second, image);
+      await readEverything(second);
+      assert.deepEqual(await hashLayers(second, image), await hashLayers(first, image));
+    });
+
+    await step('verify proves every layer from the bucket', async () => {
+      const events = await readLines<VerifyEvent>(second, 'verify', reference, '--json');
+      const proved = events.flatMap((event) => (event.kind === 'proved' ? [event.diffId] : []));
+      assert.deepEqual(proved, image.diffIds);
+      const { kind, layers, failed } = events.at(-1) as VerifyEvent & { kind: 'verified' };
+      assert.deepEqual({ kind, layers, failed }, { kind: 'verified', layers: proved.length, failed: 0 });
+    });
+
+    await step('images and layers agree with each other and with the image', async () => {
+      const [summary, ...others] = await readJson<ImageSummary>(second, 'images');
+      assert.deepEqual(others, []);
+      assert.deepEqual([summary?.name, summary?.digest], [reference, image.restored.digest]);
+      assert.deepEqual(
+        summary?.layers.map(({ diffId }) => diffId),
+        image.diffIds,
+      );
+      assert.ok(summary?.layers.every(({ here }) => here));
+    });
+
+    await step('a container outlives its daemon, and the next daemon goes on with its mounts', async () => {
+      const id = `lade-${process.pid}-${version}-${kind}`;
+      await second.ctr('run', '--detach', '--snapshotter', 'lade', reference, id, 'sleep', '1000');
+      const exec = async (name: string): Promise<string> =>
+        second.ctr('tasks', 'exec', '--exec-id', name, id, 'python3', '-c', 'import json; print(6*7)');
+      const mounts = await mountPointsBelow(second.root);
+      await second.stopDaemon();
+      assert.equal(await exec('without'), '42\n');
+      await second.startDaemon();
+      assert.equal(await exec('with'), '42\n');
+      assert.equal(await second.run(reference, ...ANSWER), '42\n');
+      assert.deepEqual(await mountPointsBelow(second.root), mounts);
+      await second.ctr('tasks', 'delete', '--force', id);
+      await second.ctr('containers', 'delete', id);
+    });
+
+    await step('after a reboot the mounts are put back', async () => {
+      await bed.reboot(second, version);
+      assert.deepEqual(await mountPointsBelow(second.root), []);
+      assert.equal(await second.run(reference, ...ANSWER), '42\n');
+    });
+
+    await step('a pull of what the bucket has takes no layer from the registry', async () => {
+      await third.ctr('images', 'pull', ...TRANSFER, '--snapshotter', 'lade', registered);
+      assert.equal(await third.run(registered, ...ANSWER), '42\n');
+      const asked = registry.requests().flatMap(({ digest }) => digest ?? []);
+      assert.ok(asked.includes(image.restored.digest));
+      assert.deepEqual(
+        asked.filter((digest) => image.layers.includes(digest)),
+        [],
+      );
+      await assertFetched(third, image);
+    });
+
+    await step('removing the image clears the node, and leaves the bucket alone', async () => {
+      // containerd 1.7's transfer service tells nobody of the image, but a daemon that starts looks for itself.
+      await third.stopDaemon();
+      await third.startDaemon();
+      await third.publishes(registered);
+      const before = await listObjects(bucketUrl);
+      await third.ctr('images', 'remove', '--sync', registered);
+      await waitUntil('the layers are gone', async () => (await readJson(third, 'layers')).length === 0);
+      assert.equal(await third.ctr('snapshots', '--snapshotter', 'lade', 'list'), EMPTY_LIST);
+      assert.deepEqual(await mountPointsBelow(third.root), []);
+      for (const folder of ['layers', 'snapshots', 'fixes', 'mounts'])
+        assert.deepEqual(await readdir(join(third.root, folder)), [], folder);
+      assert.deepEqual(await listObjects(bucketUrl), before);
+      await third.ladeOrThrow('pull', registered);
+      assert.equal(await third.run(registered, ...ANSWER), '42\n');
+    });
+  });
 }
 
 /** Has the transfer service pull; that of containerd 1.7 unpacks only for a platform that is named, and insists on TLS. */
@@ -184,6 +193,13 @@ async function assertPublished(bucketUrl: string, { restored, config, diffIds }:
   assert.equal(names.get('chains/sha256')?.length, diffIds.length);
   assert.deepEqual(names.get('content/sha256'), [restored.digest, config].map(hexOf).sort());
   assert.equal(names.get('refs/images')?.length, 1);
+}
+
+/** Has the bytes of every layer brought that were not needed so far. */
+async function readEverything(node: LadeNode): Promise<void> {
+  const find = ['find', join(node.root, 'mounts'), '-type', 'f', '-exec', 'cat', '{}', '+'] as const;
+  const reader = spawn(find[0], find.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] });
+  assert.deepEqual(await once(reader, 'exit'), [0, null]);
 }
 
 /** What the kernel mounts must be the same bytes on every node. */

@@ -61,8 +61,14 @@ export class Testbed implements AsyncDisposable {
   }
 
   /** Starts an empty node. */
-  async node(name: string, bucketUrl: string, containerdVersion: ContainerdVersion): Promise<LadeNode> {
-    const options = { packages: await this.#packages(containerdVersion), containerdVersion, bucketUrl };
+  async node(
+    name: string,
+    bucketUrl: string,
+    containerdVersion: ContainerdVersion,
+    flags: readonly string[] = [],
+  ): Promise<LadeNode> {
+    const packages = await this.#packages(containerdVersion);
+    const options = { packages, containerdVersion, bucketUrl, flags };
     return this.#stack.use(await LadeNode.start({ ...options, folder: join(this.folder, name) }));
   }
 
