@@ -8,8 +8,9 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { isCodedError, type ErrorCode } from '@lade/errors';
 import { digestOf } from '@lade/oci';
 import { encodeTarEntry } from '@lade/tar';
-import { convertLayer, type ConvertLimits } from './convert.ts';
+import { convertLayer } from './convert.ts';
 import { LAYER_FILES } from './layer-files.ts';
+import type { ConvertLimits } from './layer-visitor.ts';
 import { readLocalIndex } from './local-index.ts';
 import { encodeTar, flipBit, noise, variedTar, type TestEntry } from './testing/test-layers.ts';
 
