@@ -12,5 +12,5 @@ export type {
   SymlinkInode,
   Timestamp,
 } from './inode.ts';
-export type { Superblock } from './superblock.ts';
+export { decodeSuperblock, type Superblock } from './superblock.ts';
 export { isXattrSupported } from './xattrs.ts';

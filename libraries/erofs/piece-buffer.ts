@@ -34,8 +34,11 @@ export class PieceBuffer {
     return offset + length - this.#start <= FILLED_BYTES;
   }
 
-  /** Gives away what lies before `offset` and moves the window there. */
+  /** Gives away what lies before `offset` and moves the window there. RangeError for an `offset` outside the window. */
   cut(offset: number): Uint8Array {
+    const end = this.#start + this.#bytes.length;
+    if (offset < this.#start || offset > end)
+      throw new RangeError(`a piece from ${this.#start} can be cut up to ${end}, not at ${offset}`);
     const piece = this.#bytes.subarray(0, offset - this.#start);
     if (this.#start === 0) this.#sealFirst(piece);
     this.#start = offset;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { mkdtempDisposableSync, readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { BlobWriter, CHUNK_BYTES } from './blob-writer.ts';
+import { BlobWriter, CHUNK_BYTES, type StoreRun } from './blob-writer.ts';
 import type { Chunk } from './chunk.ts';
 
 /** Deterministic bytes that do not compress into a pattern of the chunk size. */
@@ -16,6 +16,11 @@ function bytes(seed: number, size: number): Buffer {
   return out;
 }
 
+/** Runs go where they belong, whatever their order. */
+function storeIn(file: FileHandle): StoreRun {
+  return async (bytes, offset) => void (await file.write(bytes, 0, bytes.byteLength, offset));
+}
+
 async function write(
   files: readonly Buffer[],
   step: number,
@@ -23,7 +28,7 @@ async function write(
   using folder = mkdtempDisposableSync(join(tmpdir(), 'lade-blob-'));
   const path = join(folder.path, 'blob');
   await using file = await open(path, 'wx');
-  const writer = new BlobWriter(file);
+  const writer = new BlobWriter(storeIn(file));
   const offsets: number[] = [];
   for (const content of files) {
     offsets.push(writer.beginFile(content.length));
@@ -32,8 +37,8 @@ async function write(
     await writer.drain();
   }
   const { chunks, blobBytes } = await writer.finish();
+  await file.truncate(blobBytes);
   const blob = readFileSync(path);
-  assert.equal(blob.length, blobBytes);
   return { chunks, blob, offsets };
 }
 
@@ -81,17 +86,26 @@ test('long runs of zeros take no room and are marked', async () => {
   using folder = mkdtempDisposableSync(join(tmpdir(), 'lade-blob-'));
   const path = join(folder.path, 'blob');
   await using file = await open(path, 'wx');
-  const writer = new BlobWriter(file);
+  const writer = new BlobWriter(storeIn(file));
   writer.beginFile(3 + 40 * CHUNK_BYTES + 5);
   writer.append(Buffer.from('abc'));
   writer.appendZeros(40 * CHUNK_BYTES);
   writer.append(Buffer.from('defgh'));
   writer.endFile();
   const { chunks, blobBytes } = await writer.finish();
+  await file.truncate(blobBytes);
   assert.equal(chunks.filter(({ place }) => place.kind === 'zero').length, 39);
   assert.ok((await file.stat()).blocks * 512 < 2 * CHUNK_BYTES);
   const blob = readFileSync(path);
-  assert.equal(blob.length, blobBytes);
   assert.equal(blob.toString('latin1').replaceAll('\0', ''), 'abcdefgh');
   assert.equal(blob.indexOf('defgh'), 3 + 40 * CHUNK_BYTES);
+});
+
+test('what storing a run failed with is told, at the latest in the end', async () => {
+  const writer = new BlobWriter(async () => Promise.reject(new Error('disk full')));
+  writer.beginFile(5);
+  writer.append(Buffer.from('abcde'));
+  writer.endFile();
+  await writer.drain();
+  await assert.rejects(writer.finish(), /disk full/);
 });

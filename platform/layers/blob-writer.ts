@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES, blocksOf, hashOfZeros, type Chunk } from './chunk.ts';
 
@@ -18,6 +17,9 @@ const MAX_STAGES = 3;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 const ZERO_HASH = hashOfZeros(CHUNK_BYTES);
 
+/** Stores a run of blob bytes; what no run covers is zero. */
+export type StoreRun = (bytes: Uint8Array, offset: number) => Promise<void>;
+
 /**
  * Lays files out in the blob, 4 KiB aligned and in order, and cuts it into chunks whose borders depend on
  * nothing but the files' contents and sizes.
@@ -25,7 +27,7 @@ const ZERO_HASH = hashOfZeros(CHUNK_BYTES);
  * Appending is synchronous and goes to memory; `drain()` between appends bounds that memory.
  */
 export class BlobWriter {
-  readonly #file: FileHandle;
+  readonly #store: StoreRun;
   readonly #chunks: Chunk[] = [];
   /** Bytes of the blob before the stage. */
   #stageOffset = 0;
@@ -39,8 +41,8 @@ export class BlobWriter {
   readonly #writes: Promise<void>[] = [];
   #failure: unknown;
 
-  constructor(file: FileHandle) {
-    this.#file = file;
+  constructor(store: StoreRun) {
+    this.#store = store;
   }
 
   /** Starts a file of `sizeBytes` > 0; returns its blob offset. Exactly that many bytes must be appended before the next. */
@@ -95,20 +97,19 @@ export class BlobWriter {
     else if (groupBytes >= GROUP_MIN_BYTES && cutHere === 0) this.#cut();
   }
 
-  /** Waits until at most two stages are being written. Throws what a write failed with. */
+  /** Waits until at most two stages are being stored. Throws what storing failed with. */
   async drain(): Promise<void> {
     while (this.#writes.length >= MAX_STAGES) await this.#writes[0];
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Writes the rest; the blob's size is the sum of its chunks. */
+  /** Stores the rest; the blob's size is the sum of its chunks. */
   async finish(): Promise<{ chunks: readonly Chunk[]; blobBytes: number }> {
     if (this.#used > this.#chunkStart) this.#cut();
     this.#flush(this.#used);
     const blobBytes = this.#stageOffset + this.#used;
     await Promise.all(this.#writes);
     if (this.#failure !== undefined) throw this.#failure;
-    await this.#file.truncate(blobBytes);
     return { chunks: this.#chunks, blobBytes };
   }
 
@@ -139,7 +140,7 @@ export class BlobWriter {
     this.#stageOffset += CHUNK_BYTES;
   }
 
-  /** Hands the finished chunks to the disk and goes on in a fresh stage that starts with the open chunk. */
+  /** Hands the finished chunks to the store and goes on in a fresh stage that starts with the open chunk. */
   #rotate(): void {
     const open = this.#stage.subarray(this.#chunkStart, this.#used);
     const next = this.#spare.pop() ?? Buffer.allocUnsafe(STAGE_BYTES);
@@ -154,7 +155,7 @@ export class BlobWriter {
   #flush(end: number): void {
     const stage = this.#stage;
     if (end === 0) return;
-    const write = this.#writeAll(stage.subarray(0, end), this.#stageOffset)
+    const write = this.#store(stage.subarray(0, end), this.#stageOffset)
       .catch((reason: unknown) => {
         this.#failure ??= reason;
       })
@@ -163,12 +164,5 @@ export class BlobWriter {
         this.#spare.push(stage);
       });
     this.#writes.push(write);
-  }
-
-  async #writeAll(bytes: Uint8Array, offset: number): Promise<void> {
-    for (let at = 0; at < bytes.byteLength;) {
-      const { bytesWritten } = await this.#file.write(bytes, at, bytes.byteLength - at, offset + at);
-      at += bytesWritten;
-    }
   }
 }

@@ -5,20 +5,25 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openBucket, type Bucket } from '@lade/bucket';
 import { CodedError, isCodedError } from '@lade/errors';
-import { encodeIndexHead } from './index-object.ts';
+import { digestOf } from '@lade/oci';
+import { encodeIndexHead, indexHeadBytes } from './index-object.ts';
 import { LAYER_FILES } from './layer-files.ts';
 import { readLocalIndex } from './local-index.ts';
 import { indexKey, packKey } from './object-keys.ts';
 import { publishLayer } from './publish-layer.ts';
+import { readIndex } from './read-layer.ts';
 import {
   encodeTar,
   flipBit,
   keysOf,
+  metadataOf,
   noise,
   openTestNode,
+  shifted,
   tamper,
   variedTar,
   watchPuts,
+  withMetadata,
   type TestNode,
 } from './testing/test-layers.ts';
 import { verifyLayer } from './verify-layer.ts';
@@ -140,6 +145,46 @@ test('an index that is damaged, cut short or says something else is replaced', a
     const { head } = encodeIndexHead({ ...index, ...index.header, diffId: original.header.diffId });
     await bucket.put(indexKey(original.header.diffId), head);
   });
+});
+
+test('an index whose metadata image is another than the one converted here is replaced', async (t) => {
+  const padded = (image: Buffer): Buffer => Buffer.concat([shifted(image), Buffer.alloc(64)]);
+  const longer = (image: Buffer): Buffer => Buffer.concat([image, Buffer.alloc(4096)]);
+  const cases: readonly (readonly [string, (image: Buffer) => Buffer, (sizeBytes: number) => number])[] = [
+    ['shifted', shifted, (sizeBytes) => sizeBytes - 64],
+    ['shifted, and of the right size', padded, (sizeBytes) => sizeBytes],
+    ['shorter than it says', shifted, (sizeBytes) => sizeBytes],
+    ['longer than it says', longer, (sizeBytes) => sizeBytes],
+    ['the right one, but said to be longer', (image) => image, (sizeBytes) => sizeBytes + 4096],
+    ['one bit off', (image) => flipBit(1500)(image), (sizeBytes) => sizeBytes],
+  ];
+  for (const [name, change, sizeOf] of cases) {
+    const { uploadedBytes } = await publishTwice(t, async (bucket) => {
+      const index = await readIndex(bucket, digestOf(TAR));
+      assert.ok(index);
+      const image = await metadataOf(index);
+      const head = await withMetadata(index, change(image), sizeOf(image.length));
+      await tamper(bucket, indexKey(digestOf(TAR)), (bytes) =>
+        Buffer.concat([head, bytes.subarray(indexHeadBytes(index.header))]),
+      );
+    });
+    assert.ok(uploadedBytes > 0, name);
+  }
+});
+
+test('a conversion whose metadata image lacks bytes is never published', async () => {
+  await using node = await openTestNode();
+  const { folder, diffId } = await node.convert(TAR);
+  const index = await readLocalIndex(folder);
+  await writeFile(
+    join(folder, LAYER_FILES.index),
+    await withMetadata(index, shifted(await metadataOf(index))),
+  );
+  await assert.rejects(
+    publishLayer(folder, node.context),
+    (e) => isCodedError(e, 'data_loss') && e.message.includes(diffId) && e.cure !== undefined,
+  );
+  assert.deepEqual(await keysOf(node.bucket), []);
 });
 
 test('a layer whose packs are gone or cut short is published again', async (t) => {

@@ -10,6 +10,7 @@ import type { ChunkCatalogue } from './chunk-catalogue.ts';
 import type { Chunk } from './chunk.ts';
 import { encodeIndexHead, type LayerIndex, type PackReference } from './index-object.ts';
 import { LAYER_FILES } from './layer-files.ts';
+import { checkMetadata } from './metadata-image.ts';
 import { indexKey, packKey } from './object-keys.ts';
 import { PACK_TARGET_BYTES, encodePack } from './pack.ts';
 import { readLocalIndex, writeLocalIndex } from './local-index.ts';
@@ -38,12 +39,13 @@ export interface Published {
 /**
  * Brings the layer in `folder` into the bucket: packs first, the index last, so that an index never names a pack
  * that is not there. Safe to repeat after a failure at any point. Where another node was first, its index is taken over
- * if it says the same; one that cannot be used is replaced. Throws `data_loss` when the blob is damaged on this node,
- * `not_found` when the recipe is gone.
+ * if it says the same; one that cannot be used is replaced. Throws `data_loss` when blob or metadata image are damaged on
+ * this node, `not_found` when the recipe is gone.
  */
 export async function publishLayer(folder: string, context: PublishContext): Promise<Published> {
   const local = await readLocalIndex(folder);
   const { diffId } = local.header;
+  await checkMetadata(local);
   const theirs = await findUsableIndex(context.bucket, local, waiting(context));
   if (theirs) return adopt(folder, theirs);
   await using recipe = await openRecipe(folder, diffId);

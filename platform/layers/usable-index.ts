@@ -1,10 +1,9 @@
 import { hash } from 'node:crypto';
 import type { Bucket } from '@lade/bucket';
-import { decompress } from '@lade/compression';
 import { isCodedError } from '@lade/errors';
 import { Digester, type Digest } from '@lade/oci';
-import { fromBytes } from '@lade/streams';
 import type { LayerIndex } from './index-object.ts';
+import { readMetadata } from './metadata-image.ts';
 import { packKey } from './object-keys.ts';
 import { readIndex } from './read-layer.ts';
 
@@ -49,16 +48,16 @@ function hashOfChunks({ chunks }: LayerIndex): string {
   );
 }
 
+/** Raw image against raw image: the hashes in the headers are of what zstd made of them. */
 async function hasSameMetadata(one: LayerIndex, other: LayerIndex): Promise<boolean> {
-  if (Buffer.from(one.header.metadataHash).equals(other.header.metadataHash)) return true;
   if (one.header.metadataBytes !== other.header.metadataBytes) return false;
+  if (Buffer.from(one.header.metadataHash).equals(other.header.metadataHash)) return true;
   return (await metadataDigest(one)) === (await metadataDigest(other));
 }
 
-async function metadataDigest({ header, storedMetadata }: LayerIndex): Promise<Digest> {
+async function metadataDigest(index: LayerIndex): Promise<Digest> {
   const digester = new Digester();
-  const image = decompress(fromBytes(storedMetadata), { maxBytes: header.metadataBytes });
-  for await (const bytes of image) digester.update(bytes);
+  for await (const bytes of readMetadata(index)) digester.update(bytes);
   return digester.finish();
 }
 

@@ -7,6 +7,7 @@ import { collectBytes, fromBytes, type ByteSource } from '@lade/streams';
 import { BlobView } from './blob-view.ts';
 import type { Chunk } from './chunk.ts';
 import { indexHeadBytes, type LayerIndex } from './index-object.ts';
+import { LayoutProof } from './layout-proof.ts';
 import { indexKey, packKey } from './object-keys.ts';
 import { readIndex } from './read-layer.ts';
 import { replayRecipe } from './recipe.ts';
@@ -24,48 +25,93 @@ export async function* rebuildTar(
   diffId: Digest,
   options: WaitOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const index = await readIndex(bucket, diffId, options);
-  if (!index) {
-    throw new CodedError('not_found', `Cannot find layer ${diffId} in ${bucket.location}`, {
-      cure: 'Pull the image on a node with this bucket, and wait for its uploads',
-    });
-  }
-  const blob = new BlobView(index, async (number) => readPackedChunk(bucket, index, number, options));
-  const recipe = await readRecipe(bucket, index, options);
-  let tarBytes = 0;
-  for await (const bytes of replayRecipe(
-    recipe,
-    (offset, size) => blob.read(offset, size),
-    `layer ${diffId}`,
-  )) {
-    tarBytes += bytes.byteLength;
-    if (tarBytes > index.header.tarBytes)
-      throw unproved(diffId, `it rebuilds to more than ${index.header.tarBytes} bytes`);
-    yield bytes;
-  }
+  yield* new PublishedLayer(bucket, await requireIndex(bucket, diffId, options), options).tar();
 }
 
-/** Proves a layer in the bucket against its diff id. Returns the tar's size; throws as rebuildTar() does. */
+/**
+ * Proves a layer in the bucket: its tar against the diff id, its index against the tar, and every chunk against its hash.
+ * Returns the tar's size; throws as rebuildTar() does.
+ */
 export async function verifyLayer(
   bucket: Bucket,
   diffId: Digest,
   options: WaitOptions = {},
 ): Promise<number> {
+  const index = await requireIndex(bucket, diffId, options);
+  const layer = new PublishedLayer(bucket, index, options);
   const digester = new Digester();
-  let tarBytes = 0;
-  for await (const bytes of rebuildTar(bucket, diffId, options)) {
+  const proof = new LayoutProof(index);
+  for await (const bytes of layer.tar()) {
     digester.update(bytes);
-    tarBytes += bytes.byteLength;
+    await proof.write(bytes);
   }
   const actual = digester.finish();
-  if (actual === diffId) return tarBytes;
-  throw unproved(diffId, `it rebuilds to ${actual}`);
+  if (actual !== diffId) throw unproved(diffId, `it rebuilds to ${actual}`);
+  const difference = await proof.difference();
+  if (difference !== undefined)
+    throw unproved(diffId, `index ${indexKey(diffId)} does not belong to its tar: ${difference}`);
+  await layer.readOtherChunks();
+  return index.header.tarBytes;
+}
+
+async function requireIndex(bucket: Bucket, diffId: Digest, options: WaitOptions): Promise<LayerIndex> {
+  const index = await readIndex(bucket, diffId, options);
+  if (index) return index;
+  throw new CodedError('not_found', `Cannot find layer ${diffId} in ${bucket.location}`, {
+    cure: 'Pull the image on a node with this bucket, and wait for its uploads',
+  });
 }
 
 function unproved(diffId: Digest, why: string): CodedError {
   return new CodedError('data_loss', `Cannot prove layer ${diffId}: ${why}`, {
-    cure: `Remove ${indexKey(diffId)} from the bucket; the next pull from the registry publishes the layer again`,
+    cure:
+      `Remove ${indexKey(diffId)} and its chain record from the bucket; ` +
+      'the next pull from the registry publishes the layer again',
   });
+}
+
+/** A layer as the bucket has it. */
+class PublishedLayer {
+  readonly #bucket: Bucket;
+  readonly #index: LayerIndex;
+  readonly #options: WaitOptions;
+  /** 1 for each chunk that was read, and so checked. */
+  readonly #checked: Uint8Array;
+
+  constructor(bucket: Bucket, index: LayerIndex, options: WaitOptions) {
+    this.#bucket = bucket;
+    this.#index = index;
+    this.#options = options;
+    this.#checked = new Uint8Array(index.chunks.length);
+  }
+
+  async *tar(): AsyncGenerator<Uint8Array> {
+    const { diffId, tarBytes } = this.#index.header;
+    const blob = new BlobView(this.#index, async (number) => this.#chunk(number));
+    const recipe = await readRecipe(this.#bucket, this.#index, this.#options);
+    let rebuiltBytes = 0;
+    for await (const bytes of replayRecipe(
+      recipe,
+      (offset, size) => blob.read(offset, size),
+      `layer ${diffId}`,
+    )) {
+      rebuiltBytes += bytes.byteLength;
+      if (rebuiltBytes > tarBytes) throw unproved(diffId, `it rebuilds to more than ${tarBytes} bytes`);
+      yield bytes;
+    }
+  }
+
+  /** Checks the chunks that no byte of the tar came from: holes of sparse files. */
+  async readOtherChunks(): Promise<void> {
+    for (const [number, { place }] of this.#index.chunks.entries())
+      if (!this.#checked[number] && place.kind !== 'zero') await this.#chunk(number);
+  }
+
+  async #chunk(number: number): Promise<Uint8Array> {
+    const bytes = await readPackedChunk(this.#bucket, this.#index, number, this.#options);
+    this.#checked[number] = 1;
+    return bytes;
+  }
 }
 
 /** Fetches one chunk from its pack, and checks it. Throws `data_loss` naming the pack. */

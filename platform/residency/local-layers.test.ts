@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { openBucket } from '@lade/bucket';
 import { isCodedError } from '@lade/errors';
-import { readIndex, readLocalIndex } from '@lade/layers';
+import { indexHeadBytes, readIndex, readLocalIndex, readMetadata, type LayerIndex } from '@lade/layers';
 import { digestOf, hexOf, type Digest } from '@lade/oci';
 import { fromBytes } from '@lade/streams';
 import { TAR_END, encodeTarEntry, tarPadding } from '@lade/tar';
@@ -224,6 +225,53 @@ test('a fetch that fails leaves nothing', async (t) => {
   );
   assert.deepEqual([empty.layers.list(), await empty.folders()], [[], []]);
 });
+
+test('a layer whose metadata image is larger or smaller than its superblock says is not fetched', async (t) => {
+  const node = await openNode(t);
+  await node.publish(await convert(node));
+  const index = await readLocalIndex(node.layers.folderOf(DIFF_ID));
+  const bucket = await openBucket('memory:');
+  t.after(async () => bucket[Symbol.asyncDispose]());
+  await using empty = await openTestNode(bucket);
+  for (const change of [padded, (image: Buffer) => image.subarray(0, -64)])
+    await assert.rejects(
+      empty.layers.fetch(await withMetadata(index, change), {}),
+      (e) => isCodedError(e, 'data_loss') && /metadata image/.test(e.message) && e.cure !== undefined,
+    );
+  assert.deepEqual([empty.layers.list(), await empty.folders()], [[], []]);
+});
+
+test('a layer of this node whose metadata image is not as large as its superblock says is not mounted', async (t) => {
+  const node = await openNode(t);
+  await convert(node);
+  const folder = node.layers.folderOf(DIFF_ID);
+  const index = await withMetadata(await readLocalIndex(folder), padded);
+  await writeFile(join(folder, 'index'), index.head);
+  await writeFile(join(folder, 'meta.erofs'), readMetadata(index));
+  await assert.rejects(
+    (await node.reopen()).mount(DIFF_ID),
+    (e) => isCodedError(e) && e.message.includes(DIFF_ID) && /says that it has \d+ bytes/.test(e.message),
+  );
+  assert.deepEqual(node.mounter.calls, []);
+});
+
+/** The index with a metadata image that was changed, and every hash right. */
+async function withMetadata(index: LayerIndex, change: (image: Buffer) => Buffer): Promise<LayerIndex> {
+  const image = change(Buffer.concat(await Array.fromAsync(readMetadata(index))));
+  const storedMetadata = zstdCompressSync(image);
+  const metadataAt = indexHeadBytes(index.header) - index.header.storedMetadataBytes;
+  const head = Buffer.concat([index.head.subarray(0, metadataAt), storedMetadata]);
+  head.writeBigUInt64LE(BigInt(image.length), 80);
+  head.writeBigUInt64LE(BigInt(storedMetadata.length), 88);
+  head.set(hash('sha256', storedMetadata, 'buffer'), 136);
+  head.set(hash('sha256', head.subarray(0, 200), 'buffer'), 200);
+  const sizes = { metadataBytes: image.length, storedMetadataBytes: storedMetadata.length };
+  return { ...index, header: { ...index.header, ...sizes }, storedMetadata, head };
+}
+
+function padded(image: Buffer): Buffer {
+  return Buffer.concat([image, Buffer.alloc(4096)]);
+}
 
 test('converting a layer that was fetched makes it publishable again', async (t) => {
   const bucket = await openBucket('memory:');

@@ -3,12 +3,15 @@ import { mkdir, mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBucket, type Bucket } from '@lade/bucket';
+import { compressChunk } from '@lade/compression';
 import { digestOf, type Digest } from '@lade/oci';
 import { openDatabase, type Database } from '@lade/sqlite';
 import { fromBytes } from '@lade/streams';
 import { TAR_END, encodeTarEntry, tarPadding, type EncodableEntry } from '@lade/tar';
 import { ChunkCatalogue } from '../chunk-catalogue.ts';
 import { convertLayer } from '../convert.ts';
+import { encodeIndexHead, type LayerIndex } from '../index-object.ts';
+import { readMetadata } from '../metadata-image.ts';
 import type { PublishContext } from '../publish-layer.ts';
 
 /** A file given by its content; everything else as an archive entry. */
@@ -100,6 +103,27 @@ export function watchPuts(bucket: Bucket, before: (key: string) => void): Bucket
 /** Keys of everything in the bucket. */
 export async function keysOf(bucket: Bucket): Promise<string[]> {
   return (await Array.fromAsync(bucket.list(''))).map(({ key }) => key);
+}
+
+/** The raw metadata image of an index. */
+export async function metadataOf(index: LayerIndex): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(readMetadata(index)));
+}
+
+/** The head of `index` with another metadata image, of which the header says `sizeBytes`. */
+export async function withMetadata(
+  index: LayerIndex,
+  image: Uint8Array,
+  sizeBytes = image.byteLength,
+): Promise<Uint8Array> {
+  const storedMetadata = await compressChunk(image);
+  return encodeIndexHead({ ...index.header, ...index, storedMetadata, metadataBytes: sizeBytes }).head;
+}
+
+/** An image that lacks 64 bytes in its middle, as if two pieces of it did not join. */
+export function shifted(image: Buffer): Buffer {
+  const middle = image.length >> 1;
+  return Buffer.concat([image.subarray(0, middle - 64), image.subarray(middle)]);
 }
 
 /** Replaces an object by what `change` makes of its bytes. */
