@@ -9,6 +9,7 @@ import {
   buildImage,
   startContainerd,
   startS3Server,
+  killProcessesOf,
   unmountBelow,
   unpackSet,
   type BuiltImage,
@@ -87,6 +88,7 @@ export class Testbed implements AsyncDisposable {
     const folder = dirname(node.containerd.root);
     await stopContainerd(folder);
     await node.stopDaemon();
+    await killProcessesOf(node.root);
     await unmountBelow(dirname(node.root));
     await rm(node.containerd.state, { recursive: true });
     const config = await readFile(join(folder, 'imported.toml'), 'utf8');

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rmdir } from 'node:fs/promises';
+import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CodedError, wrapError } from '@lade/errors';
 import { isMountPoint, readMounts, unmount } from '@lade/linux';
@@ -56,10 +56,9 @@ export async function openFillModes(options: FillModesOptions): Promise<OpenFill
     return withoutKeeper(full);
   await using stack = new AsyncDisposableStack();
   const held = stack.use(await holdGates(config.root, log));
-  if (!held.keeper.inherited) {
-    if (isAnyLazy(left)) await dropUnanswered(left, log);
-    else await unmountGates(config.root);
-  }
+  const released = join(config.root, 'released');
+  if (!held.keeper.inherited && !existsSync(released)) await dropUnanswered(left, log);
+  await rm(released, { force: true });
   const lazy = new LazyModes(options, held);
   stack.use(lazy);
   const current = (await lazy.openWanted(config.fill)) ?? full;
@@ -82,6 +81,7 @@ export async function openFillModes(options: FillModesOptions): Promise<OpenFill
       if (isLeaving && isNeeded) await held.keeper.bye();
       if (isLeaving && !isNeeded) {
         await unmountGates(config.root);
+        await writeFile(released, '');
         await held.keeper.release();
       }
       await owned.disposeAsync();
@@ -202,20 +202,17 @@ async function leftMounts(root: string): Promise<Map<string, FillModeName>> {
   return left;
 }
 
-function isAnyLazy(left: ReadonlyMap<string, FillModeName>): boolean {
-  return [...left.values()].some((mode) => mode !== 'full');
-}
-
-/** No layer is mounted through them. */
+/** Those through which no layer is mounted: a blob that is open through one has to be watched there for ever. */
 async function unmountGates(root: string): Promise<void> {
-  for (const kind of LAZY) {
+  const used = new Set((await leftMounts(root)).values());
+  for (const kind of LAZY.filter((it) => !used.has(it))) {
     const mountPoint = join(root, kind);
     if (await isMountPoint(mountPoint)) await unmount(mountPoint, { detach: true });
   }
 }
 
 /**
- * Daemon and keeper died together: from then on holes were read as zeros, and the page cache of these mounts may have kept
+ * Daemon and keeper died together, without a planned end: from then on holes were read as zeros, and the page cache of these mounts may have kept
  * them. Whoever uses one of them has to be started again; nobody else gets to see it.
  */
 async function dropUnanswered(left: ReadonlyMap<string, FillModeName>, log: Logger): Promise<void> {
