@@ -25,6 +25,23 @@ const STATUS: Status = {
   containerd: '2.1.9',
   uploads: { waiting: 3, lastError: 'Cannot put packs/x: refused' },
   layers: 2,
+  residency: {
+    fetchedChunks: 40,
+    copiedChunks: 2,
+    adoptedChunks: 1,
+    zeroChunks: 3,
+    fetchedBytes: 12_300_000,
+    requests: 20,
+    retries: 5,
+    hedges: 4,
+    verificationFailures: 7,
+    healed: 6,
+    failedChunks: 1,
+    waits: 30,
+    waitMs: 2500,
+    evictedBytes: 0,
+  },
+  keeper: { restarts: 2 },
 };
 const IMAGE: ImageSummary = {
   name: NAME,
@@ -122,6 +139,10 @@ test('lade status, images and layers print tables for people and JSON for script
   assert.equal(status.code, 0, status.stderr);
   assert.match(status.stdout, /^bucket +s3:\/\/bucket\/prefix$/m);
   assert.match(status.stdout, /^uploads +3 waiting$/m);
+  assert.match(status.stdout, /^chunks +40 fetched, 2 copied, 1 found here, 3 zeros$/m);
+  assert.match(status.stdout, /^fetched +12\.3 MB in 20 requests, 5 retries, 4 hedges$/m);
+  assert.match(status.stdout, /^damage +7 found, 6 healed$/m);
+  assert.match(status.stdout, /^keeper +2 restarts of the daemon$/m);
   assert.deepEqual(JSON.parse((await lade('status', '--json')).stdout), STATUS);
   const images = await lade('images');
   assert.match(images.stdout, /^IMAGE +DIGEST +PLATFORM +LAYERS HERE +SIZE +PUBLISHED\n/);

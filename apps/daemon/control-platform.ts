@@ -32,7 +32,7 @@ export function createControlPlatform(
   platform: Platform,
   { node, log }: { readonly node: ContainerdNode; readonly log: Logger },
 ): ControlPlatform {
-  const { bucket, layers, uploads } = platform;
+  const { bucket, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
   return {
     async status({ signal }): Promise<Status> {
@@ -50,6 +50,8 @@ export function createControlPlatform(
           ...(lastError === undefined ? {} : { lastError }),
         },
         layers: layers.list().length,
+        residency: { ...counters, waitMs: Math.round(counters.waitMs) },
+        ...(keeperRestarts === undefined ? {} : { keeper: { restarts: keeperRestarts } }),
       };
     },
     async images({ signal }): Promise<readonly ImageSummary[]> {

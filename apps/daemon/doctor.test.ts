@@ -185,8 +185,8 @@ test('a daemon that runs is found, with what its uploads lack', async (t) => {
   const address = join(root, 'lade.sock');
   assert.equal((await examine({ root })).get('daemon')?.state, 'warning');
   const uploads: { waiting: number; lastError?: string } = { waiting: 3 };
-  const status: Status = { version: '9.8.7', root, bucket: 'memory:', fillMode: 'full', uploads, layers: 1 };
-  const platform = { status: async () => status } as unknown as ControlPlatform;
+  const status = { version: '9.8.7', root, bucket: 'memory:', fillMode: 'full', uploads, layers: 1 };
+  const platform = { status: async () => status as unknown as Status } as unknown as ControlPlatform;
   const server = await serveControl({ socketPath: controlSocketPath(address), platform, log: SILENT });
   t.after(async () => server[Symbol.asyncDispose]());
   const running = (await examine({ root })).get('daemon');

@@ -34,6 +34,8 @@ export interface FillModesOptions {
 
 /** The ways to fill that this daemon uses, and its part of what outlives it. */
 export interface OpenFillModes extends FillModes, AsyncDisposable {
+  /** How often the keeper has started a daemon that had crashed; undefined without a keeper. */
+  readonly keeperRestarts: number | undefined;
   /** Every layer that an earlier daemon left mounted is attached: what anybody else asks about is an error. */
   allAttached(): void;
   /** From now on layers may be mounted: a crash is followed by a restart. */
@@ -67,6 +69,7 @@ export async function openFillModes(options: FillModesOptions): Promise<OpenFill
   let isLeaving = false;
   return {
     current,
+    keeperRestarts: held.keeper.restarts,
     find: (name) => (name === 'full' ? full : lazy.find(name)),
     allAttached: () => lazy.allAttached(),
     async serving() {
@@ -92,6 +95,7 @@ export async function openFillModes(options: FillModesOptions): Promise<OpenFill
 function withoutKeeper(full: FillMode): OpenFillModes {
   return {
     current: full,
+    keeperRestarts: undefined,
     find: (name) => (name === 'full' ? full : undefined),
     allAttached() {},
     async serving() {},

@@ -20,6 +20,7 @@ import {
   LocalLayers,
   RemoteLayers,
   openResidency,
+  type ResidencyCounters,
 } from '@lade/residency';
 import { Snapshotter } from '@lade/snapshots';
 import { openDatabase } from '@lade/sqlite';
@@ -36,6 +37,9 @@ export interface Platform extends AsyncDisposable {
   readonly uploads: UploadQueue;
   readonly foreground: Foreground;
   readonly fillMode: FillModeName;
+  readonly counters: Readonly<ResidencyCounters>;
+  /** How often the keeper has started a daemon that had crashed; undefined without a keeper. */
+  readonly keeperRestarts: number | undefined;
   /** From now on a crash is followed by a restart. */
   serving(): Promise<void>;
   /** The daemon stops as planned, not by a crash; disposal follows. */
@@ -103,6 +107,8 @@ export async function openPlatform(
     uploads,
     foreground,
     fillMode: modes.current.name,
+    counters: residency.counters,
+    keeperRestarts: modes.keeperRestarts,
     serving: async () => modes.serving(),
     leave: () => modes.leave(),
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),

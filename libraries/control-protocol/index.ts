@@ -6,6 +6,7 @@ export type {
   ImageSummary,
   LayerSummary,
   PullEvent,
+  ResidencyStatus,
   Status,
   StreamFailure,
   VerifyEvent,

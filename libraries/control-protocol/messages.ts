@@ -18,6 +18,37 @@ export interface Status {
   };
   /** How many layers are on this node. */
   readonly layers: number;
+  readonly residency: ResidencyStatus;
+  /** Missing in fill mode "full", which needs no keeper. */
+  readonly keeper?: {
+    /** How often it has started a daemon that had crashed. */
+    readonly restarts: number;
+  };
+}
+
+/** What was done since the daemon started to make bytes of layers resident. Numbers that only grow. */
+export interface ResidencyStatus {
+  /** Chunks that became resident: fetched from the bucket, copied from another layer, found in their own file, or nothing but zeros. */
+  readonly fetchedChunks: number;
+  readonly copiedChunks: number;
+  readonly adoptedChunks: number;
+  readonly zeroChunks: number;
+  /** Asked of the bucket, as stored there. */
+  readonly fetchedBytes: number;
+  readonly requests: number;
+  /** Of the requests: those that repeat one that failed, and second ones beside one that was slow. */
+  readonly retries: number;
+  readonly hedges: number;
+  /** Chunks, and files of layers, that were not what they should be: in the bucket, or on this node. */
+  readonly verificationFailures: number;
+  /** Of those, how many a sound copy has taken the place of. */
+  readonly healed: number;
+  /** Chunks that could not be made resident: their readers got an error. */
+  readonly failedChunks: number;
+  /** Reads that had to wait, and for how long in all. */
+  readonly waits: number;
+  readonly waitMs: number;
+  readonly evictedBytes: number;
 }
 
 /** An image that the bucket knows, for one platform. */

@@ -84,7 +84,7 @@ test('a chunk that the bucket has damaged is named once, and healed from another
     const blob = await filler.open();
     await blob.fill(0, 500_000);
     await assertNothingWrong(layer);
-    assert.ok(filler.counters.healedChunks > 0 && filler.counters.verificationFailures > 0);
+    assert.ok(filler.counters.healed > 0 && filler.counters.verificationFailures > 0);
     const chunk = Buffer.from(layer.table.get(0).hash).toString('hex');
     assert.equal(layer.log.filter((line) => line.includes(chunk) && line.includes(pack)).length, 1);
     await blob[Symbol.asyncDispose]();

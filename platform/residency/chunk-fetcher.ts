@@ -134,7 +134,7 @@ export class ChunkFetcher implements AsyncDisposable {
       const deliver = async (_: F, raw: Uint8Array): Promise<void> => sink.deliver(frame, raw);
       const [lost] = await this.#read(run, ticket, { deliver, signal: sink.signal });
       if (!lost) {
-        this.#options.counters.healedChunks++;
+        this.#options.counters.healed++;
         return;
       }
       last = lost.reason;

@@ -1,4 +1,4 @@
-/** What residency has done since the daemon started, for metrics. Plain numbers that only grow. */
+/** What residency has done since the daemon started, for metrics and the control API. Plain numbers that only grow. */
 export interface ResidencyCounters {
   /** Chunks made resident, by where their bytes came from. */
   fetchedChunks: number;
@@ -10,8 +10,10 @@ export interface ResidencyCounters {
   requests: number;
   retries: number;
   hedges: number;
+  /** Chunks, and files of layers, that were not what they should be: in the bucket, or on this node. */
   verificationFailures: number;
-  healedChunks: number;
+  /** Of those, how many a sound copy has taken the place of. */
+  healed: number;
   /** Chunks that could not be made resident. */
   failedChunks: number;
   /** Questions of readers that had to wait, and for how long in all. */
@@ -31,7 +33,7 @@ export function createCounters(): ResidencyCounters {
     retries: 0,
     hedges: 0,
     verificationFailures: 0,
-    healedChunks: 0,
+    healed: 0,
     failedChunks: 0,
     waits: 0,
     waitMs: 0,

@@ -20,6 +20,23 @@ const STATUS: Status = {
   fillMode: 'full',
   uploads: { waiting: 2, lastError: 'Cannot put' },
   layers: 1,
+  residency: {
+    fetchedChunks: 40,
+    copiedChunks: 2,
+    adoptedChunks: 1,
+    zeroChunks: 3,
+    fetchedBytes: 12_300_000,
+    requests: 20,
+    retries: 5,
+    hedges: 4,
+    verificationFailures: 7,
+    healed: 6,
+    failedChunks: 1,
+    waits: 30,
+    waitMs: 2500,
+    evictedBytes: 0,
+  },
+  keeper: { restarts: 2 },
 };
 const EVENTS: readonly VerifyEvent[] = [
   { kind: 'proving', diffId: DIFF_ID, number: 1, of: 1 },

@@ -1,12 +1,13 @@
-import type { Status } from '@lade/control-protocol';
+import type { ResidencyStatus, Status } from '@lade/control-protocol';
 import { defineCommand } from '../command.ts';
+import { formatBytes } from '../format-bytes.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
 import { printable } from '../printable.ts';
 import { writeJson } from '../write-json.ts';
 
 export const status = defineCommand({
   usage: 'status [--json] [--address SOCKET]',
-  summary: 'show what the daemon works with and what it still has to upload',
+  summary: 'show what the daemon works with, what it has brought, and what it still has to upload',
   options: CLIENT_OPTIONS,
   async run({ values, terminal }) {
     using client = openClient(values);
@@ -17,7 +18,8 @@ export const status = defineCommand({
   },
 });
 
-function format({ version, root, bucket, fillMode, containerd, uploads, layers }: Status): string {
+function format(status: Status): string {
+  const { version, root, bucket, fillMode, containerd, uploads, layers, residency, keeper } = status;
   const lines: [name: string, value: string][] = [
     ['version', version],
     ['root', root],
@@ -25,8 +27,28 @@ function format({ version, root, bucket, fillMode, containerd, uploads, layers }
     ['fill mode', fillMode],
     ['containerd', containerd ?? 'not reached'],
     ['layers', String(layers)],
+    ...describeResidency(residency),
     ['uploads', `${uploads.waiting} waiting`],
   ];
+  if (keeper) lines.push(['keeper', `${keeper.restarts} restarts of the daemon`]);
   if (uploads.lastError !== undefined) lines.push(['last error', uploads.lastError]);
   return lines.map(([name, value]) => `${name.padEnd(12)}${printable(value)}\n`).join('');
+}
+
+function describeResidency(done: ResidencyStatus): [name: string, value: string][] {
+  const { fetchedChunks, copiedChunks, adoptedChunks, zeroChunks, fetchedBytes, requests } = done;
+  return [
+    [
+      'chunks',
+      `${fetchedChunks} fetched, ${copiedChunks} copied, ${adoptedChunks} found here, ${zeroChunks} zeros`,
+    ],
+    [
+      'fetched',
+      `${formatBytes(fetchedBytes)} in ${requests} requests, ${done.retries} retries, ${done.hedges} hedges`,
+    ],
+    ['damage', `${done.verificationFailures} found, ${done.healed} healed`],
+    ['failed', `${done.failedChunks} chunks`],
+    ['waits', `${done.waits} reads, ${(done.waitMs / 1000).toFixed(1)} s in all`],
+    ['evicted', formatBytes(done.evictedBytes)],
+  ];
 }

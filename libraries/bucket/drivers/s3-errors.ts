@@ -6,7 +6,10 @@ interface Meaning {
 }
 
 /** What the SDK throws: an answer of the store, or a failure to get one. */
-type ServiceFailure = NodeJS.ErrnoException & { readonly $metadata?: { readonly httpStatusCode?: number } };
+type ServiceFailure = NodeJS.ErrnoException & {
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
+};
 
 /** By the name of the S3 error. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
@@ -56,22 +59,32 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
   507: { code: 'resource_exhausted', cure: 'Free space in the store' },
 };
 
-/** What the SDK threw, as a coded error that names bucket and key; a coded one passes unchanged. */
+/**
+ * What the SDK threw, as a coded error that names bucket and key; a coded one passes unchanged. The detail `retryAfterMs` is
+ * how long the store asks to be left alone.
+ */
 export function fromS3Error(
   reason: unknown,
   { action, key, location }: { readonly action: string; readonly key: string; readonly location: string },
 ): CodedError {
   if (reason instanceof CodedError) return reason;
-  const { name, message, $metadata, code: errno } = reason as ServiceFailure;
+  const { name, message, $metadata, $response, code: errno } = reason as ServiceFailure;
   const status = $metadata?.httpStatusCode ?? 0;
   const { code, cure } = BY_NAME[name] ?? BY_STATUS[status] ?? fallback(reason, status);
   const state =
     message === '' || message === 'UnknownError' ? (errno ?? `${name} (HTTP ${status})`) : message;
   return new CodedError(code, `Cannot ${action} ${key} in ${location}: ${state}`, {
     ...(cure === undefined ? {} : { cure }),
-    details: { name, status },
+    details: { name, status, ...retryAfter($response?.headers?.['retry-after']) },
     cause: reason,
   });
+}
+
+/** Seconds or a date (RFC 9110). */
+function retryAfter(header: string | undefined): { readonly retryAfterMs?: number } {
+  if (header === undefined) return {};
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return ms > 0 ? { retryAfterMs: ms } : {};
 }
 
 function fallback(reason: unknown, status: number): Meaning {

@@ -46,6 +46,20 @@ async function failureOf(work: Promise<unknown>): Promise<CodedError> {
   return reason;
 }
 
+test('how long a store asks to be left alone is told', async (t) => {
+  for (const [header, min, max] of [
+    ['1', 1000, 1000],
+    [new Date(Date.now() + 3000).toUTCString(), 1, 3000],
+  ] as const) {
+    const bucket = await openOn(t, (_request, response) => {
+      response.setHeader('retry-after', header);
+      sendError(response, 404, 'NoSuchKey');
+    });
+    const { retryAfterMs } = (await failureOf(bucket.get('the/key'))).details;
+    assert.ok(Number(retryAfterMs) >= min && Number(retryAfterMs) <= max, String(retryAfterMs));
+  }
+});
+
 const ANSWERS = [
   [404, 'NoSuchKey', 'not_found'],
   [404, 'NoSuchBucket', 'failed_precondition'],
