@@ -24,6 +24,8 @@ export interface DaemonConfig {
   readonly cacheBytes: number | undefined;
   /** For completing layers that are in use; 0: they are never completed. */
   readonly backgroundBytesPerSecond: number;
+  /** A reader for whom the bucket gives nothing for so long gets an error. */
+  readonly readDeadlineMs: number;
   /** Whether the keeper starts this daemon again after a crash; else something else does. */
   readonly restart: boolean;
   readonly logLevel: LogLevel;
@@ -42,6 +44,7 @@ const SETTINGS = {
   fill: 'auto',
   'cache-size': '',
   'background-rate': '8MiB',
+  'read-deadline': '30s',
   restart: 'auto',
   'log-level': 'info',
 } as const;
@@ -73,6 +76,7 @@ export function parseConfig(
     fill: parseFill(settings.fill),
     cacheBytes: settings['cache-size'] === '' ? undefined : parseSize('cache-size', settings),
     backgroundBytesPerSecond: parseSize('background-rate', settings),
+    readDeadlineMs: parseDuration('read-deadline', settings),
     restart: parseRestart(settings.restart, env),
     logLevel: parseLogLevel(settings['log-level']),
   };
@@ -131,6 +135,12 @@ function parseSize(name: Setting, { [name]: text }: Settings): number {
   const scale = ['B', 'KiB', 'MiB', 'GiB', 'TiB'].indexOf(match?.[2] ?? 'B');
   if (!match) throw invalid(name, text, 'a size such as 64GiB');
   return Number(match[1]) * 1024 ** scale;
+}
+
+function parseDuration(name: Setting, { [name]: text }: Settings): number {
+  const match = /^([1-9]\d*)\s*(ms|s|min)$/.exec(text);
+  if (!match) throw invalid(name, text, 'a duration such as 500ms, 30s or 5min');
+  return Number(match[1]) * (match[2] === 'ms' ? 1 : match[2] === 's' ? 1000 : 60_000);
 }
 
 function parseFill(text: string): FillModeName | 'auto' {

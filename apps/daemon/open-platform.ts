@@ -7,6 +7,7 @@ import {
   UploadQueue,
   publishChain,
   publishLayer,
+  readIndex,
   type ChainKeys,
   type Upload,
 } from '@lade/layers';
@@ -15,6 +16,7 @@ import type { Logger } from '@lade/log';
 import {
   type FillModeName,
   Foreground,
+  LayerIndexes,
   LayerSync,
   LayerTable,
   LocalLayers,
@@ -51,7 +53,7 @@ export async function openPlatform(
   config: DaemonConfig,
   hooks: { readonly log: Logger; readonly uploaded: () => void },
 ): Promise<Platform> {
-  const { root, keys, cacheBytes } = config;
+  const { root, keys, cacheBytes, readDeadlineMs } = config;
   const { log } = hooks;
   await using stack = new AsyncDisposableStack();
   stack.use(await lockRoot(root));
@@ -62,7 +64,9 @@ export async function openPlatform(
   const table = new LayerTable(db);
   const foreground = new Foreground();
   const cache = cacheBytes === undefined ? {} : { cache: { limitBytes: cacheBytes, punchHole } };
-  const residency = stack.use(await openResidency({ root, bucket, catalogue, table, log, ...cache }));
+  const residency = stack.use(
+    await openResidency({ root, bucket, catalogue, table, log, deadlineMs: readDeadlineMs, ...cache }),
+  );
   const modes = stack.use(await openFillModes({ config, residency, foreground, log }));
   const queue = new UploadQueue(
     db,
@@ -80,6 +84,13 @@ export async function openPlatform(
     mounter: createErofsMounter(),
     modes,
     sync: stack.use(new LayerSync(residency.boot, log)),
+    indexes: new LayerIndexes({
+      table,
+      log,
+      counters: residency.counters,
+      find: async (diffId, options) => readIndex(bucket, diffId, options),
+    }),
+    counters: residency.counters,
     log,
     isWaiting: (diffId) => queue.isWaiting(diffId),
   });
@@ -153,6 +164,7 @@ async function publish({ chainId, parentChainId, diffId }: Upload, work: Publish
   using layer = layers.pin(diffId);
   const turn = async (): Promise<void> => foreground.quiet(signal);
   const { index, ...figures } = await publishLayer(layers.folderOf(layer.diffId), {
+    diffId,
     bucket,
     catalogue,
     turn,

@@ -20,6 +20,10 @@ test('chunks are found in the packs that were added, the first one that had them
   catalogue.addPack(PACK, [entry(hashB, 99)]);
   assert.deepEqual(catalogue.findPacked(hashA), { pack: PACK, offset: 70, storedBytes: 10, rawBytes: 4096 });
   assert.deepEqual(catalogue.findPacked(hashB)?.pack, OTHER);
+  assert.deepEqual(
+    catalogue.findAllPacked(hashA).map(({ pack }) => pack),
+    [PACK, OTHER],
+  );
 });
 
 test('packs that are gone or have another size are forgotten, and new ones asked for', async () => {
@@ -46,12 +50,12 @@ test('chunks of blobs are found by their offset, but for zeros, until the blob i
   ];
   catalogue.addBlob(digestOf('layer'), chunks);
   catalogue.addBlob(digestOf('layer'), chunks);
-  assert.deepEqual(catalogue.findInBlobs(hashB), { diffId: digestOf('layer'), offset: 8192 + 262_144 });
-  assert.equal(catalogue.findInBlobs(hashOf(digestOf('zeros'))), undefined);
+  assert.deepEqual(catalogue.findInBlobs(hashB), [{ diffId: digestOf('layer'), offset: 8192 + 262_144 }]);
+  assert.deepEqual(catalogue.findInBlobs(hashOf(digestOf('zeros'))), []);
   assert.ok(catalogue.hasBlob(digestOf('layer')));
   catalogue.forgetBlob(digestOf('layer'));
   assert.ok(!catalogue.hasBlob(digestOf('layer')));
-  assert.equal(catalogue.findInBlobs(hashA), undefined);
+  assert.deepEqual(catalogue.findInBlobs(hashA), []);
 });
 
 test('what was learnt survives the next start', async () => {

@@ -15,7 +15,19 @@ const STEPS = [
      diff_id BLOB NOT NULL, block INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (diff_id, block)
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX blob_chunks_by_hash ON blob_chunks (hash);`,
+  // One chunk may be in several packs: of two nodes that were first at the same time, or of one that was published again.
+  `CREATE TABLE pack_copies (
+     hash BLOB NOT NULL, pack INTEGER NOT NULL REFERENCES packs ON DELETE CASCADE,
+     offset INTEGER NOT NULL, stored_bytes INTEGER NOT NULL, raw_bytes INTEGER NOT NULL, PRIMARY KEY (hash, pack)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO pack_copies SELECT hash, pack, offset, stored_bytes, raw_bytes FROM pack_chunks;
+   DROP TABLE pack_chunks;
+   ALTER TABLE pack_copies RENAME TO pack_chunks;
+   CREATE INDEX pack_chunks_by_pack ON pack_chunks (pack);`,
 ];
+
+/** Copies of one chunk that are worth a try. */
+const MAX_COPIES = 4;
 
 export interface PackedChunk {
   readonly pack: PackReference;
@@ -69,16 +81,19 @@ export class ChunkCatalogue {
     });
   }
 
+  /** In any pack. */
   findPacked(hash: Uint8Array): PackedChunk | undefined {
-    const row = this.#statements.findPacked.get(hash);
-    return (
-      row && {
-        pack: { digest: digestFromHash(row['digest'] as Uint8Array), sizeBytes: Number(row['size_bytes']) },
-        offset: Number(row['offset']),
-        storedBytes: Number(row['stored_bytes']),
-        rawBytes: Number(row['raw_bytes']),
-      }
-    );
+    return this.findAllPacked(hash)[0];
+  }
+
+  /** In every pack, up to a few. */
+  findAllPacked(hash: Uint8Array): PackedChunk[] {
+    return this.#statements.findPacked.all(hash, MAX_COPIES).map((row) => ({
+      pack: { digest: digestFromHash(row['digest'] as Uint8Array), sizeBytes: Number(row['size_bytes']) },
+      offset: Number(row['offset']),
+      storedBytes: Number(row['stored_bytes']),
+      rawBytes: Number(row['raw_bytes']),
+    }));
   }
 
   /** Records where the chunks of a wholly resident blob are. */
@@ -101,14 +116,12 @@ export class ChunkCatalogue {
     this.#statements.deleteBlob.run(hashOf(diffId));
   }
 
-  findInBlobs(hash: Uint8Array): BlobChunk | undefined {
-    const row = this.#statements.findInBlobs.get(hash);
-    return (
-      row && {
-        diffId: digestFromHash(row['diff_id'] as Uint8Array),
-        offset: Number(row['block']) * BLOCK_BYTES,
-      }
-    );
+  /** In every wholly resident blob, up to a few. */
+  findInBlobs(hash: Uint8Array): BlobChunk[] {
+    return this.#statements.findInBlobs.all(hash, MAX_COPIES).map((row) => ({
+      diffId: digestFromHash(row['diff_id'] as Uint8Array),
+      offset: Number(row['block']) * BLOCK_BYTES,
+    }));
   }
 }
 
@@ -121,11 +134,11 @@ function prepare(db: Database) {
     insertPackChunk: db.prepare('INSERT OR IGNORE INTO pack_chunks VALUES (?, ?, ?, ?, ?)'),
     findPacked: db.prepare(
       `SELECT digest, size_bytes, offset, stored_bytes, raw_bytes
-       FROM pack_chunks JOIN packs ON packs.id = pack WHERE hash = ?`,
+       FROM pack_chunks JOIN packs ON packs.id = pack WHERE hash = ? ORDER BY pack LIMIT ?`,
     ),
     insertBlobChunk: db.prepare('INSERT OR IGNORE INTO blob_chunks VALUES (?, ?, ?)'),
     hasBlob: db.prepare('SELECT 1 FROM blob_chunks WHERE diff_id = ? LIMIT 1'),
     deleteBlob: db.prepare('DELETE FROM blob_chunks WHERE diff_id = ?'),
-    findInBlobs: db.prepare('SELECT diff_id, block FROM blob_chunks WHERE hash = ? LIMIT 1'),
+    findInBlobs: db.prepare('SELECT diff_id, block FROM blob_chunks WHERE hash = ? LIMIT ?'),
   };
 }

@@ -3,6 +3,7 @@ export { NO_CHAIN_KEYS, parseChainKey, type ChainKeys, type ChainRecord } from '
 export { ChunkCatalogue, type BlobChunk, type PackedChunk } from './chunk-catalogue.ts';
 export { ChunkTable } from './chunk-table.ts';
 export { convertLayer, type ConvertedLayer } from './convert.ts';
+export { claimOf, metadataDigest } from './index-claim.ts';
 export { indexHeadBytes, type LayerIndex, type PackReference } from './index-object.ts';
 export { LAYER_FILES } from './layer-files.ts';
 export { DEFAULT_CONVERT_LIMITS, type ConvertLimits } from './layer-visitor.ts';
@@ -12,6 +13,7 @@ export { CHAINS_PREFIX, LAYERS_PREFIX, PACKS_PREFIX, chainKey, indexKey, packKey
 export { publishChain } from './publish-chain.ts';
 export { publishLayer, type PublishContext, type Published } from './publish-layer.ts';
 export { readChainRecord, readIndex, readRecordedIndex } from './read-layer.ts';
+export { syncPacks } from './sync-packs.ts';
 export { UploadQueue, type Upload } from './upload-queue.ts';
 export { verifyChain } from './verify-chain.ts';
 export { openFrame, rebuildTar, verifyLayer } from './verify-layer.ts';

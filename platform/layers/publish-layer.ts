@@ -22,6 +22,8 @@ const COMPRESSIONS = 2;
 const READ_BYTES = 1 << 20;
 
 export interface PublishContext {
+  /** What the folder is supposed to hold; not checked where it is missing. */
+  readonly diffId?: Digest;
   readonly bucket: Bucket;
   readonly catalogue: ChunkCatalogue;
   /** Resolves when background work may go on; conversions come first. */
@@ -43,7 +45,7 @@ export interface Published {
  * this node, `not_found` when the recipe is gone.
  */
 export async function publishLayer(folder: string, context: PublishContext): Promise<Published> {
-  const local = await readLocalIndex(folder);
+  const local = await readLocalIndex(folder, context.diffId);
   const { diffId } = local.header;
   await checkMetadata(local);
   const theirs = await findUsableIndex(context.bucket, local, waiting(context));

@@ -1,9 +1,7 @@
-import { hash } from 'node:crypto';
 import type { Bucket } from '@lade/bucket';
 import { isCodedError } from '@lade/errors';
-import { Digester, type Digest } from '@lade/oci';
+import { claimOf, metadataDigest } from './index-claim.ts';
 import type { LayerIndex } from './index-object.ts';
-import { readMetadata } from './metadata-image.ts';
 import { packKey } from './object-keys.ts';
 import { readIndex } from './read-layer.ts';
 
@@ -30,35 +28,9 @@ export async function findUsableIndex(
   }
 }
 
-/** Everything but the places of the chunks and how the metadata image is compressed. */
 async function isSameLayer(one: LayerIndex, other: LayerIndex): Promise<boolean> {
-  return (
-    one.header.tarBytes === other.header.tarBytes &&
-    one.header.inodes === other.header.inodes &&
-    one.impliedDirectories.join('\0') === other.impliedDirectories.join('\0') &&
-    hashOfChunks(one) === hashOfChunks(other) &&
-    (await hasSameMetadata(one, other))
-  );
-}
-
-function hashOfChunks({ chunks }: LayerIndex): string {
-  return hash(
-    'sha256',
-    chunks.map(({ hash, rawBytes }) => `${Buffer.from(hash).toString('hex')} ${rawBytes}`).join(),
-  );
-}
-
-/** Raw image against raw image: the hashes in the headers are of what zstd made of them. */
-async function hasSameMetadata(one: LayerIndex, other: LayerIndex): Promise<boolean> {
   if (one.header.metadataBytes !== other.header.metadataBytes) return false;
-  if (Buffer.from(one.header.metadataHash).equals(other.header.metadataHash)) return true;
-  return (await metadataDigest(one)) === (await metadataDigest(other));
-}
-
-async function metadataDigest(index: LayerIndex): Promise<Digest> {
-  const digester = new Digester();
-  for await (const bytes of readMetadata(index)) digester.update(bytes);
-  return digester.finish();
+  return claimOf(one, await metadataDigest(one)) === claimOf(other, await metadataDigest(other));
 }
 
 async function hasPacks(bucket: Bucket, { packs }: LayerIndex, options: WaitOptions): Promise<boolean> {

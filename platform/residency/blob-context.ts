@@ -5,8 +5,8 @@ import type { ResidencyCounters } from './residency-counters.ts';
 
 /** Other places on this node that hold chunks. */
 export interface LocalChunks {
-  /** File and offset of a resident copy; the copy may be stale, so its bytes are checked like any other's. */
-  find(chunkHash: Uint8Array): { readonly path: string; readonly offset: number } | undefined;
+  /** File and offset of resident copies; they may be stale, so their bytes are checked like any other's. */
+  find(chunkHash: Uint8Array): readonly { readonly path: string; readonly offset: number }[];
 }
 
 /** Makes room for bytes before they are written, and counts them. */

@@ -38,6 +38,8 @@ export class BlobFile implements AsyncDisposable {
   readonly #record: FileHandle;
   readonly #owned: AsyncDisposable;
   readonly #suspect: Uint8Array;
+  /** Chunks that should be in the file by what the record said. */
+  readonly #promised: Uint8Array;
   #absentCount: number;
   #saving: Promise<void> = Promise.resolve();
 
@@ -57,10 +59,12 @@ export class BlobFile implements AsyncDisposable {
     this.allocatedBytes = found.allocatedBytes;
     this.#suspect = new Uint8Array(table.count).fill(found.allocatedBytes > 0 ? 1 : 0);
     this.#absentCount = table.count;
-    const isKnown = (n: number): boolean =>
-      this.isResident(n) || ((found.chunks?.[n >> 3] ?? 0) & (1 << (n & 7))) !== 0;
+    this.#promised = found.chunks ?? new Uint8Array();
+    const isTrusted = found.state !== 'outdated';
     for (let n = 0; n < table.count; n++) {
-      if (!isKnown(n)) continue;
+      const isPromised = this.#isPromised(n);
+      if (isPromised) this.#suspect[n] = 1;
+      if (!this.isResident(n) && !(isPromised && isTrusted)) continue;
       this.#absentCount--;
       this.#suspect[n] = 0;
       this.bits.resident.set(...this.#extent(n));
@@ -122,16 +126,17 @@ export class BlobFile implements AsyncDisposable {
     return this.#suspect[number] === 1;
   }
 
-  /** Whether the file has the chunk's very bytes. It is no longer suspect either way. */
-  async holds(number: number): Promise<boolean> {
+  /** Whether the file has the chunk's very bytes, or has lost them. It is no longer suspect then. */
+  async inspect(number: number): Promise<'sound' | 'absent' | 'damaged'> {
     const [start, end] = this.#extent(number);
     const bytes = Buffer.alloc(end - start);
     await readFully(this.#blob, bytes, start);
     this.#suspect[number] = 0;
     const { hash: expected, place } = this.#options.table.get(number);
     // Mostly it is a hole, and to see that is ten times cheaper than to hash it.
-    if (place.kind !== 'zero' && ZEROS.subarray(0, bytes.byteLength).equals(bytes)) return false;
-    return hash('sha256', bytes, 'buffer').equals(expected);
+    if (place.kind !== 'zero' && ZEROS.subarray(0, bytes.byteLength).equals(bytes))
+      return this.#isPromised(number) ? 'damaged' : 'absent';
+    return hash('sha256', bytes, 'buffer').equals(expected) ? 'sound' : 'damaged';
   }
 
   async write(number: number, raw: Uint8Array): Promise<void> {
@@ -187,6 +192,10 @@ export class BlobFile implements AsyncDisposable {
     for (let n = 0; n < this.#options.table.count; n++)
       if (this.isResident(n)) chunks[n >> 3] = (chunks[n >> 3] ?? 0) | (1 << (n & 7));
     return chunks;
+  }
+
+  #isPromised(number: number): boolean {
+    return ((this.#promised[number >> 3] ?? 0) & (1 << (number & 7))) !== 0;
   }
 
   #extent(number: number): [start: number, end: number] {

@@ -16,6 +16,8 @@ export interface ChunkSink {
   /** The chunk's bytes are checked and in the file. */
   arrived(number: number, from: FillResult): void;
   failed(number: number, reason: unknown): void;
+  /** The file has other bytes than it should. */
+  damaged(number: number): void;
   /** Aborted when the blob is closed. */
   readonly signal: AbortSignal;
 }
@@ -69,16 +71,21 @@ export async function bringChunks(
 /** Puts a chunk into the file without the bucket's help; else its frame, with room for it. */
 async function findHere(
   number: number,
-  { diffId, table, file }: ChunkSink,
+  sink: ChunkSink,
   ticket: Ticket,
   context: BlobContext,
 ): Promise<FillResult | ChunkFrame> {
   const { counters, room, fetcher } = context;
+  const { diffId, table, file } = sink;
   const chunk = table.get(number);
   const isSuspect = file.isSuspect(number);
-  if (isSuspect && (await file.holds(number))) {
-    counters.adoptedChunks++;
-    return NOTHING;
+  if (isSuspect) {
+    const found = await file.inspect(number);
+    if (found === 'damaged') sink.damaged(number);
+    if (found === 'sound') {
+      counters.adoptedChunks++;
+      return NOTHING;
+    }
   }
   if (chunk.place.kind === 'zero') {
     if (isSuspect) await file.write(number, Buffer.alloc(chunk.rawBytes));
@@ -93,7 +100,7 @@ async function findHere(
     counters.copiedChunks++;
     return { fetchedBytes: 0, copiedBytes: copy.byteLength };
   }
-  const frame = frameOf(chunk, table.packs) ?? fetcher.findFrame(chunk);
+  const frame = frameOf(chunk, table.packs) ?? (await fetcher.findFrame(chunk));
   if (!frame) throw lost(diffId, chunk);
   owned.move();
   return { ...frame, number, room: reserved };
@@ -102,27 +109,38 @@ async function findHere(
 async function copyLocal(
   chunk: Chunk,
   ownPath: string,
-  { localChunks }: BlobContext,
+  { localChunks, counters, log }: BlobContext,
 ): Promise<Uint8Array | undefined> {
-  const copy = localChunks.find(chunk.hash);
-  if (!copy || copy.path === ownPath) return undefined;
-  try {
-    await using source = await open(copy.path, 'r');
-    const bytes = Buffer.allocUnsafe(chunk.rawBytes);
-    const { bytesRead } = await source.read(bytes, 0, bytes.byteLength, copy.offset);
-    const isGood = bytesRead === bytes.byteLength && hash('sha256', bytes, 'buffer').equals(chunk.hash);
-    return isGood ? bytes : undefined;
-  } catch (reason) {
-    if ((reason as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw reason;
+  for (const { path, offset } of localChunks.find(chunk.hash)) {
+    if (path === ownPath) continue;
+    const bytes = await readAt(path, offset, chunk.rawBytes).catch((reason: unknown) => {
+      if ((reason as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw reason;
+    });
+    if (!bytes) continue;
+    if (hash('sha256', bytes, 'buffer').equals(chunk.hash)) return bytes;
+    counters.verificationFailures++;
+    log.error('chunk is damaged in the blob of another layer', { path, offset, chunk: nameOf(chunk) });
   }
+  return undefined;
+}
+
+/** Zeros where the file ends. */
+async function readAt(path: string, offset: number, length: number): Promise<Buffer> {
+  await using source = await open(path, 'r');
+  const bytes = Buffer.alloc(length);
+  await source.read(bytes, 0, length, offset);
+  return bytes;
+}
+
+function nameOf(chunk: Chunk): string {
+  return Buffer.from(chunk.hash).toString('hex');
 }
 
 function lost(diffId: Digest, chunk: Chunk): CodedError {
-  const name = Buffer.from(chunk.hash).toString('hex');
   return new CodedError(
     'data_loss',
-    `Cannot fill layer ${diffId}: chunk ${name} is damaged on this node, and in no pack of the bucket`,
+    `Cannot fill layer ${diffId}: chunk ${nameOf(chunk)} is damaged on this node, and in no pack of the bucket`,
     { cure: 'Remove its images from this node, and pull them from their registry again' },
   );
 }

@@ -135,7 +135,7 @@ export class CacheQuota implements Room, AsyncDisposable {
   async #evictResting(diffId: Digest, isMounted: (diffId: Digest) => boolean): Promise<number> {
     const { root, table, catalogue, boot, punchHole } = this.#options;
     const folder = join(root, 'layers', hexOf(diffId));
-    const chunks = ChunkTable.of(await readLocalIndex(folder));
+    const chunks = ChunkTable.of(await readLocalIndex(folder, diffId));
     // Without a pause before open(), which must not wait for an owner that waits for room.
     if (!isPublished(chunks) || isMounted(diffId) || BlobFile.isOwned(folder)) return 0;
     await using blob = await BlobFile.open({ folder, diffId, table: chunks, boot });

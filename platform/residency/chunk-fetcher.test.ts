@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { CodedError, isCodedError } from '@lade/errors';
 import { digestOf } from '@lade/oci';
+import type { ChunkFetcherOptions } from './chunk-fetcher.ts';
 import { fillWhole } from './fill-whole.ts';
 import { faultyBucket, type Fault } from './testing/faulty-bucket.ts';
 import { openFiller, publishTestLayer, type PublishedLayer } from './testing/published-layer.ts';
@@ -67,10 +68,6 @@ test('a chunk that the bucket has damaged is named once, and healed from another
   const copy = Buffer.concat([bytes, Buffer.from('another pack')]);
   const other = { digest: digestOf(copy), sizeBytes: copy.byteLength };
   await layer.bucket.put(`packs/sha256/${other.digest.slice(7)}`, copy);
-  const findPacked = (hash: Uint8Array) => {
-    const found = layer.catalogue.findPacked(hash);
-    return found && { ...found, pack: other };
-  };
   const damages: readonly (() => Promise<unknown>)[] = [
     async () => layer.bucket.put(pack, flip(1_000)(bytes)),
     async () => layer.bucket.put(pack, bytes.subarray(0, 1_000)),
@@ -80,7 +77,9 @@ test('a chunk that the bucket has damaged is named once, and healed from another
   for (const damage of damages) {
     await damage();
     layer.log.length = 0;
-    await using filler = openFiller(layer, { findPacked });
+    const find: ChunkFetcherOptions['packs']['find'] = (hash) =>
+      layer.catalogue.findAllPacked(hash).flatMap((found) => [found, { ...found, pack: other }]);
+    await using filler = openFiller(layer, { packs: { find, learn: async () => {} } });
     const blob = await filler.open();
     await blob.fill(0, 500_000);
     await assertNothingWrong(layer);

@@ -3,6 +3,7 @@ import type { Bucket } from '@lade/bucket';
 import { CodedError, codeOf, fromUnknown, isCodedError, wrapError } from '@lade/errors';
 import { packKey, type PackedChunk } from '@lade/layers';
 import type { Logger } from '@lade/log';
+import type { Digest } from '@lade/oci';
 import { Patience } from './patience.ts';
 import { FetchQueue, type Ticket } from './fetch-queue.ts';
 import { joinFrames, type Frame, type FrameRun } from './frame-runs.ts';
@@ -13,13 +14,22 @@ import { RunFetch, type Deliver, type RequestContext } from './run-fetch.ts';
 const MAX_RUN_BYTES = 4 << 20;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
+/** Between two looks for packs that may have a copy of what is damaged. */
+const LEARN_PAUSE_MS = 30_000;
+
+/** What this node knows of the bucket's packs. */
+interface KnownPacks {
+  /** Every place of a chunk. */
+  find(chunkHash: Uint8Array): readonly PackedChunk[];
+  /** Looks for packs that this node has not seen yet. */
+  learn(signal: AbortSignal): Promise<void>;
+}
 
 export interface ChunkFetcherOptions {
   readonly bucket: Bucket;
   readonly log: Logger;
   readonly counters: ResidencyCounters;
-  /** Another place of a chunk in the bucket, as far as this node knows. */
-  readonly findPacked: (chunkHash: Uint8Array) => PackedChunk | undefined;
+  readonly packs: KnownPacks;
   /** Most requests in flight. Default 16. */
   readonly maxRequests?: number;
   /** Most bytes in memory that are on their way. Default 48 MiB. */
@@ -51,6 +61,8 @@ export class ChunkFetcher implements AsyncDisposable {
   readonly #running = new Set<Promise<unknown>>();
   readonly #named = new Set<string>();
   #deliveredAt = 0;
+  #learning: Promise<void> = Promise.resolve();
+  #learnAfter = 0;
 
   constructor(options: ChunkFetcherOptions) {
     const { bucket, counters, maxRequests = 16, maxBytes = 48 << 20 } = options;
@@ -62,10 +74,9 @@ export class ChunkFetcher implements AsyncDisposable {
   }
 
   /** Where the bucket has a chunk that its own layer's index names no place for. */
-  findFrame(chunk: Frame['chunk']): Frame | undefined {
-    const found = this.#options.findPacked(chunk.hash);
-    if (found?.rawBytes !== chunk.rawBytes) return undefined;
-    return { chunk, pack: found.pack.digest, offset: found.offset, storedBytes: found.storedBytes };
+  async findFrame(chunk: Frame['chunk']): Promise<Frame | undefined> {
+    for await (const frame of this.#findFrames(chunk)) return frame;
+    return undefined;
   }
 
   /** Every frame is delivered to the sink, or fails there; resolves after the last. Frames are best in the order of their packs. */
@@ -129,7 +140,7 @@ export class ChunkFetcher implements AsyncDisposable {
   ): Promise<void> {
     this.#name(frame, reason);
     let last = reason;
-    for (const place of this.#otherPlaces(frame, reason)) {
+    for await (const place of this.#otherPlaces(frame, reason)) {
       const run = { ...place, frames: [{ ...frame, ...place }] };
       const deliver = async (_: F, raw: Uint8Array): Promise<void> => sink.deliver(frame, raw);
       const [lost] = await this.#read(run, ticket, { deliver, signal: sink.signal });
@@ -142,10 +153,33 @@ export class ChunkFetcher implements AsyncDisposable {
     this.#fail(frame, isLoss(last) ? reason : last, sink);
   }
 
-  *#otherPlaces({ chunk, pack, offset, storedBytes }: Frame, reason: unknown): Generator<Place> {
+  async *#otherPlaces({ chunk, pack, offset, storedBytes }: Frame, reason: unknown): AsyncGenerator<Place> {
     if (!isCodedError(reason, 'not_found')) yield { pack, offset, storedBytes };
-    const other = this.findFrame(chunk);
-    if (other && other.pack !== pack) yield other;
+    for await (const { chunk: _, ...place } of this.#findFrames(chunk)) if (place.pack !== pack) yield place;
+  }
+
+  /** Those that this node knows of first, then those that it has not seen yet. */
+  async *#findFrames(chunk: Frame['chunk']): AsyncGenerator<Frame> {
+    const tried = new Set<Digest>();
+    for (const look of [async () => {}, async () => this.#learn()]) {
+      await look();
+      for (const { pack, rawBytes, offset, storedBytes } of this.#options.packs.find(chunk.hash)) {
+        if (tried.has(pack.digest) || rawBytes !== chunk.rawBytes) continue;
+        tried.add(pack.digest);
+        yield { chunk, pack: pack.digest, offset, storedBytes };
+      }
+    }
+  }
+
+  /** Once in a while, and shared by all who need it. What a bucket in trouble has not told by then counts as not there. */
+  async #learn(): Promise<void> {
+    if (performance.now() < this.#learnAfter) return this.#learning;
+    this.#learnAfter = performance.now() + LEARN_PAUSE_MS;
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#deadlineMs)]);
+    this.#learning = this.#options.packs.learn(signal).catch((error: unknown) => {
+      this.#options.log.warn('packs of the bucket cannot be listed', { error });
+    });
+    return this.#learning;
   }
 
   /** Damage is told once per chunk and pack. */

@@ -12,6 +12,8 @@ export interface FillTarget {
 export interface MountTarget extends FillTarget {
   /** Names the layer on this node for ever. */
   readonly number: number;
+  /** The index once more, for who has not kept it. */
+  readIndex(): Promise<LayerIndex>;
 }
 
 export type FillModeName = 'full' | 'fanotify' | 'fuse';

@@ -10,5 +10,6 @@ export { RemoteLayers, type RemoteLayersOptions } from './remote-layers.ts';
 export type { OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
 export { openResidency, type Residency, type ResidencyOptions } from './open-residency.ts';
 export { createLazyMode, type LazyMode, type LazyModeOptions } from './lazy-mode.ts';
+export { LayerIndexes, type LayerIndexesOptions } from './layer-indexes.ts';
 export { LayerSync } from './layer-sync.ts';
 export type { ResidencyCounters } from './residency-counters.ts';

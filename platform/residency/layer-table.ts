@@ -9,10 +9,19 @@ const STEPS = [
    ) STRICT;
    CREATE TABLE sources (compressed TEXT PRIMARY KEY, diff_id TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
   `ALTER TABLE layers ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;`,
+  `ALTER TABLE layers ADD COLUMN claim TEXT; ALTER TABLE layers ADD COLUMN index_digest TEXT;`,
 ];
 
+/** What a layer's index has to be (see LayerIndexes); both are missing in layers of earlier releases. */
+interface IndexProof {
+  /** See claimOf(). */
+  readonly claim?: Digest;
+  /** Of an index that was proven to have that claim. */
+  readonly indexDigest?: Digest;
+}
+
 /** A layer of this node; its blob need not be whole. */
-export interface LayerRow {
+export interface LayerRow extends IndexProof {
   /** Names the mount point; never used twice. */
   readonly number: number;
   readonly diffId: Digest;
@@ -49,11 +58,17 @@ export class LayerTable {
   insert(layer: Omit<LayerRow, 'number' | 'createdAt'>): LayerRow {
     const { diffId, origin, tarBytes, blobBytes, diskBytes, inodes } = layer;
     const implied = JSON.stringify(layer.impliedDirectories);
-    const values = [diffId, origin, tarBytes, blobBytes, diskBytes, inodes, implied, Date.now()];
+    const { claim = null, indexDigest = null } = layer;
+    const sizes = [tarBytes, blobBytes, diskBytes, inodes];
+    const values = [diffId, origin, ...sizes, implied, Date.now(), claim, indexDigest];
     transaction(this.#db, () => this.#statements.insert.run(...values));
     const row = this.get(diffId);
     if (!row) throw new RangeError(`layer ${diffId} was just inserted`);
     return row;
+  }
+
+  setIndex(diffId: Digest, { claim, indexDigest }: Required<IndexProof>): void {
+    this.#statements.setIndex.run(claim, indexDigest, diffId);
   }
 
   /** The layer was mounted just now. */
@@ -102,7 +117,13 @@ function readRow(row: Record<string, unknown>): LayerRow {
     inodes: Number(row['inodes']),
     impliedDirectories: JSON.parse(String(row['implied'])) as string[],
     createdAt: new Date(Number(row['created_at'])),
+    ...digestIn('claim', row['claim']),
+    ...digestIn('indexDigest', row['index_digest']),
   };
+}
+
+function digestIn<K extends string>(name: K, value: unknown): { readonly [name in K]?: Digest } {
+  return typeof value === 'string' ? ({ [name]: parseDigest(value) } as { [name in K]: Digest }) : {};
 }
 
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the statements' own types say it best
@@ -111,9 +132,10 @@ function prepare(db: Database) {
     get: db.prepare('SELECT * FROM layers WHERE diff_id = ?'),
     list: db.prepare('SELECT * FROM layers ORDER BY number'),
     insert: db.prepare(
-      `INSERT INTO layers (diff_id, origin, tar_bytes, blob_bytes, disk_bytes, inodes, implied, created_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO layers (diff_id, origin, tar_bytes, blob_bytes, disk_bytes, inodes, implied, created_at, claim, index_digest)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
+    setIndex: db.prepare('UPDATE layers SET claim = ?, index_digest = ? WHERE diff_id = ?'),
     markUsed: db.prepare('UPDATE layers SET used_at = ? WHERE diff_id = ?'),
     byUse: db.prepare('SELECT diff_id FROM layers ORDER BY max(used_at, created_at)'),
     total: db.prepare('SELECT sum(disk_bytes) AS bytes FROM layers'),

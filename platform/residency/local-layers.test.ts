@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { openBucket } from '@lade/bucket';
 import { isCodedError } from '@lade/errors';
-import { indexHeadBytes, readIndex, readLocalIndex, readMetadata, type LayerIndex } from '@lade/layers';
+import {
+  indexHeadBytes,
+  indexKey,
+  readIndex,
+  readLocalIndex,
+  readMetadata,
+  type LayerIndex,
+} from '@lade/layers';
 import { digestOf, hexOf, type Digest } from '@lade/oci';
 import { fromBytes } from '@lade/streams';
 import { TAR_END, encodeTarEntry, tarPadding } from '@lade/tar';
@@ -248,11 +255,59 @@ test('a layer of this node whose metadata image is not as large as its superbloc
   const index = await withMetadata(await readLocalIndex(folder), padded);
   await writeFile(join(folder, 'index'), index.head);
   await writeFile(join(folder, 'meta.erofs'), readMetadata(index));
+  // As an earlier release has left it.
+  node.db.exec('UPDATE layers SET claim = NULL, index_digest = NULL');
   await assert.rejects(
     (await node.reopen()).mount(DIFF_ID),
     (e) => isCodedError(e) && e.message.includes(DIFF_ID) && /says that it has \d+ bytes/.test(e.message),
   );
   assert.deepEqual(node.mounter.calls, []);
+});
+
+test('an index that is damaged, gone or of another layer is brought from the bucket again, if it proves itself', async (t) => {
+  const bucket = await openBucket('memory:');
+  t.after(async () => bucket[Symbol.asyncDispose]());
+  await using node = await openTestNode(bucket);
+  const other = await convert(node, tarOf(noise(2, 500_000)));
+  await node.publish(other);
+  await node.publish(await convert(node));
+  const folder = node.layers.folderOf(DIFF_ID);
+  const path = join(folder, 'index');
+  const good = await readFile(path);
+  const foreign = await readFile(join(node.layers.folderOf(other), 'index'));
+  const key = indexKey(DIFF_ID);
+  const object = Buffer.concat(await Array.fromAsync((await bucket.get(key)).body));
+  for (const bad of [good.with(300, 7), good.subarray(0, 100), foreign, Buffer.alloc(0), undefined]) {
+    if (bad) await writeFile(path, bad);
+    else await rm(path);
+    const layers = await node.reopen();
+    await layers.mount(DIFF_ID);
+    assert.ok((await readFile(path)).equals(good));
+    assert.ok(node.log.at(-1)?.includes(path), 'the damage is not named');
+    await layers.retain(() => true);
+    const mounted = [...node.mounter.mounted.keys()];
+    for (const target of mounted) await node.mounter.unmount(target);
+  }
+  const { counters } = node.residency;
+  assert.deepEqual([counters.verificationFailures, counters.healed], [5, 5]);
+  const forged = await withMetadata(await readLocalIndex(folder), padded);
+  await bucket.put(key, Buffer.concat([forged.head, object.subarray(good.length)]));
+  await writeFile(path, good.with(300, 7));
+  await assert.rejects((await node.reopen()).mount(DIFF_ID), (e) => isCodedError(e, 'data_loss'));
+  await bucket.put(key, object);
+  await (await node.reopen()).mount(DIFF_ID);
+});
+
+test('an index that was published again, in other packs, is as good as the one before', async (t) => {
+  const node = await openNode(t);
+  await convert(node);
+  const folder = node.layers.folderOf(DIFF_ID);
+  const before = await readLocalIndex(folder);
+  await node.publish(DIFF_ID);
+  assert.notEqual((await readLocalIndex(folder)).digest, before.digest);
+  await (await node.reopen()).mount(DIFF_ID);
+  assert.equal(node.table.get(DIFF_ID)?.indexDigest, (await readLocalIndex(folder)).digest);
+  assert.deepEqual(node.log, []);
 });
 
 /** The index with a metadata image that was changed, and every hash right. */

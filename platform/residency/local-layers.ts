@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { CodedError } from '@lade/errors';
 import {
   LAYER_FILES,
+  claimOf,
   convertLayer,
+  metadataDigest,
   readLocalIndex,
   type ChunkCatalogue,
   type ConvertLimits,
@@ -15,10 +17,12 @@ import { hexOf, type Digest } from '@lade/oci';
 import type { ByteSource, PullSource } from '@lade/streams';
 import { allocatedBytes } from './allocated-bytes.ts';
 import type { FillModes, MountTarget } from './fill-mode.ts';
+import type { LayerIndexes } from './layer-indexes.ts';
 import { LayerMountPoints, type ErofsMounter } from './layer-mounts.ts';
 import type { LayerSync } from './layer-sync.ts';
 import type { LayerRow, LayerTable } from './layer-table.ts';
 import { hasSoundMetadata, writeMetadata } from './metadata-image.ts';
+import type { ResidencyCounters } from './residency-counters.ts';
 
 export interface LocalLayersOptions {
   readonly root: string;
@@ -27,6 +31,8 @@ export interface LocalLayersOptions {
   readonly mounter: ErofsMounter;
   readonly modes: FillModes;
   readonly sync: LayerSync;
+  readonly indexes: LayerIndexes;
+  readonly counters: ResidencyCounters;
   readonly log: Logger;
   /** Layers that the bucket may still lack; they are never removed. */
   readonly isWaiting: (diffId: Digest) => boolean;
@@ -195,14 +201,18 @@ export class LocalLayers {
   /** With a metadata image that is what the index says, whatever has happened to the file. */
   async #target({ diffId, number }: LayerRow): Promise<MountTarget> {
     const folder = this.folderOf(diffId);
-    const index = await readLocalIndex(folder);
+    const readIndex = async (): Promise<LayerIndex> => this.#options.indexes.read(this.#row(diffId), folder);
+    const index = await readIndex();
     const metadata = join(folder, LAYER_FILES.metadata);
     if (!this.#sound.has(diffId) && !(await hasSoundMetadata(index, metadata))) {
-      this.#options.log.error('metadata image is damaged, it is written again', { diffId, path: metadata });
+      const { log, counters } = this.#options;
+      counters.verificationFailures++;
+      log.error('metadata image is damaged, it is written again', { diffId, path: metadata });
       await writeMetadata(index, metadata);
+      counters.healed++;
     }
     this.#sound.add(diffId);
-    return { folder, index, number };
+    return { folder, index, number, readIndex };
   }
 
   /** Without a pause, so that the layer can be built anew at any time after; returns its folder under another name. */
@@ -226,7 +236,8 @@ export class LocalLayers {
       const { index, isWhole } = await work(folder);
       const { diffId } = index.header;
       const diskBytes = await allocatedBytes(folder);
-      if (!this.has(diffId)) this.#adopt(folder, index, { origin, diskBytes, isWhole });
+      const claim = claimOf(index, await metadataDigest(index));
+      if (!this.has(diffId)) this.#adopt(folder, index, { origin, diskBytes, isWhole, claim });
       using owned = new DisposableStack();
       const layer = owned.use(this.pin(diffId));
       if (origin === 'converted') await bringBackRecipe(folder, this.folderOf(diffId));
@@ -241,12 +252,13 @@ export class LocalLayers {
   #adopt(
     folder: string,
     index: LayerIndex,
-    built: Pick<LayerRow, 'origin' | 'diskBytes'> & { readonly isWhole: boolean },
+    built: Pick<LayerRow, 'origin' | 'diskBytes' | 'claim'> & { readonly isWhole: boolean },
   ): void {
     const { diffId, tarBytes, blobBytes, inodes } = index.header;
     const { isWhole, ...rest } = built;
     const { impliedDirectories } = index;
-    const row = { diffId, tarBytes, blobBytes, inodes, impliedDirectories, ...rest };
+    const indexDigest = index.digest;
+    const row = { diffId, tarBytes, blobBytes, inodes, impliedDirectories, indexDigest, ...rest };
     renameSync(folder, this.folderOf(diffId));
     try {
       this.#options.table.insert(row);

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { rename, stat, writeFile } from 'node:fs/promises';
-import { checkMetadata, readMetadata, type LayerIndex } from '@lade/layers';
+import { checkMetadata, metadataDigest, readMetadata, type LayerIndex } from '@lade/layers';
 import { Digester } from '@lade/oci';
 import type { ByteSource } from '@lade/streams';
 
@@ -20,7 +20,7 @@ export async function hasSoundMetadata(index: LayerIndex, path: string): Promise
     () => undefined,
   );
   if (size !== index.header.metadataBytes) return false;
-  return (await digestOf(createReadStream(path))) === (await digestOf(readMetadata(index)));
+  return (await digestOf(createReadStream(path))) === (await metadataDigest(index));
 }
 
 async function digestOf(source: ByteSource): Promise<string> {

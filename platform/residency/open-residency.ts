@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Bucket } from '@lade/bucket';
-import { LAYER_FILES, type ChunkCatalogue } from '@lade/layers';
+import { LAYER_FILES, syncPacks, type ChunkCatalogue } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { hexOf } from '@lade/oci';
 import { CacheQuota, type CacheQuotaOptions } from './cache-quota.ts';
@@ -30,10 +30,13 @@ export interface Residency extends BlobContext, AsyncDisposable {
 }
 
 export async function openResidency(options: ResidencyOptions): Promise<Residency> {
-  const { root, catalogue, table, log, cache } = options;
+  const { root, bucket, catalogue, table, log, cache } = options;
   const counters = createCounters();
-  const findPacked: ChunkFetcherOptions['findPacked'] = (hash) => catalogue.findPacked(hash);
-  const fetcher = new ChunkFetcher({ counters, findPacked, ...options });
+  const packs: ChunkFetcherOptions['packs'] = {
+    find: (hash) => catalogue.findAllPacked(hash),
+    learn: async (signal) => syncPacks(bucket, catalogue, { signal }),
+  };
+  const fetcher = new ChunkFetcher({ counters, packs, ...options });
   const localChunks = findLocalChunks(catalogue, root);
   const boot = await readBootId();
   const quota = cache && new CacheQuota({ root, table, catalogue, counters, log, boot, ...cache });
@@ -59,10 +62,10 @@ const NO_LIMIT: Room = { reserve: async () => ({ [Symbol.dispose]() {} }) };
 function findLocalChunks(catalogue: ChunkCatalogue, root: string): LocalChunks {
   return {
     find(chunkHash) {
-      const copy = catalogue.findInBlobs(chunkHash);
-      return (
-        copy && { path: join(root, 'layers', hexOf(copy.diffId), LAYER_FILES.blob), offset: copy.offset }
-      );
+      return catalogue.findInBlobs(chunkHash).map(({ diffId, offset }) => ({
+        path: join(root, 'layers', hexOf(diffId), LAYER_FILES.blob),
+        offset,
+      }));
     },
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { open, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CodedError, isCodedError } from '@lade/errors';
@@ -84,7 +84,7 @@ test('chunks that another blob of the node has are copied, if they are what they
   const copyFrom = (path: string): LocalChunks => ({
     find: (hash) => {
       const number = [...layer.table].findIndex((chunk) => Buffer.from(chunk.hash).equals(hash));
-      return { path, offset: layer.table.offsetOf(number) };
+      return [{ path, offset: layer.table.offsetOf(number) }];
     },
   });
   const original = join(layer.original, 'blob');
@@ -100,11 +100,15 @@ test('chunks that another blob of the node has are copied, if they are what they
   ] as const) {
     bucket.gets.length = 0;
     await writeFile(join(layer.folder, 'blob'), '');
+    await rm(join(layer.folder, 'resident'), { force: true });
     await using filler = openFiller(layer, { bucket, localChunks: copyFrom(path) });
     await fillWhole(await filler.open(), {});
     await assertFilled(layer);
     assert.equal(bucket.gets.length > 0, fetched, path);
     assert.equal(filler.counters.copiedChunks > 0, path !== '/nowhere');
+    assert.equal(filler.counters.verificationFailures > 0, path === stale);
+    assert.equal(layer.log.join('').includes(stale), path === stale);
+    layer.log.length = 0;
   }
 });
 
@@ -134,20 +138,19 @@ test('a record is believed only if it is whole, of this layer, and of the blob a
   await fill();
   const good = await readFile(record);
   const flip = (at: number): Buffer => good.with(at, (good[at] ?? 0) ^ 1) as Buffer;
-  for (const damaged of [
-    flip(0),
-    flip(20),
-    flip(72),
-    flip(good.length - 1),
-    good.subarray(0, 80),
-    Buffer.alloc(0),
-  ]) {
+  for (const damaged of [flip(0), flip(20), flip(72), flip(good.length - 1), good.subarray(0, 80)]) {
     await writeFile(record, damaged);
     layer.log.length = 0;
     await using filler = openFiller(layer);
     const opened = await filler.open();
     assert.ok(!opened.isResident(0));
-    assert.ok(layer.log.join('').includes(blob), 'the damage is not named');
+    assert.ok(layer.log.join('').includes(record), 'the damage is not named');
+    assert.deepEqual([filler.counters.verificationFailures, filler.counters.healed], [1, 1]);
+  }
+  await writeFile(record, '');
+  {
+    await using filler = openFiller(layer);
+    assert.ok(!(await filler.open()).isResident(0));
   }
   await fill();
   {
@@ -159,6 +162,8 @@ test('a record is believed only if it is whole, of this layer, and of the blob a
   assert.ok(!opened.isResident(0), 'believed in a blob that was changed');
   await opened.fill(0, 1_000_000);
   assert.deepEqual([filler.counters.fetchedChunks, filler.counters.adoptedChunks > 0], [1, true]);
+  assert.deepEqual([filler.counters.verificationFailures, filler.counters.healed], [1, 1]);
+  assert.ok(layer.log.join('').includes(blob), 'the damage is not named');
 });
 
 test('a blob that was cut short is filled again where it is', async () => {

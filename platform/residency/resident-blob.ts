@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { CodedError, isCodedError } from '@lade/errors';
-import type { ChunkTable } from '@lade/layers';
+import { LAYER_FILES, type ChunkTable } from '@lade/layers';
 import type { Digest } from '@lade/oci';
 import type { BlobContext, FillResult } from './blob-context.ts';
 import { BlobFile, type BlobFileOptions, type PunchHole } from './blob-file.ts';
@@ -37,6 +38,8 @@ export class ResidentBlob implements AsyncDisposable {
   readonly #condemned = new Set<number>();
   /** Told in the log. */
   readonly #lost = new Set<number>();
+  /** The file has wrong bytes for them, so far. */
+  readonly #damaged = new Set<number>();
   readonly #sink: ChunkSink;
   readonly #work = new Set<Promise<unknown>>();
   #fetchedBytes = 0;
@@ -45,6 +48,7 @@ export class ResidentBlob implements AsyncDisposable {
   #saveTimer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
   #isChanged = false;
+  #isDamageTold = false;
 
   private constructor(file: BlobFile, options: ResidentBlobOptions, context: BlobContext) {
     this.diffId = options.diffId;
@@ -58,6 +62,7 @@ export class ResidentBlob implements AsyncDisposable {
       file,
       arrived: (number, from) => this.#arrived(number, from),
       failed: (number, reason) => this.#failed(number, reason),
+      damaged: (number) => this.#tellDamage(number),
       signal: this.#stop.signal,
     };
   }
@@ -65,11 +70,13 @@ export class ResidentBlob implements AsyncDisposable {
   static async open(options: ResidentBlobOptions, context: BlobContext): Promise<ResidentBlob> {
     const file = await BlobFile.open(options);
     const { diffId } = options;
-    if (file.recordState === 'damaged')
-      context.log.error('record of resident chunks is damaged, all are checked again', {
-        diffId,
-        path: file.path,
-      });
+    if (file.recordState === 'damaged') {
+      context.counters.verificationFailures++;
+      const path = join(options.folder, LAYER_FILES.resident);
+      context.log.error('record of resident chunks is damaged, all are checked again', { diffId, path });
+      await file.save();
+      context.counters.healed++;
+    }
     return new ResidentBlob(file, options, context);
   }
 
@@ -213,6 +220,7 @@ export class ResidentBlob implements AsyncDisposable {
     this.#copiedBytes += copiedBytes;
     this.#unsavedBytes += this.table.get(number).rawBytes;
     this.#file.setResident(number);
+    if (this.#damaged.delete(number)) this.#context.counters.healed++;
     const filling = this.#filling.get(number);
     this.#filling.delete(number);
     filling?.done.resolve();
@@ -228,6 +236,21 @@ export class ResidentBlob implements AsyncDisposable {
     const filling = this.#filling.get(number);
     this.#filling.delete(number);
     filling?.done.reject(reason);
+  }
+
+  /** The first one in the log, each in the counters. */
+  #tellDamage(number: number): void {
+    const { counters, log } = this.#context;
+    counters.verificationFailures++;
+    this.#damaged.add(number);
+    if (this.#isDamageTold) return;
+    this.#isDamageTold = true;
+    const { diffId, path } = this;
+    log.error('blob is damaged, what is wrong in it is brought again', {
+      diffId,
+      path,
+      offset: this.table.offsetOf(number),
+    });
   }
 
   async #punchCondemned(punchHole: PunchHole): Promise<number> {

@@ -52,7 +52,10 @@ function encodeResidentRecord(record: ResidentRecord): Uint8Array {
 /** `vouched`: it holds until the machine stops. */
 export type RecordState = 'none' | 'damaged' | 'outdated' | 'vouched' | 'sound';
 
-/** What the file at `path` tells about the blob `now`; no chunks unless its state is `vouched` or `sound`. */
+/**
+ * What the file at `path` tells about the blob `now`. Its chunks are in the blob if its state is `vouched` or `sound`; if it is
+ * `outdated`, they should be, unless it could not survive the end of an earlier boot.
+ */
 export async function readResidentRecord(
   path: string,
   now: { diffId: Digest; chunkCount: number; changedNs: bigint; boot: string },
@@ -61,7 +64,8 @@ export async function readResidentRecord(
     if ((reason as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw reason;
   });
-  if (!bytes) return { state: 'none' };
+  // Empty: opened, and never written.
+  if (!bytes || bytes.byteLength === 0) return { state: 'none' };
   const bitBytes = Math.ceil(now.chunkCount / 8);
   const sealed = bytes.subarray(0, BITS_AT + bitBytes);
   const isSound =
@@ -75,8 +79,9 @@ export async function readResidentRecord(
   const boot = bytes.subarray(56, BITS_AT);
   const isDurable = boot.every((byte) => byte === 0);
   const isOurs = isDurable || boot.equals(bootBytes(now.boot));
-  if (!isOurs || bytes.readBigUInt64LE(48) !== now.changedNs) return { state: 'outdated' };
   const chunks = bytes.subarray(BITS_AT, BITS_AT + bitBytes);
+  if (!isOurs) return { state: 'outdated' };
+  if (bytes.readBigUInt64LE(48) !== now.changedNs) return { state: 'outdated', chunks };
   return { state: isDurable ? 'sound' : 'vouched', chunks };
 }
 

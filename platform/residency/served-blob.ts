@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { BlockBits } from '@lade/block-bits';
-import { ChunkTable, LAYER_FILES, readLocalIndex, type LayerIndex } from '@lade/layers';
+import { ChunkTable, LAYER_FILES, type LayerIndex } from '@lade/layers';
 import { allocatedBytes } from './allocated-bytes.ts';
 import type { BackgroundFill } from './background-fill.ts';
 import type { ColdBlob } from './evict-cold.ts';
@@ -32,6 +32,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   readonly path: string;
   readonly #context: ServeContext;
   readonly #folder: string;
+  readonly #readIndex: MountTarget['readIndex'];
   readonly bits: BlockBits;
   readonly #readAhead: ReadAhead;
   readonly #restTimer: NodeJS.Timeout;
@@ -50,6 +51,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     this.sizeBytes = target.index.header.blobBytes;
     this.path = join(target.folder, LAYER_FILES.blob);
     this.#folder = target.folder;
+    this.#readIndex = async () => target.readIndex();
     this.bits = new BlockBits(this.sizeBytes);
     this.#readAhead = new ReadAhead(this.sizeBytes);
     this.#context = context;
@@ -167,7 +169,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
 
   async #reopen(): Promise<ResidentBlob> {
     await this.#closing;
-    return this.#open(await readLocalIndex(this.#folder));
+    return this.#open(await this.#readIndex());
   }
 
   async #open(index: LayerIndex): Promise<ResidentBlob> {

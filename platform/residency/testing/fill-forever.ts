@@ -14,12 +14,17 @@ const counters = createCounters();
 const index = await readLocalIndex(source);
 const table = ChunkTable.of(index);
 const bucket = await openBucket(url);
-const fetcher = new ChunkFetcher({ bucket, log: SILENT, counters, findPacked: () => undefined });
+const fetcher = new ChunkFetcher({
+  bucket,
+  log: SILENT,
+  counters,
+  packs: { find: () => [], learn: async () => {} },
+});
 const context = {
   fetcher,
   counters,
   log: SILENT,
-  localChunks: { find: () => undefined },
+  localChunks: { find: () => [] },
   room: { reserve: async () => ({ [Symbol.dispose]() {} }) },
 };
 const blob = await ResidentBlob.open({ folder, diffId: index.header.diffId, table, boot }, context);

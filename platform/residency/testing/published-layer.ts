@@ -9,6 +9,7 @@ import {
   packKey,
   publishLayer,
   readLocalIndex,
+  syncPacks,
   type LayerIndex,
 } from '@lade/layers';
 import { createLogger } from '@lade/log';
@@ -82,12 +83,14 @@ export function openFiller(
 ): TestFiller {
   const counters = createCounters();
   const log = createLogger((line) => void layer.log.push(line));
-  const findPacked = (hash: Uint8Array) => layer.catalogue.findPacked(hash);
   const fetcher = new ChunkFetcher({
     bucket: layer.bucket,
     log,
     counters,
-    findPacked,
+    packs: {
+      find: (hash) => layer.catalogue.findAllPacked(hash),
+      learn: async (signal) => syncPacks(layer.bucket, layer.catalogue, { signal }),
+    },
     minSlowMs: 60_000,
     ...options,
   });
@@ -95,7 +98,7 @@ export function openFiller(
     fetcher,
     counters,
     log,
-    localChunks: { find: () => undefined },
+    localChunks: { find: () => [] },
     room: { reserve: async () => ({ [Symbol.dispose]() {} }) },
     ...options,
   };

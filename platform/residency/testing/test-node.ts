@@ -3,14 +3,22 @@ import { mkdtempDisposable, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bucket } from '@lade/bucket';
-import { ChunkCatalogue, NO_CHAIN_KEYS, publishChain, publishLayer, type ChainKeys } from '@lade/layers';
-import { SILENT } from '@lade/log';
+import {
+  ChunkCatalogue,
+  NO_CHAIN_KEYS,
+  publishChain,
+  publishLayer,
+  readIndex,
+  type ChainKeys,
+} from '@lade/layers';
+import { createLogger } from '@lade/log';
 import { chainId, type Digest } from '@lade/oci';
 import { openDatabase, type Database } from '@lade/sqlite';
 import type { FillMode } from '../fill-mode.ts';
 import { Foreground } from '../foreground.ts';
 import { createFullMode } from '../full-mode.ts';
 import type { ErofsMounter } from '../layer-mounts.ts';
+import { LayerIndexes } from '../layer-indexes.ts';
 import { LayerSync } from '../layer-sync.ts';
 import { LayerTable } from '../layer-table.ts';
 import { createLazyMode } from '../lazy-mode.ts';
@@ -48,6 +56,8 @@ export class RecordingMounter implements ErofsMounter {
 export interface TestNode extends AsyncDisposable {
   readonly root: string;
   readonly db: Database;
+  /** Lines. */
+  readonly log: readonly string[];
   readonly mounter: RecordingMounter;
   readonly waiting: Set<Digest>;
   readonly fills: FillResult[];
@@ -80,13 +90,15 @@ export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}
   const db = stack.adopt(openDatabase(join(root, 'state.db')), (it) => it.close());
   const catalogue = new ChunkCatalogue(db);
   const mounter = new RecordingMounter();
+  const lines: string[] = [];
+  const log = createLogger((line) => void lines.push(line));
   const waiting = new Set<Digest>();
   const fills: FillResult[] = [];
   const table = new LayerTable(db);
   const residency = stack.use(
-    await openResidency({ root, bucket, catalogue, table, log: SILENT, ...(cache ? { cache } : {}) }),
+    await openResidency({ root, bucket, catalogue, table, log, ...(cache ? { cache } : {}) }),
   );
-  const sync = stack.use(new LayerSync(residency.boot, SILENT));
+  const sync = stack.use(new LayerSync(residency.boot, log));
   const full = createFullMode(residency, (_, result) => void fills.push(result));
   let mode: FillMode & AsyncDisposable;
   stack.defer(async () => mode[Symbol.asyncDispose]());
@@ -102,7 +114,14 @@ export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}
       mounter,
       modes: { current: mode, find: (name) => (name === mode.name ? mode : undefined) },
       sync,
-      log: SILENT,
+      indexes: new LayerIndexes({
+        table,
+        log,
+        counters: residency.counters,
+        find: async (diffId, options) => readIndex(bucket, diffId, options),
+      }),
+      counters: residency.counters,
+      log,
       isWaiting: (diffId) => waiting.has(diffId),
     });
     residency.quota?.start((diffId) => opened.isMounted(diffId));
@@ -113,6 +132,7 @@ export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}
   return {
     root,
     db,
+    log: lines,
     mounter,
     waiting,
     fills,
