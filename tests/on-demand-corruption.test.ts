@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, open, readFile, writeFile } from 'node:fs/promises';
+import { cp, open, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { openBucket, type Bucket } from '@lade/bucket';
@@ -15,7 +15,7 @@ import {
   type Chunk,
   type LayerIndex,
 } from '@lade/layers';
-import { chainId, type Digest } from '@lade/oci';
+import { chainId, digestOf, type Digest } from '@lade/oci';
 import { startOrigin, unmountBelow } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import { encodeTar, gzipLayer, soundTar, writeLayout } from './broken-layers.ts';
@@ -52,6 +52,8 @@ const twinTar = (seed: number): Buffer =>
     { path: `usr/large-${seed}`, kind: 'file', content: noise(String(seed), LARGE_BYTES) },
   );
 const TWIN_TAR = twinTar(1);
+/** Where its blob has the large file: after the other one, in whole blocks. */
+const TWIN_LARGE_AT = 13 * 4096;
 const CHUNK_BYTES = 256 << 10;
 
 interface Site extends AsyncDisposable {
@@ -187,25 +189,38 @@ async function testPacks(t: TestContext, site: Site, mode: (typeof LAZY_MODES)[n
     );
   }
 
-  await t.test('a blob of this node that has the chunk heals it', async () => {
-    await using other = await bed.node(nameOf(mode), site.bucketUrl, '2.1', [
-      '--fill',
-      mode,
-      ...NO_BACKGROUND,
-    ]);
-    await other.ladeOrThrow('pull', site.twin);
-    await using twin = await View.open(bed, other, { reference: site.twin, large: image.large });
-    await assertReads(twin.large(1));
-    await assertReads(twin.file('usr/other', noise('other', 50_000)));
-    await other.ladeOrThrow('pull', image.reference);
-    await using ours = await View.open(bed, other, image);
-    await bucket.put(key, flip(largeChunk(index, 5).offset + 99)(pack));
-    const watch = await Watch.begin(other);
-    await assertReads(ours.large(1));
-    const { copiedChunks, fetchedChunks, failedChunks } = await watch.counted();
-    // But the last one, in which small files follow.
-    assert.ok(copiedChunks >= 11 && fetchedChunks <= 1 && failedChunks === 0);
-    await bucket.put(key, pack);
+  await t.test(
+    'a blob of this node that has the chunk heals it, but not with what is damaged there',
+    async () => {
+      await using other = await bed.node(nameOf(mode), site.bucketUrl, '2.1', [
+        '--fill',
+        mode,
+        ...NO_BACKGROUND,
+      ]);
+      await other.ladeOrThrow('pull', site.twin);
+      await using twin = await View.open(bed, other, { reference: site.twin, large: image.large });
+      await assertReads(twin.large(1));
+      await assertReads(twin.file('usr/other', noise('other', 50_000)));
+      await other.ladeOrThrow('pull', image.reference);
+      await using ours = await View.open(bed, other, image);
+      await bucket.put(key, flip(largeChunk(index, 5).offset + 99)(pack));
+      const twinBlob = layerFile(other, digestOf(TWIN_TAR), LAYER_FILES.blob);
+      await overwrite(twinBlob, flip(TWIN_LARGE_AT + 3 * CHUNK_BYTES + 7)(await readFile(twinBlob)));
+      const watch = await Watch.begin(other);
+      await assertReads(ours.large(1));
+      await watch.assertNames(twinBlob, largeChunk(index, 3).hash);
+      const { copiedChunks, fetchedChunks, ...bad } = await watch.counted();
+      assert.deepEqual([bad.verificationFailures, bad.failedChunks], [1, 0]);
+      // From the bucket: the damaged one, and perhaps the last, in which small files follow.
+      assert.ok(copiedChunks >= 10 && fetchedChunks <= 2);
+      await bucket.put(key, pack);
+    },
+  );
+
+  await t.test('a blob that is cut short while it is up is not read as zeros', async () => {
+    const offset = 9 * CHUNK_BYTES + (192 << 10);
+    await truncate(layerFile(node, BOTTOM, LAYER_FILES.blob), 2_000_000);
+    await assertFails(view.large(1), [offset, 64 << 10]);
   });
 
   await t.test('another pack that has the chunk heals it, though this node has never seen it', async () => {

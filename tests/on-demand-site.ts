@@ -151,7 +151,7 @@ export class Watch {
     const { residency } = await statusOf(this.#node);
     const names = Object.keys(residency) as (keyof Status['residency'])[];
     const grown = names.map((name) => [name, residency[name] - this.#before[name]]);
-    return Object.fromEntries(grown) as unknown as Status['residency'];
+    return Object.fromEntries(grown) as Status['residency'];
   }
 }
 

@@ -27,6 +27,8 @@ test('parseConfig() reads sizes and listeners', () => {
   const config = parseConfig(['--max-layer-size', '2GiB', '--http', '[::1]:8080'], {});
   assert.equal(config.maxLayerBytes, 2 ** 31);
   assert.deepEqual(config.http, { host: '::1', port: 8080 });
+  assert.equal(config.readDeadlineMs, 30_000);
+  assert.equal(parseConfig(['--read-deadline', '1500ms'], {}).readDeadlineMs, 1500);
 });
 
 test('parseConfig() names the setting that is wrong', () => {
@@ -35,6 +37,8 @@ test('parseConfig() names the setting that is wrong', () => {
     ['--address', 'relative.sock'],
     ['--address', `/${'x'.repeat(108)}`],
     ['--max-layer-size', 'big'],
+    ['--read-deadline', '0s'],
+    ['--read-deadline', '30'],
     ['--log-level', 'loud'],
     ['--signing-key', '/nonexistent.pem'],
   ] as const) {

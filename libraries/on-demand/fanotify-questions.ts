@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { answerFanotifyEvent, clearFanotifyEvent, decodeFanotifyEvents, MIN_EVENT_BYTES } from '@lade/linux';
 import { isErrno } from './is-errno.ts';
-import { ANY_FILE, type Question, type QuestionSource } from './question.ts';
+import { ANY_FILE, type Question, type QuestionSource, type ServedFile } from './question.ts';
 
 /** As much of the inbox as one read uses, so that few free slots suffice for all that it may bring. */
 const BATCH_BYTES = 4096;
@@ -35,8 +35,8 @@ export class FanotifyQuestions implements QuestionSource {
     inbox.fill(0);
   }
 
-  answer(question: Question): boolean {
-    this.#write(question, 'allow');
+  answer(question: Question, file?: ServedFile): boolean {
+    this.#write(question, file && isCutShort(question, file) ? 'deny' : 'allow');
     return true;
   }
 
@@ -59,6 +59,12 @@ export class FanotifyQuestions implements QuestionSource {
       if (!isErrno(reason, 'ENOENT')) throw reason; // answered before, by a process that died right afterwards
     }
   }
+}
+
+/** Behind our back: it would be read as zeros. In an inherited question, the descriptor is only a place holder. */
+function isCutShort({ id, file, offset, length }: Question, { sizeBytes }: ServedFile): boolean {
+  const { dev, ino, size } = fstatSync(Number(id));
+  return dev === file.device && ino === file.inode && size < Math.min(offset + length, sizeBytes);
 }
 
 export function keyOf({ dev, ino }: { readonly dev: number; readonly ino: number }): Question['file'] {

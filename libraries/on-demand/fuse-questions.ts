@@ -91,14 +91,14 @@ export class FuseQuestions implements QuestionSource {
     closeSync(open.fd);
   }
 
-  /** The blob's bytes, zeros from where it ends to where the file does. False when a block was dropped while they were read. */
+  /** The blob's bytes; EIO where it was cut short behind our back. False when a block was dropped while they were read. */
   #answerRead(question: Question, file: ServedFile): boolean {
     const { id, offset } = question;
     const length = Math.max(0, Math.min(question.length, file.sizeBytes - offset));
     try {
       const { fd } = this.#openFile(file);
       const count = length === 0 ? 0 : readSync(fd, this.#reply, REPLY_HEAD_BYTES, length, offset);
-      this.#reply.fill(0, REPLY_HEAD_BYTES + count, REPLY_HEAD_BYTES + length);
+      if (count < length) throw new RangeError('the file is shorter than it should be');
     } catch {
       this.#fail(id, os.errno.EIO); // a damaged disk is this reader's trouble, not everybody's
       return true;
