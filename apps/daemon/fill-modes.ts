@@ -18,7 +18,7 @@ import {
   type Residency,
 } from '@lade/residency';
 import type { DaemonConfig } from './config.ts';
-import { holdGates, type Gate, type GateKind, type HeldGates } from './hold-descriptors.ts';
+import { holdGates, type Gate, type GateKind, type HeldGates } from './hold-gates.ts';
 import { openWhenServed } from './open-when-served.ts';
 import { requireFills } from './require-fills.ts';
 
