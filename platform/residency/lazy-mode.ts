@@ -61,7 +61,7 @@ export function createLazyMode(
       }
     },
     async detach(diffId) {
-      const opened = await attached.get(diffId);
+      const opened = await attached.get(diffId)?.catch(() => undefined);
       if (!opened) return;
       attached.delete(diffId);
       served.delete(opened.blob);

@@ -58,9 +58,11 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
 
   /** Opens the blob and starts to serve it; also returns the path by which the kernel must open it. */
   static async open(target: MountTarget, context: ServeContext): Promise<Served> {
-    const blob = new ServedBlob(target, context);
+    await using stack = new AsyncDisposableStack();
+    const blob = stack.use(new ServedBlob(target, context));
     const resident = await blob.#open(target.index);
     const kernelPath = await context.files.serve(blob);
+    stack.defer(async () => context.files.forget(blob.number));
     if (context.quota) blob.#counted = context.quota.add(blob);
     if (resident.isWhole) blob.whole();
     else {
@@ -69,6 +71,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
       await context.files.setWhole(target.number, false);
       context.background.add(resident);
     }
+    stack.move();
     return { blob, kernelPath };
   }
 
@@ -180,8 +183,10 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
       layers.setDiskBytes(diffId, otherBytes + this.#toldBytes);
     };
     const options = { folder, diffId, table, bits, boot, onWhole, onSaved };
-    const blob = await ResidentBlob.open(options, this.#context);
+    await using stack = new AsyncDisposableStack();
+    const blob = stack.use(await ResidentBlob.open(options, this.#context));
     const otherBytes = (await allocatedBytes(folder)) - blob.allocatedBytes;
+    stack.move();
     this.#toldBytes = blob.allocatedBytes;
     this.#blob = blob;
     return blob;
