@@ -5,6 +5,7 @@ import type { BlobContext, FillResult } from './blob-context.ts';
 import { BlobFile, type BlobFileOptions, type PunchHole } from './blob-file.ts';
 import { bringChunks, type ChunkSink } from './bring-chunks.ts';
 import { Ticket, type Urgency } from './fetch-queue.ts';
+import type { Frame } from './frame-runs.ts';
 import { orAbort } from './or-abort.ts';
 
 const SAVE_AFTER_BYTES = 32 << 20;
@@ -121,6 +122,23 @@ export class ResidentBlob implements AsyncDisposable {
     );
   }
 
+  /**
+   * Brings chunks from frames of somebody's choice, before anybody asks for them. Resolves when all have come or failed; who
+   * has waited for one that failed looks for it where the index says.
+   */
+  async anticipate(frames: ReadonlyMap<number, Frame>): Promise<void> {
+    const ticket = new Ticket('ahead');
+    const wanted = [...frames].filter(
+      ([n]) => !this.isResident(n) && !this.#filling.has(n) && !this.#condemned.has(n),
+    );
+    if (this.#stop.signal.aborted || wanted.length === 0) return;
+    for (const [n] of wanted) this.#open(n, ticket);
+    const failed = (number: number, reason: unknown): void => this.#finish(number)?.reject(reason);
+    const bringing = bringChunks(wanted, { ...this.#sink, failed }, ticket, this.#context);
+    this.#track(bringing);
+    await bringing;
+  }
+
   /** Not resident, one after the other. */
   *absent(from = 0): Generator<number> {
     for (let n = from; n < this.table.count; n++) if (!this.isResident(n) && !this.#filling.has(n)) yield n;
@@ -189,7 +207,8 @@ export class ResidentBlob implements AsyncDisposable {
       else if (this.#stop.signal.aborted) throw closed(this.diffId);
       else started.set(n, this.#open(n, ticket).done.promise);
     }
-    if (started.size > 0) this.#track(bringChunks([...started.keys()], this.#sink, ticket, this.#context));
+    const wanted = [...started.keys()].map((n) => [n] as const);
+    if (wanted.length > 0) this.#track(bringChunks(wanted, this.#sink, ticket, this.#context));
     return [...started.values()];
   }
 
@@ -213,9 +232,7 @@ export class ResidentBlob implements AsyncDisposable {
     this.#copiedBytes += copiedBytes;
     this.#unsavedBytes += this.table.get(number).rawBytes;
     this.#file.setResident(number);
-    const filling = this.#filling.get(number);
-    this.#filling.delete(number);
-    filling?.done.resolve();
+    this.#finish(number)?.resolve();
     this.#saveLater();
   }
 
@@ -225,9 +242,14 @@ export class ResidentBlob implements AsyncDisposable {
       this.#lost.add(number);
       this.#context.log.error('chunk is lost', { diffId: this.diffId, number, error: reason });
     }
+    this.#finish(number)?.reject(reason);
+  }
+
+  /** Nobody new waits for it; those who do are told by the result. */
+  #finish(number: number): PromiseWithResolvers<void> | undefined {
     const filling = this.#filling.get(number);
     this.#filling.delete(number);
-    filling?.done.reject(reason);
+    return filling?.done;
   }
 
   async #punchCondemned(punchHole: PunchHole): Promise<number> {

@@ -4,10 +4,13 @@ import { ChunkTable, LAYER_FILES, readLocalIndex, type LayerIndex } from '@lade/
 import { allocatedBytes } from './allocated-bytes.ts';
 import type { BackgroundFill } from './background-fill.ts';
 import type { ColdBlob } from './evict-cold.ts';
+import type { Digest } from '@lade/oci';
 import type { MountTarget } from './fill-mode.ts';
 import type { Foreground } from './foreground.ts';
 import type { OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
 import type { Residency } from './open-residency.ts';
+import { orAbort } from './or-abort.ts';
+import { prepareStart, type StartedBlob } from './hot-start.ts';
 import { ReadAhead, type Window } from './read-ahead.ts';
 import { ResidentBlob } from './resident-blob.ts';
 
@@ -18,6 +21,8 @@ export interface ServeContext extends Residency {
   readonly background: BackgroundFill;
   /** A blob that nobody asks for that long is closed. */
   readonly restAfterMs: number;
+  /** Whether starts are recorded, and what earlier ones have recorded is brought. */
+  readonly preparesStarts: boolean;
 }
 
 export interface Served {
@@ -26,8 +31,9 @@ export interface Served {
 }
 
 /** The blob of a mounted layer, between the kernel's questions and its chunks. */
-export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
+export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDisposable {
   readonly number: number;
+  readonly diffId: Digest;
   readonly sizeBytes: number;
   readonly path: string;
   readonly #context: ServeContext;
@@ -42,11 +48,17 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   #counted: Disposable | undefined;
   #readers = 0;
   #toldBytes = 0;
-  #isDisposed = false;
+  readonly #end = new AbortController();
+  readonly #firstRead = Promise.withResolvers<void>();
+  #starting: Promise<void> | undefined;
+  #isWhole = false;
+  /** Whoever wants to hear of every read, though the blob is whole. */
+  #listeners = 0;
   #isSilent = false;
 
   private constructor(target: MountTarget, context: ServeContext) {
     this.number = target.number;
+    this.diffId = target.index.header.diffId;
     this.sizeBytes = target.index.header.blobBytes;
     this.path = join(target.folder, LAYER_FILES.blob);
     this.#folder = target.folder;
@@ -72,6 +84,8 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
       context.background.add(resident);
     }
     stack.move();
+    if (context.preparesStarts && blob.sizeBytes > 0)
+      blob.#starting = prepareStart(blob, context, blob.#end.signal);
     return { blob, kernelPath };
   }
 
@@ -79,6 +93,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     const { counters, foreground } = this.#context;
     using _ = foreground.enter();
     const started = performance.now();
+    this.#firstRead.resolve();
     counters.waits++;
     this.#readers++;
     try {
@@ -94,6 +109,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   }
 
   reached(offset: number): void {
+    this.#firstRead.resolve();
     if (this.#blob) this.#bringAhead(this.#blob, this.#readAhead.reached(offset));
   }
 
@@ -113,14 +129,12 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   /** Every chunk is here and on disk: no more questions. */
   whole(): void {
     const blob = this.#blob;
-    if (!blob || this.#isDisposed) return;
-    const { files, catalogue, background } = this.#context;
+    if (!blob || this.#end.signal.aborted) return;
+    const { catalogue, background } = this.#context;
+    this.#isWhole = true;
     background.remove(blob);
     if (!catalogue.hasBlob(blob.diffId)) catalogue.addBlob(blob.diffId, blob.table);
-    this.#close(blob, async () => {
-      await files.setWhole(this.number, true);
-      this.#isSilent = true;
-    });
+    this.#close(blob, async () => this.#beSilent());
   }
 
   /** Bytes on disk that the table of layers does not know of yet. */
@@ -130,9 +144,39 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
 
   async arm(): Promise<ResidentBlob> {
     const blob = await this.open();
+    this.#isWhole = false;
+    await this.#beHeard();
+    return blob;
+  }
+
+  async firstRead(signal: AbortSignal): Promise<AsyncDisposable> {
+    const listening = {
+      [Symbol.asyncDispose]: async () => {
+        this.#listeners--;
+        await this.#beSilent();
+      },
+    };
+    this.#listeners++;
+    await using stack = new AsyncDisposableStack();
+    stack.use(listening);
+    this.bits.markers.set(0, this.sizeBytes);
+    await this.#beHeard();
+    await orAbort(this.#firstRead.promise, signal);
+    this.bits.markers.clear(0, this.sizeBytes);
+    stack.move();
+    return listening;
+  }
+
+  async #beHeard(): Promise<void> {
     this.#isSilent = false;
     await this.#context.files.setWhole(this.number, false);
-    return blob;
+  }
+
+  /** A whole blob that nobody listens to raises no questions. */
+  async #beSilent(): Promise<void> {
+    if (!this.#isWhole || this.#listeners > 0 || this.#end.signal.aborted) return;
+    await this.#context.files.setWhole(this.number, true);
+    this.#isSilent = true;
   }
 
   rest(): void {
@@ -141,8 +185,9 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
 
   /** Ends the service; what is here is on disk then. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDisposed = true;
+    this.#end.abort();
     clearTimeout(this.#restTimer);
+    await this.#starting;
     this.#counted?.[Symbol.dispose]();
     const blob = this.#blob ?? (await this.#opening?.catch(() => undefined));
     if (blob) this.#context.background.remove(blob);
@@ -153,7 +198,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   /** Nobody has asked for a while: the next one waits for the table to be read again. */
   #restIfIdle(): void {
     const blob = this.#blob;
-    if (!blob || this.#isDisposed) return;
+    if (!blob || this.#end.signal.aborted) return;
     if (this.#readers > 0 || this.#context.background.has(blob)) this.#restTimer.refresh();
     else this.#close(blob);
   }

@@ -70,6 +70,7 @@ export interface TestNodeOptions {
   readonly files?: OnDemandFiles;
   readonly backgroundBytesPerSecond?: number;
   readonly restAfterMs?: number;
+  readonly preparesStarts?: boolean;
   readonly cache?: NonNullable<ResidencyOptions['cache']>;
 }
 
@@ -93,7 +94,7 @@ export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}
   const open = async (): Promise<LocalLayers> => {
     const foreground = new Foreground();
     mode = files
-      ? createLazyMode(files, residency, { foreground, ...lazy })
+      ? createLazyMode(files, residency, { foreground, preparesStarts: false, ...lazy })
       : { ...full, async [Symbol.asyncDispose]() {} };
     const opened = await LocalLayers.open({
       root,
