@@ -32,6 +32,7 @@ import { openFillModes } from './fill-modes.ts';
 export interface Platform extends AsyncDisposable {
   readonly bucket: Bucket;
   readonly layers: LocalLayers;
+  readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
   readonly uploads: UploadQueue;
   readonly foreground: Foreground;
@@ -99,6 +100,7 @@ export async function openPlatform(
   return {
     bucket,
     layers,
+    remote,
     snapshotter,
     uploads,
     foreground,

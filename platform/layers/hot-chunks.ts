@@ -29,6 +29,9 @@ const ENTRY_BYTES = 12;
 const HASH_BYTES = 32;
 const MAX_OBJECT_BYTES = 16 << 20;
 
+/** These bytes stand between every node and its container: worth ten times the work, once. */
+const HOT_LEVEL = 15;
+
 /** More than that is no start; it bounds the memory of both sides, too. */
 const MAX_HOT_BYTES = 24 << 20;
 
@@ -84,7 +87,7 @@ export async function publishHotChunks(
     const raw = Buffer.alloc(rawBytes);
     await source.blob.read(raw, 0, rawBytes, source.table.offsetOf(number));
     requireHash(raw, hash, source.diffId);
-    const frame = await compressChunk(raw);
+    const frame = await compressChunk(raw, { level: HOT_LEVEL });
     packBytes += frame.byteLength;
     if (packBytes > MAX_HOT_BYTES) break;
     frames.push({ number, hash, rawBytes, frame });
