@@ -30,7 +30,7 @@ test('a list of hot chunks is read as it was written, in its order', () => {
 test('a list that is damaged, cut short or of another layer is refused', () => {
   const bytes = encodeHotChunks(HOT, LAYER);
   const isRefused = (bad: Uint8Array): void =>
-    void assert.throws(
+    assert.throws(
       () => decodeHotChunks(bad, LAYER),
       (e) => isCodedError(e) && e.cure !== undefined,
     );
@@ -47,7 +47,7 @@ test('hot chunks are published in the order in which they were touched, and each
   const table = ChunkTable.of(await readLocalIndex(folder.path));
   await using blob = await open(join(folder.path, LAYER_FILES.blob), 'r');
   assert.equal(await readHotChunks(bucket, diffId), undefined);
-  const touched = Array.from({ length: table.count }, (_, n) => n).reverse();
+  const touched = Array.from({ length: table.count }, (_, n) => n).toReversed();
   const count = await publishHotChunks(touched, { diffId, table, blob }, bucket);
   const hot = await readHotChunks(bucket, diffId);
   assert.ok(hot);

@@ -35,7 +35,7 @@ const HOT_LEVEL = 15;
 /** More than that is no start; it bounds the memory of both sides, too. */
 const MAX_HOT_BYTES = 24 << 20;
 
-export interface HotChunk {
+interface HotChunk {
   /** In its layer. */
   readonly number: number;
   /** Of its frame in the pack. */
@@ -103,6 +103,7 @@ export async function publishHotChunks(
   return frames.length;
 }
 
+/** @internal */
 export function encodeHotChunks({ pack, chunks }: HotChunks, diffId: Digest): Uint8Array {
   const bytes = Buffer.alloc(HEADER_BYTES + chunks.length * ENTRY_BYTES + HASH_BYTES);
   MAGIC.copy(bytes, 0);
@@ -121,7 +122,7 @@ export function encodeHotChunks({ pack, chunks }: HotChunks, diffId: Digest): Ui
   return bytes;
 }
 
-/** Throws `data_loss` for damage, `unimplemented` for a version that this release does not know. */
+/** Throws `data_loss` for damage, `unimplemented` for a version that this release does not know. @internal */
 export function decodeHotChunks(bytes: Uint8Array, diffId: Digest): HotChunks {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const sealedBytes = view.byteLength - HASH_BYTES;

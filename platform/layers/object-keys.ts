@@ -4,7 +4,7 @@ import { hexOf, type Digest } from '@lade/oci';
 export const LAYERS_PREFIX = 'layers/sha256/';
 export const PACKS_PREFIX = 'packs/sha256/';
 export const CHAINS_PREFIX = 'chains/sha256/';
-export const HOT_PREFIX = 'hot/sha256/';
+const HOT_PREFIX = 'hot/sha256/';
 
 export function indexKey(diffId: Digest): string {
   return LAYERS_PREFIX + hexOf(diffId);
