@@ -24,6 +24,8 @@ export interface DaemonConfig {
   readonly cacheBytes: number | undefined;
   /** For completing layers that are in use; 0: they are never completed. */
   readonly backgroundBytesPerSecond: number;
+  /** Whether this node tells the bucket which chunks the start of a container touches. */
+  readonly recordStarts: boolean;
   /** Whether the keeper starts this daemon again after a crash; else something else does. */
   readonly restart: boolean;
   readonly logLevel: LogLevel;
@@ -42,6 +44,7 @@ const SETTINGS = {
   fill: 'auto',
   'cache-size': '',
   'background-rate': '8MiB',
+  'record-starts': 'on',
   restart: 'auto',
   'log-level': 'info',
 } as const;
@@ -73,7 +76,8 @@ export function parseConfig(
     fill: parseFill(settings.fill),
     cacheBytes: settings['cache-size'] === '' ? undefined : parseSize('cache-size', settings),
     backgroundBytesPerSecond: parseSize('background-rate', settings),
-    restart: parseRestart(settings.restart, env),
+    recordStarts: parseSwitch('record-starts', settings),
+    restart: parseRestart(settings, env),
     logLevel: parseLogLevel(settings['log-level']),
   };
 }
@@ -139,10 +143,14 @@ function parseFill(text: string): FillModeName | 'auto' {
 }
 
 /** `auto`: unless systemd has started this process, which restarts it by its own rules (systemd.exec(5)). */
-function parseRestart(text: string, env: Readonly<Record<string, string | undefined>>): boolean {
-  if (text === 'auto') return env['SYSTEMD_EXEC_PID'] !== String(process.pid);
+function parseRestart(settings: Settings, env: Readonly<Record<string, string | undefined>>): boolean {
+  if (settings.restart === 'auto') return env['SYSTEMD_EXEC_PID'] !== String(process.pid);
+  return parseSwitch('restart', settings, 'auto, on or off');
+}
+
+function parseSwitch(name: Setting, { [name]: text }: Settings, choice = 'on or off'): boolean {
   if (text === 'on' || text === 'off') return text === 'on';
-  throw invalid('restart', text, 'auto, on or off');
+  throw invalid(name, text, choice);
 }
 
 function parseLogLevel(text: string): LogLevel {

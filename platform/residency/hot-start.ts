@@ -19,6 +19,8 @@ export interface StartedBlob {
 export interface HotStartContext {
   readonly bucket: Bucket;
   readonly log: Logger;
+  /** Whether this node tells others what a start touches, and how long nothing new is touched after one; undefined: it does not. */
+  readonly recordQuietMs: number | undefined;
 }
 
 /**
@@ -27,16 +29,17 @@ export interface HotStartContext {
  */
 export async function prepareStart(
   blob: StartedBlob,
-  { bucket, log }: HotStartContext,
+  context: HotStartContext,
   signal: AbortSignal,
 ): Promise<void> {
   const { diffId } = blob;
   try {
+    const { bucket, recordQuietMs: quietMs } = context;
     const hot = await readHotChunks(bucket, diffId, { signal });
     if (hot) await bringHot(hot, await blob.open());
-    else await recordHot(blob, bucket, { log, signal });
+    else if (quietMs !== undefined) await recordHot(blob, { ...context, quietMs }, signal);
   } catch (error) {
-    if (!signal.aborted) log.debug('start cannot be prepared', { diffId, error });
+    if (!signal.aborted) context.log.debug('start cannot be prepared', { diffId, error });
   }
 }
 
@@ -50,13 +53,13 @@ async function bringHot({ pack, chunks }: HotChunks, blob: ResidentBlob): Promis
 
 async function recordHot(
   blob: StartedBlob,
-  bucket: Bucket,
-  { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
+  { bucket, log, quietMs }: HotStartContext & { readonly quietMs: number },
+  signal: AbortSignal,
 ): Promise<void> {
   const { diffId } = blob;
   await using _ = await blob.firstRead(signal);
   const { bits, table } = await blob.open();
-  const touched = await recordStart(bits, table, signal);
+  const touched = await recordStart({ bits, table }, quietMs, signal);
   await using file = await open(blob.path, 'r');
   const chunks = await publishHotChunks(touched, { diffId, table, blob: file }, bucket, { signal });
   log.info('start recorded', { diffId, chunks, of: table.count, bucket: bucket.location });

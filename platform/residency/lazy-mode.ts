@@ -15,8 +15,8 @@ export interface LazyModeOptions {
   readonly backgroundBytesPerSecond?: number;
   /** A blob that nobody asks for that long gives its memory back. Default 60 s. */
   readonly restAfterMs?: number;
-  /** Whether starts are recorded for other nodes, and theirs are used. Default true. */
-  readonly preparesStarts?: boolean;
+  /** A start whose chunks are told to other nodes is over when nothing new was touched for so long; undefined: nothing is told. */
+  readonly recordQuietMs?: number | undefined;
 }
 
 export interface LazyMode extends FillMode, AsyncDisposable {
@@ -34,9 +34,9 @@ export function createLazyMode(
   options: LazyModeOptions,
 ): LazyMode {
   const { foreground, backgroundBytesPerSecond: bytesPerSecond = 8 << 20, restAfterMs = 60_000 } = options;
-  const { preparesStarts = true } = options;
+  const { recordQuietMs } = options;
   const background = new BackgroundFill({ foreground, log: residency.log, bytesPerSecond });
-  const context: ServeContext = { ...residency, files, foreground, background, restAfterMs, preparesStarts };
+  const context: ServeContext = { ...residency, files, foreground, background, restAfterMs, recordQuietMs };
   const attached = new Map<Digest, Promise<Served>>();
   /** Of mounted layers. */
   const served = new Set<ServedBlob>();

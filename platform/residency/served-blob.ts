@@ -21,8 +21,8 @@ export interface ServeContext extends Residency {
   readonly background: BackgroundFill;
   /** A blob that nobody asks for that long is closed. */
   readonly restAfterMs: number;
-  /** Whether starts are recorded, and what earlier ones have recorded is brought. */
-  readonly preparesStarts: boolean;
+  /** See HotStartContext. */
+  readonly recordQuietMs: number | undefined;
 }
 
 export interface Served {
@@ -84,8 +84,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
       context.background.add(resident);
     }
     stack.move();
-    if (context.preparesStarts && blob.sizeBytes > 0)
-      blob.#starting = prepareStart(blob, context, blob.#end.signal);
+    if (blob.sizeBytes > 0) blob.#starting = prepareStart(blob, context, blob.#end.signal);
     return { blob, kernelPath };
   }
 

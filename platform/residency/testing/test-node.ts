@@ -70,7 +70,7 @@ export interface TestNodeOptions {
   readonly files?: OnDemandFiles;
   readonly backgroundBytesPerSecond?: number;
   readonly restAfterMs?: number;
-  readonly preparesStarts?: boolean;
+  readonly recordQuietMs?: number;
   readonly cache?: NonNullable<ResidencyOptions['cache']>;
 }
 
@@ -94,7 +94,7 @@ export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}
   const open = async (): Promise<LocalLayers> => {
     const foreground = new Foreground();
     mode = files
-      ? createLazyMode(files, residency, { foreground, preparesStarts: false, ...lazy })
+      ? createLazyMode(files, residency, { foreground, ...lazy })
       : { ...full, async [Symbol.asyncDispose]() {} };
     const opened = await LocalLayers.open({
       root,
