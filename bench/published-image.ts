@@ -1,6 +1,8 @@
-import { mkdtempDisposable } from 'node:fs/promises';
+import { mkdtempDisposable, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CodedError } from '@lade/errors';
 import {
   READY_COMMANDS,
   buildImage,
@@ -10,9 +12,13 @@ import {
   type ReadyImage,
   type S3StandIn,
 } from '@lade/sandbox';
+import type { LadeNode } from '@lade/tour';
 import type { BenchContext } from './benchmark.ts';
 import { startNode } from './start-node.ts';
 import { filledBytes, measureTouched, type Touched } from './touched-bytes.ts';
+
+const RECORDED_MS = 90_000;
+const SETTLED_MS = 3_000;
 
 /** An image in a registry, and in a bucket, where a node that is gone has brought it. */
 export interface PublishedImage extends AsyncDisposable {
@@ -43,6 +49,7 @@ export async function publishImage(name: ReadyImage, context: BenchContext): Pro
   await node.publishes(reference);
   const request = { containerd: node.containerd, snapshotter: 'lade', reference, command };
   const touched = await measureTouched(context, node, request);
+  await startRecorded(node);
   const rawBytes = await filledBytes(node);
   const owned = stack.move();
   return {
@@ -55,6 +62,18 @@ export async function publishImage(name: ReadyImage, context: BenchContext): Pro
     touched,
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
+}
+
+/** Waits until the node has told the bucket what the start of its container touched, as a node that lives on does. */
+async function startRecorded(node: LadeNode): Promise<void> {
+  const deadline = Date.now() + RECORDED_MS;
+  while (!(await readFile(node.logFile, 'utf8')).includes('"start recorded"')) {
+    if (Date.now() > deadline)
+      throw new CodedError('deadline_exceeded', 'Cannot measure: the first start was not recorded');
+    await sleep(100);
+  }
+  // All its layers were touched in the same start.
+  await sleep(SETTLED_MS);
 }
 
 /** The bucket of a store at `address`, which may be the near end of a link to it. */

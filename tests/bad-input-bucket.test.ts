@@ -13,6 +13,9 @@ import { gzipLayer, soundTar, writeLayout } from './broken-layers.ts';
 import { assertNodeEmpty, clearNode } from './node-state.ts';
 import { Testbed, needsRoot } from './testbed.ts';
 
+/** A pull that brings everything finds all damage. */
+const FULL = ['--fill', 'full'];
+
 /*
  * A bucket whose objects are not what they were: a node that comes to it says which one is bad, takes none of it, pulls
  * from the registry instead, and does what it can to make the bucket good again.
@@ -42,12 +45,12 @@ test('damaged objects in the bucket', needsRoot, async (t) => {
   await using origin = await startOrigin([layout]);
   const reference = `${origin.address}/app:latest`;
   const bucketUrl = await bed.bucket('directory');
-  const first = await bed.node('first', bucketUrl, '2.1');
+  const first = await bed.node('first', bucketUrl, '2.1', FULL);
   await pull(first, reference);
   await first.publishes(reference);
   await first.uploaded();
   await first.ladeOrThrow('verify', reference);
-  const second = await bed.node('second', bucketUrl, '2.1');
+  const second = await bed.node('second', bucketUrl, '2.1', FULL);
   await using bucket = await openBucket(bucketUrl);
   const read = async (key: string): Promise<Buffer> =>
     Buffer.concat(await Array.fromAsync((await bucket.get(key)).body));
@@ -116,7 +119,7 @@ test('damaged objects in the bucket', needsRoot, async (t) => {
     async () => {
       const [ours, theirs] = [await makeKey(bed.folder, 'ours'), await makeKey(bed.folder, 'theirs')];
       await second.stopDaemon();
-      await second.startDaemon({ flags: ['--trust', ours.publicKey] });
+      await second.startDaemon({ flags: [...FULL, '--trust', ours.publicKey] });
       const refused = /chain record (.|\n)*no trusted key(.|\n)*→ Give/;
       assert.match((await second.lade('pull', reference)).stderr, refused);
       assert.match((await second.lade('verify', reference)).stdout, refused);
@@ -125,15 +128,15 @@ test('damaged objects in the bucket', needsRoot, async (t) => {
       await second.uploaded();
       await clearNode(second);
       await second.stopDaemon();
-      await second.startDaemon({ flags: ['--signing-key', theirs.privateKey] });
+      await second.startDaemon({ flags: [...FULL, '--signing-key', theirs.privateKey] });
       await pull(second, reference);
       await second.uploaded();
       await clearNode(second);
       await second.stopDaemon();
-      await second.startDaemon({ flags: ['--trust', ours.publicKey] });
+      await second.startDaemon({ flags: [...FULL, '--trust', ours.publicKey] });
       assert.match((await second.lade('pull', reference)).stderr, refused);
       await second.stopDaemon();
-      await second.startDaemon({ flags: ['--signing-key', ours.privateKey] });
+      await second.startDaemon({ flags: [...FULL, '--signing-key', ours.privateKey] });
       await pull(second, reference);
       assert.deepEqual(await origins(second), ['converted', 'converted']);
       await second.uploaded();

@@ -11,6 +11,9 @@ import { clearNode } from './node-state.ts';
 import { Testbed, listObjects, needsRoot, waitUntil } from './testbed.ts';
 import { openLink } from './unsteady-link.ts';
 
+/** A pull needs all of what it finds in the bucket. */
+const FULL = ['--fill', 'full'];
+
 /*
  * A bucket that is away, goes away, or cannot be written: pulls work as if there were none, what was pulled waits and
  * says why, and is uploaded when the bucket is back.
@@ -41,7 +44,7 @@ test('an S3 server that comes and goes', needsRoot, async (t) => {
   const url = new URL(direct);
   url.searchParams.set('endpoint', link.endpoint);
   link.cut();
-  const node = await bed.node('node', url.href, '2.1');
+  const node = await bed.node('node', url.href, '2.1', FULL);
 
   await t.test('a daemon starts without it, and what is pulled waits', async () => {
     const reference = await pull(node, 'early');
@@ -62,7 +65,7 @@ test('an S3 server that comes and goes', needsRoot, async (t) => {
   });
 
   await t.test('when it goes away in the middle of a fetch, the registry has to do', async () => {
-    const second = await bed.node('second', url.href, '2.1');
+    const second = await bed.node('second', url.href, '2.1', FULL);
     link.cutAfter(3_000_000);
     await pull(second, 'late');
     assert.deepEqual(await origins(second), ['converted', 'converted']);

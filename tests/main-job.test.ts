@@ -99,8 +99,11 @@ for (const [version, kind, fill] of CASES) {
         second.ctr('tasks', 'exec', '--exec-id', name, id, 'python3', '-c', 'import json; print(6*7)');
       const mounts = await mountPointsBelow(second.root);
       await second.stopDaemon();
-      assert.equal(await exec('without'), '42\n');
+      const without = exec('without');
+      // FUSE has somebody read even what is whole: then who reads waits for the next daemon.
+      if (fill !== 'fuse') assert.equal(await without, '42\n');
       await second.startDaemon();
+      assert.equal(await without, '42\n');
       assert.equal(await exec('with'), '42\n');
       assert.equal(await second.run(reference, ...ANSWER), '42\n');
       assert.deepEqual(await mountPointsBelow(second.root), mounts);

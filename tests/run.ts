@@ -11,6 +11,8 @@ import { installPrograms } from './programs.ts';
 const ROOT = join(import.meta.dirname, '..');
 const SOAK = process.argv.includes('--soak');
 const NAMED = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+/** A test that hangs fails, and the rest goes on. */
+const LIMITS = ['--test-concurrency=2', `--test-timeout=${SOAK ? 3_600_000 : 300_000}`];
 const CHECKS = [
   ['tsc'],
   ['oxlint', '--type-aware', '--deny-warnings'],
@@ -21,7 +23,7 @@ const CHECKS = [
 const before = leftovers();
 const programs = await installPrograms((line) => process.stdout.write(`${line}\n`));
 if (NAMED.length === 0 && !SOAK) await runChecks();
-const status = await run(process.execPath, ['--test', '--test-concurrency=2', ...testFiles()], programs);
+const status = await run(process.execPath, ['--test', ...LIMITS, ...testFiles()], programs);
 const left = leftovers().filter((item) => !before.includes(item));
 for (const item of left) process.stderr.write(`left behind: ${item}\n`);
 process.exitCode = status !== 0 || left.length > 0 ? 1 : 0;
@@ -74,7 +76,8 @@ function leftovers(): string[] {
 }
 
 function processes(): string[] {
-  const names = /\b(?:containerd|containerd-shim-runc-v2|moto_server|apps\/cli\/lade\.mjs)\b/;
+  const names =
+    /\b(?:containerd|containerd-shim-runc-v2|moto_server|apps\/cli\/lade\.mjs|apps\/keeper\/keeper\.mjs)\b/;
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .map((pid) => `${pid} ${commandOf(pid)}`)

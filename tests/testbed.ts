@@ -69,7 +69,9 @@ export class Testbed implements AsyncDisposable {
     flags: readonly string[] = [],
   ): Promise<LadeNode> {
     const packages = await this.#packages(containerdVersion);
-    const options = { packages, containerdVersion, bucketUrl, flags };
+    // Tests compare buckets: nothing may come to them while they look on.
+    const quiet = ['--record-starts', 'off'];
+    const options = { packages, containerdVersion, bucketUrl, flags: [...quiet, ...flags] };
     return this.#stack.use(await LadeNode.start({ ...options, folder: join(this.folder, name) }));
   }
 

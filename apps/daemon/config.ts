@@ -26,6 +26,8 @@ export interface DaemonConfig {
   readonly backgroundBytesPerSecond: number;
   /** A reader for whom the bucket gives nothing for so long gets an error. */
   readonly readDeadlineMs: number;
+  /** Whether this node tells the bucket which chunks the start of a container touches. */
+  readonly recordStarts: boolean;
   /** Whether the keeper starts this daemon again after a crash; else something else does. */
   readonly restart: boolean;
   readonly logLevel: LogLevel;
@@ -45,6 +47,7 @@ const SETTINGS = {
   'cache-size': '',
   'background-rate': '8MiB',
   'read-deadline': '30s',
+  'record-starts': 'on',
   restart: 'auto',
   'log-level': 'info',
 } as const;
@@ -77,7 +80,8 @@ export function parseConfig(
     cacheBytes: settings['cache-size'] === '' ? undefined : parseSize('cache-size', settings),
     backgroundBytesPerSecond: parseSize('background-rate', settings),
     readDeadlineMs: parseDuration('read-deadline', settings),
-    restart: parseRestart(settings.restart, env),
+    recordStarts: parseSwitch('record-starts', settings),
+    restart: parseRestart(settings, env),
     logLevel: parseLogLevel(settings['log-level']),
   };
 }
@@ -149,10 +153,14 @@ function parseFill(text: string): FillModeName | 'auto' {
 }
 
 /** `auto`: unless systemd has started this process, which restarts it by its own rules (systemd.exec(5)). */
-function parseRestart(text: string, env: Readonly<Record<string, string | undefined>>): boolean {
-  if (text === 'auto') return env['SYSTEMD_EXEC_PID'] !== String(process.pid);
+function parseRestart(settings: Settings, env: Readonly<Record<string, string | undefined>>): boolean {
+  if (settings.restart === 'auto') return env['SYSTEMD_EXEC_PID'] !== String(process.pid);
+  return parseSwitch('restart', settings, 'auto, on or off');
+}
+
+function parseSwitch(name: Setting, { [name]: text }: Settings, choice = 'on or off'): boolean {
   if (text === 'on' || text === 'off') return text === 'on';
-  throw invalid('restart', text, 'auto, on or off');
+  throw invalid(name, text, choice);
 }
 
 function parseLogLevel(text: string): LogLevel {

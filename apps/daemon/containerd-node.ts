@@ -79,7 +79,7 @@ export class ContainerdNode implements Disposable {
   }
 
   /** What restoring an image needs, in one namespace. */
-  imagesIn(namespace: string, snapshotter: string, signal: AbortSignal): NodeImages {
+  imagesIn(namespace: string, snapshotter: string, signal: AbortSignal): Omit<NodeImages, 'expectLayers'> {
     const calls = this.#client.inNamespace(namespace);
     let leased = calls;
     return {

@@ -1,4 +1,4 @@
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import type { Outcome } from './doctor.ts';
 
@@ -12,8 +12,6 @@ type KernelVersion = readonly [number, number];
 const EROFS_DEVICES: KernelVersion = [5, 16];
 /** EROFS mounted from a file, without a loop device. */
 const EROFS_FILES: KernelVersion = [6, 12];
-/** Pre-access events of fanotify. */
-const PRE_ACCESS: KernelVersion = [6, 14];
 
 export async function examinePrivileges(): Promise<Outcome> {
   const status = await readFile('/proc/self/status', 'utf8');
@@ -35,22 +33,6 @@ export async function examineKernel(): Promise<Outcome> {
   return {
     state: 'ok',
     found: `${found}; EROFS images are mounted through loop devices below ${EROFS_FILES.join('.')}`,
-  };
-}
-
-/** What later releases can fetch on demand with; this one fetches a layer before its first mount. */
-export async function examineLazyStart(): Promise<Outcome> {
-  const hasFuse = await access('/dev/fuse').then(
-    () => true,
-    () => false,
-  );
-  const ways = [
-    ...(isAtLeast(PRE_ACCESS) ? ['fanotify pre-access events'] : []),
-    ...(hasFuse ? ['FUSE'] : []),
-  ];
-  return {
-    state: 'ok',
-    found: ways.length > 0 ? `${ways.join(' and ')}, for a later release` : 'not possible here',
   };
 }
 

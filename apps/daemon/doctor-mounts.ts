@@ -13,7 +13,7 @@ const TEXT = 'lade doctor was here';
 export async function examineErofs({ root }: DiagnoseOptions): Promise<Outcome> {
   await using probe = await openProbeFolder(root);
   const layer = await writeTinyLayer(probe.path, TEXT);
-  await writeFile(layer.blob, TEXT);
+  await writeFile(layer.blob, TEXT, { flag: 'r+' });
   try {
     const { text, source } = await readThroughMount(layer);
     if (text !== TEXT)

@@ -2,7 +2,8 @@ import { fromUnknown } from '@lade/errors';
 import { examineBucket } from './doctor-bucket.ts';
 import { examineContainerd, examinePlugin } from './doctor-containerd.ts';
 import { examineDaemon } from './doctor-daemon.ts';
-import { examineKernel, examineLazyStart, examinePrivileges } from './doctor-kernel.ts';
+import { examineFillOnDemand } from './doctor-fill.ts';
+import { examineKernel, examinePrivileges } from './doctor-kernel.ts';
 import { examineErofs, examineOverlayfs } from './doctor-mounts.ts';
 import { examineDisk, examineRoot, examineSparseFiles } from './doctor-root.ts';
 
@@ -36,7 +37,7 @@ const CHECKS: readonly (readonly [check: string, examine: (options: DiagnoseOpti
     ['sparse files', examineSparseFiles],
     ['EROFS', examineErofs],
     ['overlayfs', examineOverlayfs],
-    ['lazy start', examineLazyStart],
+    ['fill on demand', examineFillOnDemand],
     ['containerd', examineContainerd],
     ['containerd plugin', examinePlugin],
     ['bucket', examineBucket],

@@ -18,14 +18,14 @@ import {
   type Residency,
 } from '@lade/residency';
 import type { DaemonConfig } from './config.ts';
-import { holdGates, type Gate, type GateKind, type HeldGates } from './hold-descriptors.ts';
+import { holdGates, type Gate, type GateKind, type HeldGates } from './hold-gates.ts';
 import { openWhenServed } from './open-when-served.ts';
 import { requireFills } from './require-fills.ts';
 
 export interface FillModesOptions {
   readonly config: Pick<
     DaemonConfig,
-    'root' | 'fill' | 'restart' | 'cacheBytes' | 'backgroundBytesPerSecond'
+    'root' | 'fill' | 'restart' | 'cacheBytes' | 'backgroundBytesPerSecond' | 'recordStarts'
   >;
   readonly residency: Residency;
   readonly foreground: Foreground;
@@ -43,6 +43,9 @@ export interface OpenFillModes extends FillModes, AsyncDisposable {
   /** The end is planned: what is mounted waits for the next daemon, or needs none. Disposal follows. */
   leave(): void;
 }
+
+/** A start is over when it has touched nothing new for so long. */
+const RECORD_QUIET_MS = 10_000;
 
 /** In the order in which `auto` tries them. */
 const LAZY: readonly GateKind[] = ['fanotify', 'fuse'];
@@ -165,8 +168,10 @@ class LazyModes implements AsyncDisposable {
     const open = async (): Promise<OnDemandFiles> => this.#openFiles(kind, gate);
     const files = stack.use(this.#held.keeper.inherited ? await open() : openWhenServed(kind, open));
     if (!this.#held.keeper.inherited) await this.#prove(open);
-    const { backgroundBytesPerSecond } = config;
-    const mode = createLazyMode(files, residency, { foreground, backgroundBytesPerSecond });
+    const { backgroundBytesPerSecond, recordStarts } = config;
+    const recordQuietMs = recordStarts ? RECORD_QUIET_MS : undefined;
+    const options = { foreground, backgroundBytesPerSecond, recordQuietMs };
+    const mode = createLazyMode(files, residency, options);
     stack.move();
     this.#open.set(kind, { mode, files });
     return mode;

@@ -35,6 +35,7 @@ import { openFillModes } from './fill-modes.ts';
 export interface Platform extends AsyncDisposable {
   readonly bucket: Bucket;
   readonly layers: LocalLayers;
+  readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
   readonly uploads: UploadQueue;
   readonly foreground: Foreground;
@@ -114,6 +115,7 @@ export async function openPlatform(
   return {
     bucket,
     layers,
+    remote,
     snapshotter,
     uploads,
     foreground,

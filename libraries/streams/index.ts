@@ -1,2 +1,3 @@
 export { collectBytes, fromBytes, limitBytes, type ByteSource, type PullSource } from './byte-source.ts';
 export { forEachConcurrently } from './for-each-concurrently.ts';
+export { SharedCalls } from './shared-calls.ts';

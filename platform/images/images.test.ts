@@ -23,12 +23,18 @@ class Node implements NodeImages {
   readonly puts: Put[] = [];
   readonly layers: [chain: Digest, parent: Digest | undefined][] = [];
   readonly images: [name: string, digest: Digest][] = [];
+  readonly expected: Digest[] = [];
   missing: Digest | undefined;
   leases = 0;
 
   async lease(): Promise<AsyncDisposable> {
     this.leases++;
     return { [Symbol.asyncDispose]: async () => void this.leases-- };
+  }
+
+  expectLayers(chainIds: readonly Digest[]): AsyncDisposable {
+    this.expected.push(...chainIds);
+    return { async [Symbol.asyncDispose]() {} };
   }
 
   async layerPresent(chain: Digest, parent: Digest | undefined): Promise<boolean> {

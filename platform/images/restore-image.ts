@@ -21,6 +21,8 @@ export interface NodeImages {
   lease(): Promise<AsyncDisposable>;
   /** Makes the layer's snapshot exist, from the bucket; false when the bucket lacks the layer. */
   layerPresent(chainId: Digest, parentChainId: Digest | undefined): Promise<boolean>;
+  /** These layers, bottom first, are wanted next: they are looked for all at once. They stay until disposal. */
+  expectLayers(chainIds: readonly Digest[]): AsyncDisposable;
   /** A blob that is there already gets the labels. */
   putContent(descriptor: Descriptor, bytes: Uint8Array, labels: GcLabels): Promise<void>;
   /** Creates the image, or points it at `target`. */
@@ -56,8 +58,9 @@ export async function* restoreImage(name: string, options: RestoreOptions): Asyn
   const waiting = signal ? { signal } : {};
   const record = await readImageRecord(bucket, name, waiting);
   const manifest = selectManifest(record, options.platform ?? machinePlatform());
-  const contents = await fetchContents(record, manifest, { bucket, snapshotter, ...waiting });
   await using stack = new AsyncDisposableStack();
+  stack.use(node.expectLayers(manifest.chainIds));
+  const contents = await fetchContents(record, manifest, { bucket, snapshotter, ...waiting });
   stack.use(await node.lease());
   yield* restoreLayers(record, manifest, options);
   for (const { descriptor, bytes, labels } of contents) {

@@ -31,19 +31,19 @@ interface ChunkFrame extends Frame {
 
 /**
  * Brings every chunk to the sink, or tells why not: from the file itself where it may be already, from another blob of
- * this node, else from the bucket. Never throws.
+ * this node, else from the bucket: from the frame that is named, or where the layer's index says. Never throws.
  */
 export async function bringChunks(
-  numbers: readonly number[],
+  wanted: Iterable<readonly [number: number, frame?: Frame]>,
   sink: ChunkSink,
   ticket: Ticket,
   context: BlobContext,
 ): Promise<void> {
   const frames: ChunkFrame[] = [];
-  for (const number of numbers) {
+  for (const [number, frame] of wanted) {
     try {
       const found = await findHere(number, sink, ticket, context);
-      if ('pack' in found) frames.push(found);
+      if ('pack' in found) frames.push({ ...found, ...frame });
       else sink.arrived(number, found);
     } catch (reason) {
       sink.failed(number, reason);

@@ -26,6 +26,8 @@ export interface FillMode {
     target: FillTarget,
     options: { readonly signal?: AbortSignal },
   ): Promise<{ readonly isWhole: boolean }>;
+  /** The layer has come to this node, and is likely to be mounted soon. */
+  expect(target: MountTarget): Promise<void>;
   /**
    * The path by which the kernel opens the blob of a mounted layer; the kernel sees only checked bytes through it. Also
    * called for mounts that an earlier daemon left.

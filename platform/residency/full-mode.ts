@@ -27,6 +27,7 @@ export function createFullMode(
       await complete(target, signal);
       return { isWhole: true };
     },
+    async expect() {},
     attach: async (target) => complete(target),
     async detach() {},
   };

@@ -103,6 +103,7 @@ export class LayerMountPoints {
       await this.#mounter.mount({ metadata, blob }, path, current.name);
       return path;
     } catch (reason) {
+      await current.detach(diffId);
       await rmdir(path).catch(() => {});
       throw wrapError(reason, `Cannot mount layer ${diffId}`, {
         cure: 'Run lade doctor to see what this kernel lacks',

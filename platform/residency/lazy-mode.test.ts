@@ -30,6 +30,22 @@ test('a layer is here before its bytes are, and a reader gets them when it asks'
   assert.deepEqual(node.catalogue.findInBlobs(index.chunks[0]?.hash ?? Buffer.alloc(32)), []);
 });
 
+test('a layer that could not be mounted can be mounted later', async () => {
+  await using world = await openLazyWorld({});
+  const { node, kernel } = world;
+  const [{ index, blob }] = world.layers;
+  using layer = await node.layers.fetch(index, {});
+  kernel.failure = new Error('no marks left');
+  await assert.rejects(node.layers.mount(layer.diffId), /no marks left/);
+  kernel.failure = undefined;
+  node.mounter.failure = new Error('not a file system');
+  await assert.rejects(node.layers.mount(layer.diffId), /not a file system/);
+  assert.equal(kernel.served.size, 0);
+  node.mounter.failure = undefined;
+  await node.layers.mount(layer.diffId);
+  assert.ok((await kernel.read(1, 0, 4096)).equals(blob.subarray(0, 4096)));
+});
+
 test('a reader of everything waits seldom, and then the blob is whole: known, on disk, and silent', async () => {
   await using world = await openLazyWorld({ contents: [noise(5, 20 << 20)] });
   const { node, kernel } = world;

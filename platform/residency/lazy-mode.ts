@@ -1,9 +1,9 @@
-import { open } from 'node:fs/promises';
+import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LAYER_FILES } from '@lade/layers';
 import type { Digest } from '@lade/oci';
 import { BackgroundFill } from './background-fill.ts';
-import type { FillMode } from './fill-mode.ts';
+import type { FillMode, MountTarget } from './fill-mode.ts';
 import type { Foreground } from './foreground.ts';
 import type { OnDemandFiles } from './on-demand-files.ts';
 import type { Residency } from './open-residency.ts';
@@ -15,6 +15,8 @@ export interface LazyModeOptions {
   readonly backgroundBytesPerSecond?: number;
   /** A blob that nobody asks for that long gives its memory back. Default 60 s. */
   readonly restAfterMs?: number;
+  /** A start whose chunks are told to other nodes is over when nothing new was touched for so long; undefined: nothing is told. */
+  readonly recordQuietMs?: number | undefined;
 }
 
 export interface LazyMode extends FillMode, AsyncDisposable {
@@ -32,10 +34,23 @@ export function createLazyMode(
   options: LazyModeOptions,
 ): LazyMode {
   const { foreground, backgroundBytesPerSecond: bytesPerSecond = 8 << 20, restAfterMs = 60_000 } = options;
+  const { recordQuietMs } = options;
   const background = new BackgroundFill({ foreground, log: residency.log, bytesPerSecond });
-  const context: ServeContext = { ...residency, files, foreground, background, restAfterMs };
+  const context: ServeContext = { ...residency, files, foreground, background, restAfterMs, recordQuietMs };
   const attached = new Map<Digest, Promise<Served>>();
+  /** Of mounted layers. */
   const served = new Set<ServedBlob>();
+  const open = async (target: MountTarget): Promise<Served> => {
+    const { diffId } = target.index.header;
+    const opening = attached.get(diffId) ?? ServedBlob.open(target, context);
+    attached.set(diffId, opening);
+    try {
+      return await opening;
+    } catch (reason) {
+      attached.delete(diffId);
+      throw reason;
+    }
+  };
   return {
     name: files.kind,
     get isNeeded() {
@@ -43,25 +58,20 @@ export function createLazyMode(
       return files.kind === 'fuse' ? served.size > 0 : [...served].some(({ isSilent }) => !isSilent);
     },
     async prepare({ index, folder }) {
-      await using blob = await open(join(folder, LAYER_FILES.blob), 'w', 0o600);
+      await using blob = await openFile(join(folder, LAYER_FILES.blob), 'w', 0o600);
       await blob.truncate(index.header.blobBytes);
       return { isWhole: index.header.blobBytes === 0 };
     },
+    async expect(target) {
+      await open(target);
+    },
     async attach(target) {
-      const { diffId } = target.index.header;
-      const opening = attached.get(diffId) ?? ServedBlob.open(target, context);
-      attached.set(diffId, opening);
-      try {
-        const { blob, kernelPath } = await opening;
-        served.add(blob);
-        return kernelPath;
-      } catch (reason) {
-        attached.delete(diffId);
-        throw reason;
-      }
+      const { blob, kernelPath } = await open(target);
+      served.add(blob);
+      return kernelPath;
     },
     async detach(diffId) {
-      const opened = await attached.get(diffId);
+      const opened = await attached.get(diffId)?.catch(() => undefined);
       if (!opened) return;
       attached.delete(diffId);
       served.delete(opened.blob);

@@ -132,11 +132,13 @@ export class LocalLayers {
   /** Takes a published layer from the bucket, its blob as far as the fill mode wants it. */
   async fetch(index: LayerIndex, options: { readonly signal?: AbortSignal }): Promise<PinnedLayer> {
     if (this.has(index.header.diffId)) return this.pin(index.header.diffId);
-    return this.#build('fetched', async (folder) => {
+    const fetched = await this.#build('fetched', async (folder) => {
       await writeFile(join(folder, LAYER_FILES.index), index.head, { mode: 0o600, flush: true });
       await writeMetadata(index, join(folder, LAYER_FILES.metadata));
       return { index, ...(await this.#options.modes.current.prepare({ index, folder }, options)) };
     });
+    void this.#expect(fetched.diffId);
+    return fetched;
   }
 
   /** Directory where the layer is mounted; mounts it if needed. */
@@ -169,6 +171,7 @@ export class LocalLayers {
       if (isReferenced(diffId) || this.#pins.has(diffId) || this.#options.isWaiting(diffId)) continue;
       const discarded = this.#discard(diffId);
       await this.#mounts.unmount(row);
+      await this.#options.modes.current.detach(diffId);
       await rm(discarded, { recursive: true, force: true });
       this.#options.log.info('layer removed from this node', { diffId });
     }
@@ -181,6 +184,16 @@ export class LocalLayers {
       cure: 'Remove the image and pull it again',
       details: { localLayer: 'gone' },
     });
+  }
+
+  async #expect(diffId: Digest): Promise<void> {
+    const { modes, log } = this.#options;
+    try {
+      using _pin = this.pin(diffId);
+      await modes.current.expect(await this.#target(this.#row(diffId)));
+    } catch (error) {
+      log.debug('layer cannot be served yet', { diffId, error });
+    }
   }
 
   /** Goes on to serve the mounts that an earlier daemon left. */

@@ -22,6 +22,7 @@ export interface ResidencyOptions extends Partial<ChunkFetcherOptions> {
 
 /** What the fill modes of one node share. Disposing it ends what is on its way. */
 export interface Residency extends BlobContext, AsyncDisposable {
+  readonly bucket: Bucket;
   readonly catalogue: ChunkCatalogue;
   readonly table: LayerTable;
   readonly quota: CacheQuota | undefined;
@@ -41,6 +42,7 @@ export async function openResidency(options: ResidencyOptions): Promise<Residenc
   const boot = await readBootId();
   const quota = cache && new CacheQuota({ root, table, catalogue, counters, log, boot, ...cache });
   return {
+    bucket,
     fetcher,
     localChunks,
     room: quota ?? NO_LIMIT,

@@ -1,13 +1,16 @@
 import type { Bucket } from '@lade/bucket';
 import { codeOf, type ErrorCode } from '@lade/errors';
-import { readChainRecord, readRecordedIndex, type ChainKeys } from '@lade/layers';
+import { readChainRecord, readRecordedIndex, type ChainKeys, type ChainRecord } from '@lade/layers';
 import type { Logger } from '@lade/log';
+import { SharedCalls } from '@lade/streams';
 import type { Digest } from '@lade/oci';
 import type { LocalLayers, PinnedLayer } from './local-layers.ts';
 
 /** How long a lookup may take before it counts as a miss, and how long a bucket in trouble is left alone. */
 const LOOKUP_MS = 5_000;
 const REST_MS = 15_000;
+/** A record that was just read is not read again: it never changes but to be repaired. */
+const FRESH_MS = 30_000;
 
 export interface RemoteLayersOptions {
   readonly bucket: Bucket;
@@ -19,6 +22,8 @@ export interface RemoteLayersOptions {
 /** Layers that other nodes have published, made usable here. A bucket in trouble is a miss. */
 export class RemoteLayers {
   readonly #options: RemoteLayersOptions;
+  readonly #fetches = new SharedCalls<PinnedLayer>();
+  readonly #records = new Map<Digest, Promise<ChainRecord | undefined>>();
   #restUntil = 0;
 
   constructor(options: RemoteLayersOptions) {
@@ -45,6 +50,7 @@ export class RemoteLayers {
       log.info(layer ? 'layer found in the bucket' : 'layer not in the bucket', fields);
       return layer;
     } catch (reason) {
+      this.#records.delete(chain);
       options.signal?.throwIfAborted();
       if (isBucketTrouble(reason)) this.#restUntil = Date.now() + REST_MS;
       this.#options.log.warn('bucket lookup failed, pulling from the registry', {
@@ -60,13 +66,33 @@ export class RemoteLayers {
     parentChain: Digest | undefined,
     signal: AbortSignal | undefined,
   ): Promise<PinnedLayer | undefined> {
-    const { bucket, keys, layers } = this.#options;
-    const timeout = AbortSignal.timeout(LOOKUP_MS);
-    const lookup = { signal: signal ? AbortSignal.any([signal, timeout]) : timeout };
-    const record = await readChainRecord(bucket, chain, keys, lookup);
+    const { layers } = this.#options;
+    const record = await this.#record(chain, signal);
     if (!record || record.parent !== parentChain) return undefined;
     if (layers.has(record.diffId)) return layers.pin(record.diffId);
-    return layers.fetch(await readRecordedIndex(bucket, record, lookup), signal ? { signal } : {});
+    const fetch = async (shared: AbortSignal): Promise<PinnedLayer> => this.#fetch(record, shared);
+    const fetched = await this.#fetches.run(record.diffId, fetch, signal ? { signal } : {});
+    // All who wait pin it for themselves in this turn of the event loop.
+    setImmediate(() => fetched[Symbol.dispose]());
+    return layers.pin(record.diffId);
+  }
+
+  async #fetch(record: ChainRecord, signal: AbortSignal): Promise<PinnedLayer> {
+    const { bucket, layers } = this.#options;
+    const timely = { signal: AbortSignal.any([signal, AbortSignal.timeout(LOOKUP_MS)]) };
+    return layers.fetch(await readRecordedIndex(bucket, record, timely), { signal });
+  }
+
+  async #record(chain: Digest, signal: AbortSignal | undefined): Promise<ChainRecord | undefined> {
+    const { bucket, keys } = this.#options;
+    const known = await this.#records.get(chain)?.catch(() => undefined);
+    if (known) return known;
+    const timeout = AbortSignal.timeout(LOOKUP_MS);
+    const lookup = { signal: signal ? AbortSignal.any([signal, timeout]) : timeout };
+    const reading = readChainRecord(bucket, chain, keys, lookup);
+    this.#records.set(chain, reading);
+    setTimeout(() => this.#records.delete(chain), FRESH_MS).unref();
+    return reading;
   }
 }
 

@@ -3,9 +3,11 @@ import { CodedError, isCodedError } from '@lade/errors';
 import { LAYER_FILES, type ChunkTable } from '@lade/layers';
 import type { Digest } from '@lade/oci';
 import type { BlobContext, FillResult } from './blob-context.ts';
+import { BlobDamage } from './blob-damage.ts';
 import { BlobFile, type BlobFileOptions, type PunchHole } from './blob-file.ts';
 import { bringChunks, type ChunkSink } from './bring-chunks.ts';
 import { Ticket, type Urgency } from './fetch-queue.ts';
+import type { Frame } from './frame-runs.ts';
 import { orAbort } from './or-abort.ts';
 
 const SAVE_AFTER_BYTES = 32 << 20;
@@ -36,10 +38,7 @@ export class ResidentBlob implements AsyncDisposable {
   readonly #filling = new Map<number, Filling>();
   /** Not resident any more, but still in the file. */
   readonly #condemned = new Set<number>();
-  /** Told in the log. */
-  readonly #lost = new Set<number>();
-  /** The file has wrong bytes for them, so far. */
-  readonly #damaged = new Set<number>();
+  readonly #damage: BlobDamage;
   readonly #sink: ChunkSink;
   readonly #work = new Set<Promise<unknown>>();
   #fetchedBytes = 0;
@@ -48,7 +47,6 @@ export class ResidentBlob implements AsyncDisposable {
   #saveTimer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
   #isChanged = false;
-  #isDamageTold = false;
 
   private constructor(file: BlobFile, options: ResidentBlobOptions, context: BlobContext) {
     this.diffId = options.diffId;
@@ -56,13 +54,14 @@ export class ResidentBlob implements AsyncDisposable {
     this.#file = file;
     this.#options = options;
     this.#context = context;
+    this.#damage = new BlobDamage({ diffId: this.diffId, path: file.path, table: this.table }, context);
     this.#sink = {
       diffId: this.diffId,
       table: this.table,
       file,
       arrived: (number, from) => this.#arrived(number, from),
       failed: (number, reason) => this.#failed(number, reason),
-      damaged: (number) => this.#tellDamage(number),
+      damaged: (number) => this.#damage.found(number),
       signal: this.#stop.signal,
     };
   }
@@ -126,6 +125,23 @@ export class ResidentBlob implements AsyncDisposable {
       Promise.all([...this.#join(first, end, urgency), ...this.#start(first, end, urgency)]),
       signal,
     );
+  }
+
+  /**
+   * Brings chunks from frames of somebody's choice, before anybody asks for them. Resolves when all have come or failed; who
+   * has waited for one that failed looks for it where the index says.
+   */
+  async anticipate(frames: ReadonlyMap<number, Frame>): Promise<void> {
+    const ticket = new Ticket('ahead');
+    const wanted = [...frames].filter(
+      ([n]) => !this.isResident(n) && !this.#filling.has(n) && !this.#condemned.has(n),
+    );
+    if (this.#stop.signal.aborted || wanted.length === 0) return;
+    for (const [n] of wanted) this.#open(n, ticket);
+    const failed = (number: number, reason: unknown): void => this.#finish(number)?.reject(reason);
+    const bringing = bringChunks(wanted, { ...this.#sink, failed }, ticket, this.#context);
+    this.#track(bringing);
+    await bringing;
   }
 
   /** Not resident, one after the other. */
@@ -196,7 +212,8 @@ export class ResidentBlob implements AsyncDisposable {
       else if (this.#stop.signal.aborted) throw closed(this.diffId);
       else started.set(n, this.#open(n, ticket).done.promise);
     }
-    if (started.size > 0) this.#track(bringChunks([...started.keys()], this.#sink, ticket, this.#context));
+    const wanted = [...started.keys()].map((n) => [n] as const);
+    if (wanted.length > 0) this.#track(bringChunks(wanted, this.#sink, ticket, this.#context));
     return [...started.values()];
   }
 
@@ -220,37 +237,22 @@ export class ResidentBlob implements AsyncDisposable {
     this.#copiedBytes += copiedBytes;
     this.#unsavedBytes += this.table.get(number).rawBytes;
     this.#file.setResident(number);
-    if (this.#damaged.delete(number)) this.#context.counters.healed++;
-    const filling = this.#filling.get(number);
-    this.#filling.delete(number);
-    filling?.done.resolve();
+    this.#damage.mended(number);
+    this.#finish(number)?.resolve();
     this.#saveLater();
   }
 
   #failed(number: number, reason: unknown): void {
     this.#context.counters.failedChunks++;
-    if (isCodedError(reason, 'data_loss') && !this.#lost.has(number)) {
-      this.#lost.add(number);
-      this.#context.log.error('chunk is lost', { diffId: this.diffId, number, error: reason });
-    }
-    const filling = this.#filling.get(number);
-    this.#filling.delete(number);
-    filling?.done.reject(reason);
+    if (isCodedError(reason, 'data_loss')) this.#damage.lost(number, reason);
+    this.#finish(number)?.reject(reason);
   }
 
-  /** The first one in the log, each in the counters. */
-  #tellDamage(number: number): void {
-    const { counters, log } = this.#context;
-    counters.verificationFailures++;
-    this.#damaged.add(number);
-    if (this.#isDamageTold) return;
-    this.#isDamageTold = true;
-    const { diffId, path } = this;
-    log.error('blob is damaged, what is wrong in it is brought again', {
-      diffId,
-      path,
-      offset: this.table.offsetOf(number),
-    });
+  /** Nobody new waits for it; those who do are told by the result. */
+  #finish(number: number): PromiseWithResolvers<void> | undefined {
+    const filling = this.#filling.get(number);
+    this.#filling.delete(number);
+    return filling?.done;
   }
 
   async #punchCondemned(punchHole: PunchHole): Promise<number> {

@@ -4,10 +4,13 @@ import { ChunkTable, LAYER_FILES, type LayerIndex } from '@lade/layers';
 import { allocatedBytes } from './allocated-bytes.ts';
 import type { BackgroundFill } from './background-fill.ts';
 import type { ColdBlob } from './evict-cold.ts';
+import type { Digest } from '@lade/oci';
 import type { MountTarget } from './fill-mode.ts';
 import type { Foreground } from './foreground.ts';
 import type { OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
 import type { Residency } from './open-residency.ts';
+import { orAbort } from './or-abort.ts';
+import { prepareStart, type StartedBlob } from './hot-start.ts';
 import { ReadAhead, type Window } from './read-ahead.ts';
 import { ResidentBlob } from './resident-blob.ts';
 
@@ -18,6 +21,8 @@ export interface ServeContext extends Residency {
   readonly background: BackgroundFill;
   /** A blob that nobody asks for that long is closed. */
   readonly restAfterMs: number;
+  /** See HotStartContext. */
+  readonly recordQuietMs: number | undefined;
 }
 
 export interface Served {
@@ -26,8 +31,9 @@ export interface Served {
 }
 
 /** The blob of a mounted layer, between the kernel's questions and its chunks. */
-export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
+export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDisposable {
   readonly number: number;
+  readonly diffId: Digest;
   readonly sizeBytes: number;
   readonly path: string;
   readonly #context: ServeContext;
@@ -43,11 +49,17 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   #counted: Disposable | undefined;
   #readers = 0;
   #toldBytes = 0;
-  #isDisposed = false;
+  readonly #end = new AbortController();
+  readonly #firstRead = Promise.withResolvers<void>();
+  #starting: Promise<void> | undefined;
+  #isWhole = false;
+  /** Whoever wants to hear of every read, though the blob is whole. */
+  #listeners = 0;
   #isSilent = false;
 
   private constructor(target: MountTarget, context: ServeContext) {
     this.number = target.number;
+    this.diffId = target.index.header.diffId;
     this.sizeBytes = target.index.header.blobBytes;
     this.path = join(target.folder, LAYER_FILES.blob);
     this.#folder = target.folder;
@@ -60,9 +72,11 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
 
   /** Opens the blob and starts to serve it; also returns the path by which the kernel must open it. */
   static async open(target: MountTarget, context: ServeContext): Promise<Served> {
-    const blob = new ServedBlob(target, context);
+    await using stack = new AsyncDisposableStack();
+    const blob = stack.use(new ServedBlob(target, context));
     const resident = await blob.#open(target.index);
     const kernelPath = await context.files.serve(blob);
+    stack.defer(async () => context.files.forget(blob.number));
     if (context.quota) blob.#counted = context.quota.add(blob);
     if (resident.isWhole) blob.whole();
     else {
@@ -71,6 +85,8 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
       await context.files.setWhole(target.number, false);
       context.background.add(resident);
     }
+    stack.move();
+    if (blob.sizeBytes > 0) blob.#starting = prepareStart(blob, context, blob.#end.signal);
     return { blob, kernelPath };
   }
 
@@ -78,6 +94,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     const { counters, foreground } = this.#context;
     using _ = foreground.enter();
     const started = performance.now();
+    this.#firstRead.resolve();
     counters.waits++;
     this.#readers++;
     try {
@@ -93,6 +110,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   }
 
   reached(offset: number): void {
+    this.#firstRead.resolve();
     if (this.#blob) this.#bringAhead(this.#blob, this.#readAhead.reached(offset));
   }
 
@@ -112,14 +130,12 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   /** Every chunk is here and on disk: no more questions. */
   whole(): void {
     const blob = this.#blob;
-    if (!blob || this.#isDisposed) return;
-    const { files, catalogue, background } = this.#context;
+    if (!blob || this.#end.signal.aborted) return;
+    const { catalogue, background } = this.#context;
+    this.#isWhole = true;
     background.remove(blob);
     if (!catalogue.hasBlob(blob.diffId)) catalogue.addBlob(blob.diffId, blob.table);
-    this.#close(blob, async () => {
-      await files.setWhole(this.number, true);
-      this.#isSilent = true;
-    });
+    this.#close(blob, async () => this.#beSilent());
   }
 
   /** Bytes on disk that the table of layers does not know of yet. */
@@ -129,9 +145,39 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
 
   async arm(): Promise<ResidentBlob> {
     const blob = await this.open();
+    this.#isWhole = false;
+    await this.#beHeard();
+    return blob;
+  }
+
+  async firstRead(signal: AbortSignal): Promise<AsyncDisposable> {
+    const listening = {
+      [Symbol.asyncDispose]: async () => {
+        this.#listeners--;
+        await this.#beSilent();
+      },
+    };
+    this.#listeners++;
+    await using stack = new AsyncDisposableStack();
+    stack.use(listening);
+    this.bits.markers.set(0, this.sizeBytes);
+    await this.#beHeard();
+    await orAbort(this.#firstRead.promise, signal);
+    this.bits.markers.clear(0, this.sizeBytes);
+    stack.move();
+    return listening;
+  }
+
+  async #beHeard(): Promise<void> {
     this.#isSilent = false;
     await this.#context.files.setWhole(this.number, false);
-    return blob;
+  }
+
+  /** A whole blob that nobody listens to raises no questions. */
+  async #beSilent(): Promise<void> {
+    if (!this.#isWhole || this.#listeners > 0 || this.#end.signal.aborted) return;
+    await this.#context.files.setWhole(this.number, true);
+    this.#isSilent = true;
   }
 
   rest(): void {
@@ -140,8 +186,9 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
 
   /** Ends the service; what is here is on disk then. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDisposed = true;
+    this.#end.abort();
     clearTimeout(this.#restTimer);
+    await this.#starting;
     this.#counted?.[Symbol.dispose]();
     const blob = this.#blob ?? (await this.#opening?.catch(() => undefined));
     if (blob) this.#context.background.remove(blob);
@@ -152,7 +199,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   /** Nobody has asked for a while: the next one waits for the table to be read again. */
   #restIfIdle(): void {
     const blob = this.#blob;
-    if (!blob || this.#isDisposed) return;
+    if (!blob || this.#end.signal.aborted) return;
     if (this.#readers > 0 || this.#context.background.has(blob)) this.#restTimer.refresh();
     else this.#close(blob);
   }
@@ -182,8 +229,10 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
       layers.setDiskBytes(diffId, otherBytes + this.#toldBytes);
     };
     const options = { folder, diffId, table, bits, boot, onWhole, onSaved };
-    const blob = await ResidentBlob.open(options, this.#context);
+    await using stack = new AsyncDisposableStack();
+    const blob = stack.use(await ResidentBlob.open(options, this.#context));
     const otherBytes = (await allocatedBytes(folder)) - blob.allocatedBytes;
+    stack.move();
     this.#toldBytes = blob.allocatedBytes;
     this.#blob = blob;
     return blob;

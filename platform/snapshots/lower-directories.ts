@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { CodedError, wrapError } from '@lade/errors';
+import { SharedCalls } from '@lade/streams';
 import type { Digest } from '@lade/oci';
 import type { Directories } from './directories.ts';
 import type { DiskRecords } from './disk-records.ts';
 import { findCorrections, writeCorrections } from './implied-directories.ts';
 import type { DirectoryAttributes, LayerMounts } from './ports.ts';
-import { SharedCalls } from './shared-calls.ts';
 import type { SnapshotRow } from './snapshot-row.ts';
 
 interface Options {

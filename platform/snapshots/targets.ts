@@ -1,6 +1,6 @@
 import { chainId, isDigest, type Digest } from '@lade/oci';
+import { SharedCalls } from '@lade/streams';
 import type { RemoteLayers } from './ports.ts';
-import { SharedCalls } from './shared-calls.ts';
 import { labelOf, SNAPSHOT_REF } from './snapshot.ts';
 import type { SnapshotRow } from './snapshot-row.ts';
 import type { NewSnapshot, SnapshotStore } from './snapshot-store.ts';

@@ -9,10 +9,13 @@ export class FakeKernel implements OnDemandFiles {
   readonly whole = new Set<number>();
   readonly #reading = new Set<Promise<Buffer>>();
   #changed = Promise.withResolvers<void>();
+  /** What serve() fails with. */
+  failure: Error | undefined;
   /** Questions that could not be answered at once. */
   questions = 0;
 
   async serve(file: OnDemandFile): Promise<string> {
+    if (this.failure) throw this.failure;
     this.served.set(file.number, file);
     return `/kernel/${file.number}`;
   }

@@ -80,6 +80,7 @@ export interface TestNodeOptions {
   readonly files?: OnDemandFiles;
   readonly backgroundBytesPerSecond?: number;
   readonly restAfterMs?: number;
+  readonly recordQuietMs?: number;
   readonly cache?: NonNullable<ResidencyOptions['cache']>;
 }
 

@@ -1,0 +1,66 @@
+import { open } from 'node:fs/promises';
+import type { Bucket } from '@lade/bucket';
+import { publishHotChunks, readHotChunks, type HotChunks } from '@lade/layers';
+import type { Logger } from '@lade/log';
+import type { Digest } from '@lade/oci';
+import type { Frame } from './frame-runs.ts';
+import { recordStart } from './record-start.ts';
+import type { ResidentBlob } from './resident-blob.ts';
+
+/** A blob of a mounted layer, as far as its starts are concerned. */
+export interface StartedBlob {
+  readonly diffId: Digest;
+  readonly path: string;
+  open(): Promise<ResidentBlob>;
+  /** Resolves when somebody reads the blob, whole or not. Until the end of what it returns nobody reads unnoticed. */
+  firstRead(signal: AbortSignal): Promise<AsyncDisposable>;
+}
+
+export interface HotStartContext {
+  readonly bucket: Bucket;
+  readonly log: Logger;
+  /** Whether this node tells others what a start touches, and how long nothing new is touched after one; undefined: it does not. */
+  readonly recordQuietMs: number | undefined;
+}
+
+/**
+ * Brings what starts with this layer have touched before, on whatever node, in a few long reads and before anybody asks. Where
+ * the bucket does not know yet, the next start is watched, and tells it. All of it is a hint: what fails is left out.
+ */
+export async function prepareStart(
+  blob: StartedBlob,
+  context: HotStartContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { diffId } = blob;
+  try {
+    const { bucket, recordQuietMs: quietMs } = context;
+    const hot = await readHotChunks(bucket, diffId, { signal });
+    if (hot) await bringHot(hot, await blob.open());
+    else if (quietMs !== undefined) await recordHot(blob, { ...context, quietMs }, signal);
+  } catch (error) {
+    if (!signal.aborted) context.log.debug('start cannot be prepared', { diffId, error });
+  }
+}
+
+async function bringHot({ pack, chunks }: HotChunks, blob: ResidentBlob): Promise<void> {
+  const { table } = blob;
+  const frames = new Map<number, Frame>();
+  for (const { number, offset, storedBytes } of chunks)
+    if (number < table.count) frames.set(number, { chunk: table.get(number), pack, offset, storedBytes });
+  await blob.anticipate(frames);
+}
+
+async function recordHot(
+  blob: StartedBlob,
+  { bucket, log, quietMs }: HotStartContext & { readonly quietMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const { diffId } = blob;
+  await using _ = await blob.firstRead(signal);
+  const { bits, table } = await blob.open();
+  const touched = await recordStart({ bits, table }, quietMs, signal);
+  await using file = await open(blob.path, 'r');
+  const chunks = await publishHotChunks(touched, { diffId, table, blob: file }, bucket, { signal });
+  log.info('start recorded', { diffId, chunks, of: table.count, bucket: bucket.location });
+}
