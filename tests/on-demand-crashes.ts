@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openSlowLink, startS3StandIn } from '@lade/sandbox';
 import { underLoad, type LoadPlace } from './on-demand-load.ts';
 import { OnDemandNode, eventually, type OnDemandNodeOptions } from './on-demand-node.ts';
-import { publishTrees } from './published-trees.ts';
+import { publishTrees, type PublishedTree } from './published-trees.ts';
 import { seededRandom } from './seeded-random.ts';
 import { TreeReaders } from './tree-readers.ts';
 
@@ -34,9 +34,9 @@ export interface CrashBed extends LoadPlace, AsyncDisposable {
 
 export async function openCrashBed(
   t: TestContext,
-  options: { readonly fill: Fill; readonly seed: number; readonly steps?: boolean },
+  options: { readonly fill: Fill; readonly seed: number },
 ): Promise<CrashBed> {
-  const { fill, seed, steps = false } = options;
+  const { fill, seed } = options;
   await using stack = new AsyncDisposableStack();
   const { path: folder } = stack.use(await mkdtempDisposable(join(tmpdir(), 'lade-')));
   const objects = join(folder, 'objects');
@@ -55,7 +55,7 @@ export async function openCrashBed(
       folder: join(folder, 'node'),
       bucketUrl: url(link.address),
       fill,
-      ...(steps ? { env } : {}),
+      env,
     }),
   );
   const owned = stack.move();
@@ -104,4 +104,75 @@ export async function killAtRandom(bed: CrashBed, kills: number): Promise<void> 
     }
   });
   assert.ok(bed.readers.figures.bytes > 0);
+}
+
+/** Has the daemon die at each of these steps of a fill, the `count`th time that it comes to it. */
+export async function dieAtSteps(
+  bed: CrashBed,
+  steps: readonly (readonly [step: string, count: number])[],
+): Promise<void> {
+  await underLoad(bed, async () => {
+    for (const [n, [step, count]] of steps.entries()) {
+      await bed.dieAt(step, count);
+      if (n % KILLS_PER_KEEPER === KILLS_PER_KEEPER - 1) await bed.node.replaceKeeper();
+    }
+  });
+}
+
+/** Has the daemon die while it mounts a layer: nobody else can answer what its own mount asks. */
+export async function dieWhileMounting(bed: CrashBed, steps: readonly string[]): Promise<void> {
+  const { node, readers, random } = bed;
+  const tree = firstOf(bed);
+  for (const step of steps) {
+    const dead = bed.dieAt(step, 1);
+    const mounted = await node.mount(tree.chain);
+    await readers.read(mounted.path, tree, random);
+    await node.unmount(mounted);
+    await dead;
+  }
+}
+
+/** Replaces the daemon as an upgrade does, `pauseMs` after the end of the old one, while readers read. */
+export async function replaceDaemon(bed: CrashBed, pausesMs: readonly number[]): Promise<void> {
+  const { node, random } = bed;
+  await underLoad(bed, async () => {
+    for (const pauseMs of pausesMs) {
+      await sleep(random() * LIFE_MS);
+      await node.stopDaemon();
+      await sleep(pauseMs);
+      await node.startDaemon();
+    }
+  });
+}
+
+/**
+ * Kills daemon and keeper at once, which nobody can make good to who reads at that moment; the next daemon says so, and
+ * whoever comes later sees what is true.
+ */
+export async function loseBoth(bed: CrashBed): Promise<void> {
+  const { node, trees, readers, random } = bed;
+  const mounted = await Promise.all(trees.map(async ({ chain }) => node.mount(chain)));
+  await using victims = new TreeReaders(READERS);
+  const [lost] = mounted;
+  const reading = victims.read(lost?.path ?? '', firstOf(bed), random).catch(() => undefined);
+  await sleep(100);
+  const before = await node.mountPoints();
+  assert.equal(before.length, trees.length);
+  await node.killBoth();
+  await reading;
+  await node.startDaemon();
+  const told = await node.logged(
+    'layer was mounted while nobody filled it: restart the containers that use it',
+  );
+  assert.deepEqual(told.map((line) => line['mountPoint']).sort(), before.toSorted());
+  assert.deepEqual(await node.mountPoints(), []);
+  for (const [n, tree] of trees.entries()) {
+    const { view = '' } = mounted[n] ?? {};
+    await readers.read(await node.pathOf(view), tree, random);
+  }
+}
+
+function firstOf({ trees: [tree] }: CrashBed): PublishedTree {
+  if (!tree) throw new RangeError('there are no trees');
+  return tree;
 }

@@ -15,7 +15,7 @@ export interface OnDemandNodeOptions {
   readonly folder: string;
   readonly bucketUrl: string;
   readonly fill: 'fanotify' | 'fuse';
-  readonly env?: NodeJS.ProcessEnv;
+  readonly env: NodeJS.ProcessEnv;
 }
 
 /** A layer that is mounted: where, and by which view. */
@@ -67,7 +67,7 @@ export class OnDemandNode implements AsyncDisposable {
       containerd: join(folder, 'no-containerd.sock'),
       logFile: this.#logFile,
       flags: ['--restart', 'on', '--fill', fill],
-      ...(env ? { env } : {}),
+      env,
     });
     this.#daemons.push(daemon);
   }
@@ -253,10 +253,8 @@ function kill(pid: number): void {
   }
 }
 
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | false | undefined>,
-): Promise<T> {
+/** Looks until there is something, for as long as nothing may take. */
+export async function eventually<T>(what: string, look: () => Promise<T | false | undefined>): Promise<T> {
   for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(10)) {
     const value = await look();
     if (value !== undefined && value !== false) return value;

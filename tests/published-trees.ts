@@ -53,7 +53,8 @@ type TreeFile = FileEntry & { readonly content: Uint8Array };
 
 function createFiles(tree: number): readonly TreeFile[] {
   const file = (path: string, content: Uint8Array): TreeFile => ({ path, kind: 'file', content });
-  const sized = (path: string, sizeBytes: number): TreeFile => file(path, noise(`${tree} ${path}`, sizeBytes));
+  const sized = (path: string, sizeBytes: number): TreeFile =>
+    file(path, noise(`${tree} ${path}`, sizeBytes));
   return [
     sized('usr/large', 4_300_001),
     file('usr/zeros', Buffer.alloc(1_100_000)),

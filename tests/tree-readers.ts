@@ -34,7 +34,9 @@ export class TreeReaders implements AsyncDisposable {
     await Promise.all(orders);
     this.#trees += 1;
     if (this.#wrong.length > 0)
-      throw new Error(`${this.#wrong.length} files were not as they are: ${this.#wrong.slice(0, 5).join('; ')}`);
+      throw new Error(
+        `${this.#wrong.length} files were not as they are: ${this.#wrong.slice(0, 5).join('; ')}`,
+      );
   }
 
   get figures(): ReadFigures {
