@@ -12,6 +12,7 @@ import type { LadeNode } from '@lade/tour';
 import { gzipLayer, soundTar, writeLayout } from './broken-layers.ts';
 import { assertNodeEmpty, clearNode } from './node-state.ts';
 import { noise } from './noise.ts';
+import { seededRandom } from './seeded-random.ts';
 import { Testbed, waitUntil, type ContainerdVersion } from './testbed.ts';
 
 const LARGE_BYTES = 7_000_000;
@@ -70,13 +71,6 @@ export async function runCrashRounds(
   }
   await clearNode(node);
   await assertNodeEmpty(node);
-}
-
-/** A start from which the same numbers in [0, 1) follow. */
-function seededRandom(seed: number): () => number {
-  const bytes = noise(`random ${seed}`, 4 * 10_000);
-  let at = 0;
-  return () => bytes.readUInt32LE((at++ % 10_000) * 4) / 2 ** 32;
 }
 
 async function pull(node: LadeNode, reference: string): Promise<void> {

@@ -9,8 +9,11 @@ import {
   type DaemonMessage,
   type KeeperMessage,
 } from './messages.ts';
-import { processStart } from './process-start.ts';
+import { isStuckInDeath, processStart } from './process-start.ts';
 import { Revival } from './revival.ts';
+
+/** A daemon that is stuck in its death does not end its connection. */
+const LOOK_MS = 250;
 
 export interface KeeperOptions {
   /** Numbers of the descriptors that this process holds, by name. */
@@ -20,6 +23,8 @@ export interface KeeperOptions {
   readonly log: Logger;
   /** Called when a daemon has said that nothing depends on the descriptors any more; not expected to return. */
   readonly released: () => void;
+  /** Called when a daemon cannot end because of a question that it had to answer itself. */
+  readonly stuck: () => void;
 }
 
 /** The daemon that is connected. */
@@ -27,6 +32,7 @@ interface Daemon {
   readonly pid: number;
   readonly start: string | undefined;
   readonly connectedMs: number;
+  readonly looking: NodeJS.Timeout;
   readonly left: PromiseWithResolvers<void>;
 }
 
@@ -74,7 +80,8 @@ export class Keeper {
     while (this.#daemon !== undefined) await this.#daemon.left.promise;
     const { pid } = message;
     const [start, left] = [processStart(pid), Promise.withResolvers<void>()];
-    this.#daemon = { pid, start, connectedMs: performance.now(), left };
+    const looking = setInterval(() => this.#look(pid), LOOK_MS).unref();
+    this.#daemon = { pid, start, connectedMs: performance.now(), looking, left };
     this.#revival.end();
     return this.#daemon;
   }
@@ -101,7 +108,14 @@ export class Keeper {
     return { kind: 'noted' };
   }
 
-  #leave({ pid, start, connectedMs, left }: Daemon): void {
+  #look(pid: number): void {
+    if (!isStuckInDeath(pid)) return;
+    this.#options.log.warn('daemon cannot end: what it asked itself is refused', { pid });
+    this.#options.stuck();
+  }
+
+  #leave({ pid, start, connectedMs, looking, left }: Daemon): void {
+    clearInterval(looking);
     this.#daemon = undefined;
     left.resolve();
     if (this.#command === undefined) return;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { createLogger, type Logger } from '@lade/log';
+import { refuseOpenings } from '@lade/on-demand/refuse-openings';
 import { Keeper } from './keeper.ts';
 import { NEVER_KILL, oomScore, setOomScore } from './oom-score.ts';
 
@@ -19,11 +20,16 @@ const SYSTEMD_SHUTDOWN = 'systemd-shutdow';
  */
 export async function runKeeper([path = '', ...names]: readonly string[]): Promise<void> {
   const log = createLogger((line) => process.stderr.write(line));
+  const descriptors = Object.fromEntries(names.map((name, i) => [name, FIRST_HELD + i]));
   const keeper = new Keeper({
-    descriptors: Object.fromEntries(names.map((name, i) => [name, FIRST_HELD + i])),
+    descriptors,
     oomScore: oomScore(),
     log,
     released: () => leave(path),
+    stuck: () => {
+      const { fuse, 'fuse-journal': journal } = descriptors;
+      if (fuse !== undefined && journal !== undefined) refuseOpenings(fuse, journal);
+    },
   });
   await listen(keeper, path);
   survive(log);

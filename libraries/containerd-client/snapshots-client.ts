@@ -101,6 +101,11 @@ export class SnapshotsClient extends SnapshotReader {
   async remove(key: string, options: RequestOptions = {}): Promise<void> {
     await this.connection.call(Snapshots.method.remove, this.named(key), options);
   }
+
+  /** Has the snapshotter give back what no snapshot needs any more. */
+  async cleanup(options: RequestOptions = {}): Promise<void> {
+    await this.connection.call(Snapshots.method.cleanup, { snapshotter: this.snapshotter }, options);
+  }
 }
 
 function toInfo(info: Info): SnapshotInfo {

@@ -1,12 +1,7 @@
 import { CodedError } from '@lade/errors';
 import { createSharedMemory, mapSharedMemory } from '@lade/linux';
+import { ASKED, INBOX_AT, JOURNAL_BYTES, SLOT_BYTES, SLOTS_AT } from './journal-layout.ts';
 import type { Question } from './question.ts';
-
-const JOURNAL_BYTES = 64 << 10;
-const INBOX_AT = 4096;
-const SLOTS_AT = INBOX_AT + 8192;
-const SLOT_BYTES = 64;
-const ASKED = 1;
 
 /** Memory for a journal, as a descriptor. Whoever keeps it open across a crash keeps the questions that wait in it. */
 export function createJournal(): number {
@@ -17,12 +12,6 @@ export function createJournal(): number {
  * The questions that were read from the kernel and not answered yet, in memory that survives this process. What the kernel
  * tells goes straight into `inbox`, from there into a slot unless it is answered at once; a slot is freed after the answer.
  * So each unanswered question is in the inbox or in a slot at any moment, or in both.
- *
- * | offset | size | meaning                                                          |
- * | ------ | ---- | ---------------------------------------------------------------- |
- * | 0      | 8    | what was agreed with the kernel, for `agreed`                    |
- * | 4096   | 8192 | inbox                                                            |
- * | 12288  | 64 … | slots: state (4), operation (4), id, device, inode, offset, length (8 each) |
  */
 export class Journal {
   readonly inbox: Buffer;

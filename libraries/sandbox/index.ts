@@ -27,3 +27,4 @@ export { startS3Server, type S3Server, type StartS3ServerOptions } from './s3-se
 export { startS3StandIn, type S3StandIn, type StandInRequest } from './s3-stand-in.ts';
 export { openSlowLink, type LinkTraffic, type SlowLink, type SlowLinkOptions } from './slow-link.ts';
 export { killProcessesOf, mountPointsBelow, unmountBelow } from './sweep.ts';
+export { sweepOnDeath } from './sweep-on-death.ts';
