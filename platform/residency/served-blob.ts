@@ -42,6 +42,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
   #counted: Disposable | undefined;
   #readers = 0;
   #toldBytes = 0;
+  #watched: Promise<void> | undefined;
   #isDisposed = false;
   #isSilent = false;
 
@@ -117,6 +118,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     this.#close(blob, async () => {
       await files.setWhole(this.number, true);
       this.#isSilent = true;
+      this.#watched = undefined;
     });
   }
 
@@ -125,11 +127,31 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     return this.#blob ? this.#blob.allocatedBytes - this.#toldBytes : 0;
   }
 
-  async arm(): Promise<ResidentBlob> {
-    const blob = await this.open();
-    this.#isSilent = false;
-    await this.#context.files.setWhole(this.number, false);
-    return blob;
+  async arm(): Promise<ResidentBlob | undefined> {
+    const { files, log } = this.#context;
+    try {
+      const blob = await this.open();
+      await files.setWhole(this.number, false);
+      this.#isSilent = false;
+      return blob;
+    } catch (error) {
+      log.debug('chunks of a mounted layer cannot be evicted', { path: this.path, error });
+      return undefined;
+    }
+  }
+
+  get watched(): Promise<void> | undefined {
+    return this.#watched;
+  }
+
+  async watch(signal: AbortSignal): Promise<void> {
+    this.bits.touched.clear(0, this.sizeBytes);
+    const watching = this.#context.files.drained({ signal });
+    this.#watched = watching;
+    watching.catch(() => {
+      if (this.#watched === watching) this.#watched = undefined;
+    });
+    return watching;
   }
 
   rest(): void {
@@ -175,13 +197,16 @@ export class ServedBlob implements OnDemandFile, ColdBlob, AsyncDisposable {
     const [folder, bits, { boot, table: layers }] = [this.#folder, this.bits, this.#context];
     const table = ChunkTable.of(index);
     const onWhole = (): void => this.whole();
-    const onSaved = (): void => {
-      this.#toldBytes = blob.allocatedBytes;
-      layers.setDiskBytes(diffId, otherBytes + this.#toldBytes);
+    const onSaved = async (): Promise<void> => {
+      const told = blob.allocatedBytes;
+      // The folder is gone when the layer was removed meanwhile.
+      const bytes = await allocatedBytes(folder).catch(() => undefined);
+      if (bytes === undefined) return;
+      this.#toldBytes = told;
+      layers.setDiskBytes(diffId, bytes);
     };
     const options = { folder, diffId, table, bits, boot, onWhole, onSaved };
     const blob = await ResidentBlob.open(options, this.#context);
-    const otherBytes = (await allocatedBytes(folder)) - blob.allocatedBytes;
     this.#toldBytes = blob.allocatedBytes;
     this.#blob = blob;
     return blob;
