@@ -96,20 +96,34 @@ test('a reader that was allowed before a watch sees the bytes, whenever in the w
 });
 
 test('a mounted layer of which nothing may go does not keep the others from being evicted', async () => {
-  await using world = await openLazyWorld({ contents: CONTENTS, cache: { ...cache, limitBytes: 10 * MIB } });
+  const limitBytes = 23 * MIB;
+  await using world = await openLazyWorld({ contents: CONTENTS, cache: { ...cache, limitBytes } });
   const header = encodeTarEntry({ path: 'f', kind: 'file', sizeBytes: 6 * MIB });
   const tar = Buffer.concat([header, noise(21, 6 * MIB), TAR_END]);
   using converted = await world.node.layers.convert(fromBytes(tar), {});
   await world.node.layers.mount(converted.diffId);
-  const { index, blob } = world.layers[0];
-  using fetched = await world.node.layers.fetch(index, {});
-  await world.node.layers.mount(fetched.diffId);
+  for (const at of [0, 1, 2]) await mountLayer(world, at);
   const folder = join(world.node.root, 'layers');
-  for (let at = 0; at < blob.length; at += 65_536) {
-    assert.ok((await world.kernel.read(2, at, 65_536)).equals(blob.subarray(at, at + 65_536)));
+  for (const at of [0, 1, 2, 0, 1]) {
+    const { blob } = world.layers[at] ?? world.layers[0];
+    for (let offset = 0; offset < blob.length; offset += 65_536)
+      assert.ok(
+        (await world.kernel.read(at + 2, offset, 65_536)).equals(blob.subarray(offset, offset + 65_536)),
+      );
     const sizes = await Promise.all(
       (await readdir(folder)).map(async (name) => allocatedBytes(join(folder, name))),
     );
-    assert.ok(sizes.reduce((sum, size) => sum + size, 0) <= 10 * MIB);
+    assert.ok(sizes.reduce((sum, size) => sum + size, 0) <= limitBytes);
   }
+  assert.ok(world.node.residency.counters.evictedBytes > 0);
+});
+
+test('a limit that leaves no room to work in costs readers no wait for each chunk', async () => {
+  await using world = await openLazyWorld({ contents: CONTENTS, cache: { ...cache, limitBytes: 1000 } });
+  await mountLayer(world, 0);
+  await mountLayer(world, 1);
+  let watches = 0;
+  world.kernel.drained = async () => void watches++;
+  for (const at of [0, 1, 0]) await readAll(world, at);
+  assert.ok(watches < 20, `${watches} waits`);
 });

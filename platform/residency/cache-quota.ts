@@ -17,6 +17,8 @@ const HIGH = 7;
 const LOW = 6;
 /** Where it ends while readers had to wait for it, so that they have to more seldom. */
 const LOW_IN_NEED = 4;
+/** What readers have at least, however much of the limit is taken by what may not go. */
+const WORKING_BYTES = 4 << 20;
 /** How many times what is needed is looked at for cold chunks. */
 const SURPLUS = 4;
 
@@ -34,8 +36,8 @@ export interface CacheQuotaOptions {
 
 /**
  * Keeps the layers of a node within a limit: the layers that nothing has mounted go first, least recently used ones before
- * others, then the cold chunks of mounted ones. Only what the bucket has is ever given up. Where nothing can go, readers go
- * on beyond the limit: a container that stands still serves nobody.
+ * others, then the cold chunks of mounted ones. Only what the bucket has is ever given up. Where that leaves too little room to
+ * work in, readers go on beyond the limit: a container that stands still serves nobody.
  */
 export class CacheQuota implements Room, AsyncDisposable {
   readonly #options: CacheQuotaOptions;
@@ -46,10 +48,13 @@ export class CacheQuota implements Room, AsyncDisposable {
   #evicting: Promise<number> | undefined;
   /** A reader had to wait for the eviction that is under way, or for the last one. */
   #isInNeed = false;
+  /** Where readers wait. */
+  #ceilingBytes: number;
   #isTold = false;
 
   constructor(options: CacheQuotaOptions) {
     this.#options = options;
+    this.#ceilingBytes = options.limitBytes;
   }
 
   get usedBytes(): number {
@@ -61,6 +66,12 @@ export class CacheQuota implements Room, AsyncDisposable {
   /** Lets evictions begin: not before every mount that an earlier daemon left is known. */
   start(isMounted: (diffId: Digest) => boolean): void {
     this.#isMounted = isMounted;
+    this.reduce();
+  }
+
+  /** Looks whether something has to go, and now may: the limit may be new, or the bucket may have got it. */
+  reduce(): void {
+    if (this.usedBytes > (this.#options.limitBytes * HIGH) / 8) this.#evictBehind();
   }
 
   /** This blob's kernel can be made to ask again. */
@@ -75,13 +86,13 @@ export class CacheQuota implements Room, AsyncDisposable {
    */
   async reserve(bytes: number, urgency: Urgency): Promise<Disposable> {
     const { limitBytes } = this.#options;
-    if (this.usedBytes + bytes > (limitBytes * HIGH) / 8) this.#evict().catch(() => {});
+    if (this.usedBytes + bytes > (this.#ceilingBytes * HIGH) / 8) this.#evictBehind();
     if (
       urgency !== 'demand' &&
       this.usedBytes + bytes > (urgency === 'ahead' ? limitBytes : (limitBytes * LOW) / 8)
     )
       throw new CodedError('resource_exhausted', 'Cannot read ahead: the cache is full');
-    while (urgency === 'demand' && this.usedBytes + bytes > limitBytes && (await this.#makeRoom()));
+    while (urgency === 'demand' && this.usedBytes + bytes > this.#ceilingBytes && (await this.#makeRoom()));
     // Without a pause since the look at what is used, so that two never take the same room.
     this.#reservedBytes += bytes;
     return { [Symbol.dispose]: () => void (this.#reservedBytes -= bytes) };
@@ -93,6 +104,12 @@ export class CacheQuota implements Room, AsyncDisposable {
     await this.#evicting?.catch(() => {});
   }
 
+  #evictBehind(): void {
+    this.#evict().catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#options.log.error('cache cannot be reduced', { error });
+    });
+  }
+
   /** Whether that gave anything back. */
   async #makeRoom(): Promise<boolean> {
     this.#isInNeed = true;
@@ -100,7 +117,6 @@ export class CacheQuota implements Room, AsyncDisposable {
       if (!this.#stop.signal.aborted) this.#options.log.error('cache cannot be reduced', { error });
       return 0;
     });
-    if (freed === 0) this.#tellOnce();
     return freed > 0;
   }
 
@@ -127,10 +143,16 @@ export class CacheQuota implements Room, AsyncDisposable {
     }
     const forget = (diffId: Digest): void => catalogue.forgetBlob(diffId);
     const ports = { punchHole, forget, signal: this.#stop.signal };
+    let leftBytes = 0;
     for (const blobs of this.#inTurns(goalBytes)) {
       if (freed >= goalBytes) break;
-      freed += await evictCold(blobs, goalBytes - freed, ports);
+      const evicted = await evictCold(blobs, goalBytes - freed, ports);
+      freed += evicted.freedBytes;
+      leftBytes += evicted.leftBytes;
     }
+    this.#ceilingBytes =
+      freed >= goalBytes ? limitBytes : Math.max(limitBytes, this.usedBytes - leftBytes + WORKING_BYTES);
+    if (this.#ceilingBytes > limitBytes) this.#tellOnce();
     counters.evictedBytes += freed;
     if (freed > 0) log.info('cache reduced', { freedBytes: freed, usedBytes: this.usedBytes, limitBytes });
     return freed;
@@ -176,6 +198,9 @@ export class CacheQuota implements Room, AsyncDisposable {
     if (this.#isTold) return;
     this.#isTold = true;
     const { limitBytes, log } = this.#options;
-    log.warn('cache is beyond its limit: nothing in it may go', { usedBytes: this.usedBytes, limitBytes });
+    log.warn('cache is too small: what may not go leaves no room to work in', {
+      usedBytes: this.usedBytes,
+      limitBytes,
+    });
   }
 }

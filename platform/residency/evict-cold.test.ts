@@ -49,7 +49,7 @@ test('what nobody asks for in the first grace goes; what the kernel was asked fo
   await fillWhole(blob, {});
   const before = blob.allocatedBytes;
   const touch = async (): Promise<void> => blob.bits.touched.set(0, 4096);
-  const freed = await evictCold([coldOf(blob, touch)], ALL, PORTS);
+  const { freedBytes: freed } = await evictCold([coldOf(blob, touch)], ALL, PORTS);
   assert.ok(blob.isResident(0) && !blob.isResident(1));
   assert.ok(freed > 3_000_000 && blob.allocatedBytes < before - 3_000_000);
   await blob.fill(0, ALL);
@@ -117,7 +117,7 @@ test('a blob that is closed in a grace keeps everything', async () => {
     await fillWhole(blob, {});
     const steps = [async () => {}, async () => {}];
     steps[close] = async () => blob[Symbol.asyncDispose]();
-    assert.equal(await evictCold([coldOf(blob, ...steps)], ALL, PORTS), 0);
+    assert.equal((await evictCold([coldOf(blob, ...steps)], ALL, PORTS)).freedBytes, 0);
     const again = await filler.open();
     assert.ok(again.isWhole);
     await again[Symbol.asyncDispose]();
@@ -131,7 +131,7 @@ test('when everything is warm, that is taken which nobody asks for in the second
   await fillWhole(blob, {});
   const touch = async (): Promise<void> => blob.bits.touched.set(0, layer.table.blobBytes);
   const ask = async (): Promise<void> => blob.fill(0, 1);
-  const freed = await evictCold([coldOf(blob, touch, ask)], ALL, PORTS);
+  const { freedBytes: freed } = await evictCold([coldOf(blob, touch, ask)], ALL, PORTS);
   assert.ok(freed > 3_000_000 && blob.isResident(0) && !blob.isResident(1));
 });
 
@@ -178,5 +178,5 @@ test('a blob that the kernel reads without asking is left out, and the others go
   await fillWhole(blob, {});
   const stubborn = coldOf(blob);
   stubborn.arm = async () => undefined;
-  assert.ok((await evictCold([stubborn, coldOf(blob)], ALL, PORTS)) > 0);
+  assert.ok((await evictCold([stubborn, coldOf(blob)], ALL, PORTS)).freedBytes > 0);
 });

@@ -24,13 +24,19 @@ export interface EvictionPorts {
   readonly signal: AbortSignal;
 }
 
+export interface Eviction {
+  readonly freedBytes: number;
+  readonly leftBytes: number;
+}
+
 interface Armed {
   readonly cold: ColdBlob;
   readonly blob: ResidentBlob;
 }
 
 /*
- * Takes cold chunks from under live mounts. Returns the bytes that were given back: 0 when nothing can go.
+ * Takes cold chunks from under live mounts. Returns the bytes that were given back, and those of the same blobs that might go
+ * another time.
  *
  * The danger: the kernel asks, the answering thread says yes, and only then does the kernel read the file. A hole punched in
  * between would be read as zeros, and stay in the page cache. So every chunk takes two steps:
@@ -52,7 +58,7 @@ export async function evictCold(
   blobs: readonly ColdBlob[],
   goalBytes: number,
   { punchHole, forget, signal }: EvictionPorts,
-): Promise<number> {
+): Promise<Eviction> {
   const armed: Armed[] = [];
   for (const cold of blobs) {
     const blob = await cold.arm();
@@ -64,7 +70,7 @@ export async function evictCold(
   let freedBytes = 0;
   for (const { blob } of condemned) freedBytes += await blob.punchCondemned(punchHole);
   for (const { cold, blob } of armed) if (blob.isWhole) cold.rest();
-  return freedBytes;
+  return { freedBytes, leftBytes: published.reduce((sum, { blob }) => sum + residentBytes(blob), 0) };
 }
 
 /** Whether the bucket has every chunk of the table. */
@@ -109,6 +115,12 @@ async function condemn(
     condemned.push(each);
   }
   return condemned;
+}
+
+function residentBytes(blob: ResidentBlob): number {
+  let bytes = 0;
+  for (let n = 0; n < blob.table.count; n++) if (blob.isResident(n)) bytes += blob.table.get(n).rawBytes;
+  return bytes;
 }
 
 function choose(blob: ResidentBlob, goalBytes: number, isForced: boolean): number[] {
