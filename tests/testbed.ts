@@ -154,6 +154,12 @@ export async function readImage({ layout }: BuiltImage): Promise<ImageParts> {
   return { restored: { digest, layers: layers.length }, config, layers, diffIds };
 }
 
+/** The bucket of a stand-in for S3 at `address`, which may be the near end of a link to it. */
+export function standInUrl(address: string): string {
+  const key = 'access-key-id=anyone&secret-access-key=anything';
+  return `s3://lade/?endpoint=http://${address}&path-style=true&${key}`;
+}
+
 /** All objects of a bucket, in the order of their keys. */
 export async function listObjects(bucketUrl: string): Promise<ObjectInfo[]> {
   await using bucket = await openBucket(bucketUrl);

@@ -73,6 +73,7 @@ export async function openPlatform(
     db,
     async (upload, signal) => {
       await publish(upload, { layers, bucket, catalogue, foreground, keys, log, signal });
+      residency.quota?.reduce();
       // By then the queue has forgotten the upload, so that nothing keeps a layer that was only waiting for it.
       setImmediate(hooks.uploaded);
     },

@@ -20,6 +20,7 @@ export function openWhenServed(
       void opening?.then((files) => files.allServed());
     },
     setWhole: async (number, whole) => (await opening)?.setWhole(number, whole),
+    drained: async (options) => (await opening)?.drained(options),
     forget: async (number) => (await opening)?.forget(number),
     async [Symbol.asyncDispose]() {
       await (await opening)?.[Symbol.asyncDispose]();

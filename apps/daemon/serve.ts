@@ -5,6 +5,7 @@ import { controlSocketPath } from '@lade/control-protocol';
 import { serveControl } from '@lade/control-service';
 import { wrapError } from '@lade/errors';
 import { GrpcServer } from '@lade/grpc';
+import { shareHeap } from '@lade/linux';
 import { createLogger } from '@lade/log';
 import { Diff } from '@lade/protocol/diff';
 import { Snapshots } from '@lade/protocol/snapshots';
@@ -21,6 +22,7 @@ const SETTLED_MS = 2_000;
 
 /** `lade serve`: runs until SIGTERM or SIGINT. Throws what keeps it from running. */
 export async function serve(argv: readonly string[]): Promise<void> {
+  shareHeap();
   const config = parseConfig(argv, process.env);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();

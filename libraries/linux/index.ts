@@ -32,6 +32,6 @@ export { copyDescriptors } from './pidfd.ts';
 export { clearEvent, createEvent, signalEvent, waitReadable, type Readiness } from './poll.ts';
 export { setTimes } from './set-times.ts';
 export { createSharedMemory, mapSharedMemory } from './shared-memory.ts';
-export { trimHeap } from './trim-heap.ts';
+export { shareHeap, trimHeap } from './trim-heap.ts';
 export { unmount } from './unmount.ts';
 export { getXattr, listXattrs, setXattr, type XattrOptions } from './xattrs.ts';

@@ -83,6 +83,8 @@ export class AnswerLoop {
       case 'all-served':
         this.#allServed = true;
         return this.#reconsiderParked(() => true);
+      case 'settle':
+        return this.#ports.send({ type: 'settled' });
       case 'stop':
         this.#state = 'stopping';
         return;

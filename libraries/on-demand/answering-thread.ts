@@ -19,6 +19,7 @@ export class AnsweringThread implements AsyncDisposable {
   #wake: number | undefined;
   readonly #files = new Map<number, OnDemandFile>();
   readonly #exited: Promise<void>;
+  readonly #settling: (() => void)[] = [];
   #stopping = false;
 
   private constructor(options: Omit<AnsweringThreadOptions, 'onFailed'>) {
@@ -79,6 +80,14 @@ export class AnsweringThread implements AsyncDisposable {
     this.#send({ type: 'all-served' });
   }
 
+  /** Resolves when every answer that was begun before is given. */
+  async settled(): Promise<void> {
+    const settled = Promise.withResolvers<void>();
+    this.#settling.push(settled.resolve);
+    this.#send({ type: 'settle' });
+    await Promise.race([settled.promise, this.#exited]);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true;
@@ -103,6 +112,8 @@ export class AnsweringThread implements AsyncDisposable {
     switch (message.type) {
       case 'ready':
         return;
+      case 'settled':
+        return this.#settling.shift()?.();
       case 'reached':
         return this.#files.get(message.number)?.reached(message.offset);
       case 'fill':

@@ -21,6 +21,8 @@ export type ToAnsweringThread =
   /** How the fill for the question in this slot went. */
   | { readonly type: 'filled'; readonly slot: number; readonly ok: boolean }
   | { readonly type: 'all-served' }
+  /** To be answered between two questions. */
+  | { readonly type: 'settle' }
   /** End when nothing is under way. */
   | { readonly type: 'stop' }
   /** End now. */
@@ -37,6 +39,8 @@ export interface ServeMessage {
 
 export type FromAnsweringThread =
   | { readonly type: 'ready' }
+  /** Every answer that was begun before the oldest open `settle` is given. */
+  | { readonly type: 'settled' }
   | ({ readonly type: 'fill'; readonly slot: number; readonly number: number } & ByteRange)
   /** The same for every file: which one it is about cannot be told. */
   | ({ readonly type: 'fill-all'; readonly slot: number } & ByteRange)

@@ -26,6 +26,8 @@ export interface OnDemandFiles extends AsyncDisposable {
   allServed(): void;
   /** The file is whole: no questions about it any more. False undoes it, to be awaited before any block is dropped. */
   setWhole(number: number, whole: boolean): Promise<void>;
+  /** Resolves when the kernel has read all that it was allowed to read before the call. Rejects when aborted. */
+  drained(options: { readonly signal: AbortSignal }): Promise<void>;
   /** Nobody has the file open any more. */
   forget(number: number): Promise<void>;
 }

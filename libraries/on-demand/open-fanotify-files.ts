@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, isCodedError } from '@lade/errors';
 import { bindMount, heedFile, ignoreFile, isMountPoint, makePrivate, watchMount } from '@lade/linux';
 import { AnsweringThread } from './answering-thread.ts';
@@ -7,6 +8,9 @@ import { keyOf } from './fanotify-questions.ts';
 import { Journal } from './journal.ts';
 import type { OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
 import { reserveEventNumbers } from './reserve-event-numbers.ts';
+
+/** The kernel does not tell when it has read what it was allowed to; nothing but the scheduler keeps it from that. */
+const DRAIN_MS = 3_000;
 
 export interface FanotifyFilesOptions {
   /** From `createFanotifyGroup`, by this process or an earlier one. Stays open. */
@@ -86,6 +90,10 @@ class FanotifyFiles implements OnDemandFiles {
     if (path === undefined) throw new CodedError('not_found', `Cannot mark file ${number}: it is not served`);
     if (whole) ignoreFile(this.#group, path);
     else this.#heed(path);
+  }
+
+  async drained({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    await sleep(DRAIN_MS, undefined, { signal, ref: false });
   }
 
   async forget(number: number): Promise<void> {

@@ -39,7 +39,7 @@ export async function openFuseFiles(options: FuseFilesOptions): Promise<OnDemand
     onStep,
   });
   await stat(mountPoint); // waits until the kernel and the thread have agreed on the features
-  return new FuseFiles(mountPoint, thread, new Journal(journal));
+  return new FuseFiles(mountPoint, thread, { journal: new Journal(journal), passthrough });
 }
 
 /** A device that is mounted nowhere yet has failed, to poll(2). */
@@ -53,12 +53,19 @@ class FuseFiles implements OnDemandFiles {
   readonly #mountPoint: string;
   readonly #thread: AnsweringThread;
   readonly #journal: Journal;
+  readonly #passthrough: boolean;
+  #areAllServed = false;
   readonly #names = new Map<number, string>();
 
-  constructor(mountPoint: string, thread: AnsweringThread, journal: Journal) {
+  constructor(
+    mountPoint: string,
+    thread: AnsweringThread,
+    { journal, passthrough }: { readonly journal: Journal; readonly passthrough: boolean },
+  ) {
     this.#mountPoint = mountPoint;
     this.#thread = thread;
     this.#journal = journal;
+    this.#passthrough = passthrough;
   }
 
   async serve(file: OnDemandFile): Promise<string> {
@@ -76,6 +83,7 @@ class FuseFiles implements OnDemandFiles {
   }
 
   allServed(): void {
+    this.#areAllServed = true;
     this.#thread.allServed();
   }
 
@@ -87,6 +95,12 @@ class FuseFiles implements OnDemandFiles {
       );
   }
 
+  /** An answer carries the bytes, and blocks have to be resident after they were read. */
+  async drained({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    signal.throwIfAborted();
+    await this.#thread.settled();
+  }
+
   async forget(number: number): Promise<void> {
     if (this.#names.delete(number)) this.#thread.forget(number);
   }
@@ -95,7 +109,9 @@ class FuseFiles implements OnDemandFiles {
     await this.#thread[Symbol.asyncDispose]();
   }
 
+  /** What was open already may have been opened so by an earlier process. */
   #mayPassThrough({ bits, sizeBytes }: OnDemandFile): boolean {
+    if (!this.#passthrough && this.#areAllServed) return false;
     return (this.#journal.agreed & INIT_FLAGS.passthrough) !== 0n && bits.resident.hasAll(0, sizeBytes);
   }
 }

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '@lade/errors';
 import { ChunkTable, readLocalIndex, type ChunkCatalogue } from '@lade/layers';
 import type { Logger } from '@lade/log';
@@ -16,10 +15,12 @@ import type { ServedBlob } from './served-blob.ts';
 /** In eighths of the limit: eviction starts above the one, ends at the other; nothing is filled in the background above it. */
 const HIGH = 7;
 const LOW = 6;
+/** Where it ends while readers had to wait for it, so that they have to more seldom. */
+const LOW_IN_NEED = 4;
+/** What readers have at least, however much of the limit is taken by what may not go. */
+const WORKING_BYTES = 4 << 20;
 /** How many times what is needed is looked at for cold chunks. */
 const SURPLUS = 4;
-/** See evictCold(). */
-const GRACE_MS = 3_000;
 
 export interface CacheQuotaOptions {
   /** For the files of all layers of this node together. */
@@ -31,14 +32,12 @@ export interface CacheQuotaOptions {
   readonly counters: ResidencyCounters;
   readonly log: Logger;
   readonly boot: string;
-  /** Default: 3 s. */
-  readonly grace?: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
  * Keeps the layers of a node within a limit: the layers that nothing has mounted go first, least recently used ones before
- * others, then the cold chunks of mounted ones. Only what the bucket has is ever given up. Where nothing can go, readers go
- * on beyond the limit: a container that stands still serves nobody.
+ * others, then the cold chunks of mounted ones. Only what the bucket has is ever given up. Where that leaves too little room to
+ * work in, readers go on beyond the limit: a container that stands still serves nobody.
  */
 export class CacheQuota implements Room, AsyncDisposable {
   readonly #options: CacheQuotaOptions;
@@ -47,10 +46,15 @@ export class CacheQuota implements Room, AsyncDisposable {
   #isMounted: ((diffId: Digest) => boolean) | undefined;
   #reservedBytes = 0;
   #evicting: Promise<number> | undefined;
+  /** A reader had to wait for the eviction that is under way, or for the last one. */
+  #isInNeed = false;
+  /** Where readers wait. */
+  #ceilingBytes: number;
   #isTold = false;
 
   constructor(options: CacheQuotaOptions) {
     this.#options = options;
+    this.#ceilingBytes = options.limitBytes;
   }
 
   get usedBytes(): number {
@@ -62,6 +66,12 @@ export class CacheQuota implements Room, AsyncDisposable {
   /** Lets evictions begin: not before every mount that an earlier daemon left is known. */
   start(isMounted: (diffId: Digest) => boolean): void {
     this.#isMounted = isMounted;
+    this.reduce();
+  }
+
+  /** Looks whether something has to go, and now may: the limit may be new, or the bucket may have got it. */
+  reduce(): void {
+    if (this.usedBytes > (this.#options.limitBytes * HIGH) / 8) this.#evictBehind();
   }
 
   /** This blob's kernel can be made to ask again. */
@@ -71,15 +81,19 @@ export class CacheQuota implements Room, AsyncDisposable {
   }
 
   /**
-   * Counts bytes that are about to be written. Readers wait for room, and pass the limit by one chunk; for others there is
-   * room or not: throws `resource_exhausted`.
+   * Counts bytes that are about to be written. Readers wait for room, and pass the limit only where nothing can go; for
+   * others there is room or not: throws `resource_exhausted`.
    */
   async reserve(bytes: number, urgency: Urgency): Promise<Disposable> {
     const { limitBytes } = this.#options;
-    if (this.usedBytes + bytes > (limitBytes * HIGH) / 8) this.#evict().catch(() => {});
-    if (urgency === 'demand') await this.#untilRoom();
-    else if (this.usedBytes + bytes > (urgency === 'ahead' ? limitBytes : (limitBytes * LOW) / 8))
+    if (this.usedBytes + bytes > (this.#ceilingBytes * HIGH) / 8) this.#evictBehind();
+    if (
+      urgency !== 'demand' &&
+      this.usedBytes + bytes > (urgency === 'ahead' ? limitBytes : (limitBytes * LOW) / 8)
+    )
       throw new CodedError('resource_exhausted', 'Cannot read ahead: the cache is full');
+    while (urgency === 'demand' && this.usedBytes + bytes > this.#ceilingBytes && (await this.#makeRoom()));
+    // Without a pause since the look at what is used, so that two never take the same room.
     this.#reservedBytes += bytes;
     return { [Symbol.dispose]: () => void (this.#reservedBytes -= bytes) };
   }
@@ -90,14 +104,20 @@ export class CacheQuota implements Room, AsyncDisposable {
     await this.#evicting?.catch(() => {});
   }
 
-  async #untilRoom(): Promise<void> {
-    while (this.usedBytes >= this.#options.limitBytes) {
-      const freed = await this.#evict().catch((error: unknown) => {
-        if (!this.#stop.signal.aborted) this.#options.log.error('cache cannot be reduced', { error });
-        return 0;
-      });
-      if (freed === 0) return this.#tellOnce();
-    }
+  #evictBehind(): void {
+    this.#evict().catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#options.log.error('cache cannot be reduced', { error });
+    });
+  }
+
+  /** Whether that gave anything back. */
+  async #makeRoom(): Promise<boolean> {
+    this.#isInNeed = true;
+    const freed = await this.#evict().catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#options.log.error('cache cannot be reduced', { error });
+      return 0;
+    });
+    return freed > 0;
   }
 
   /** One eviction at a time; all who need room share it. Resolves to the bytes it gave back. */
@@ -110,7 +130,8 @@ export class CacheQuota implements Room, AsyncDisposable {
     const isMounted = this.#isMounted;
     if (!isMounted) return 0;
     const { table, catalogue, punchHole, counters, limitBytes, log } = this.#options;
-    const goalBytes = this.usedBytes - (limitBytes * LOW) / 8;
+    const goalBytes = this.usedBytes - (limitBytes * (this.#isInNeed ? LOW_IN_NEED : LOW)) / 8;
+    this.#isInNeed = false;
     let freed = 0;
     for (const diffId of table.leastRecentlyUsed()) {
       if (freed >= goalBytes) break;
@@ -121,11 +142,17 @@ export class CacheQuota implements Room, AsyncDisposable {
       });
     }
     const forget = (diffId: Digest): void => catalogue.forgetBlob(diffId);
-    const ports = { punchHole, forget, grace: async () => this.#grace() };
-    for (const force of [false, true]) {
-      if (freed < goalBytes && (freed === 0 || !force))
-        freed += await evictCold(this.#nextServed(goalBytes), goalBytes - freed, { ...ports, force });
+    const ports = { punchHole, forget, signal: this.#stop.signal };
+    let leftBytes = 0;
+    for (const blobs of this.#inTurns(goalBytes)) {
+      if (freed >= goalBytes) break;
+      const evicted = await evictCold(blobs, goalBytes - freed, ports);
+      freed += evicted.freedBytes;
+      leftBytes += evicted.leftBytes;
     }
+    this.#ceilingBytes =
+      freed >= goalBytes ? limitBytes : Math.max(limitBytes, this.usedBytes - leftBytes + WORKING_BYTES);
+    if (this.#ceilingBytes > limitBytes) this.#tellOnce();
     counters.evictedBytes += freed;
     if (freed > 0) log.info('cache reduced', { freedBytes: freed, usedBytes: this.usedBytes, limitBytes });
     return freed;
@@ -150,32 +177,30 @@ export class CacheQuota implements Room, AsyncDisposable {
     return before - blob.allocatedBytes;
   }
 
-  /** Blobs large enough together, in turn, so that the others stay as they are. */
-  #nextServed(goalBytes: number): ServedBlob[] {
-    const chosen: ServedBlob[] = [];
-    let bytes = 0;
-    for (const blob of this.#served) {
-      if (bytes >= goalBytes * SURPLUS) break;
-      chosen.push(blob);
-      bytes += blob.sizeBytes;
-    }
-    for (const blob of chosen) {
+  /** Mounted blobs, so many at a time that they are large enough together, until each has had its turn. */
+  *#inTurns(goalBytes: number): Generator<ServedBlob[]> {
+    let [chosen, bytes]: [ServedBlob[], number] = [[], 0];
+    for (const blob of [...this.#served].filter(({ bits, sizeBytes }) =>
+      bits.resident.hasAny(0, sizeBytes),
+    )) {
       this.#served.delete(blob);
       this.#served.add(blob);
+      chosen.push(blob);
+      bytes += blob.sizeBytes;
+      if (bytes < goalBytes * SURPLUS) continue;
+      yield chosen;
+      [chosen, bytes] = [[], 0];
     }
-    return chosen;
-  }
-
-  async #grace(): Promise<void> {
-    const { signal } = this.#stop;
-    await (this.#options.grace ?? (async () => sleep(GRACE_MS, undefined, { signal })))(signal);
-    signal.throwIfAborted();
+    if (chosen.length > 0) yield chosen;
   }
 
   #tellOnce(): void {
     if (this.#isTold) return;
     this.#isTold = true;
     const { limitBytes, log } = this.#options;
-    log.warn('cache is beyond its limit: nothing in it may go', { usedBytes: this.usedBytes, limitBytes });
+    log.warn('cache is too small: what may not go leaves no room to work in', {
+      usedBytes: this.usedBytes,
+      limitBytes,
+    });
   }
 }

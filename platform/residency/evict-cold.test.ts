@@ -9,14 +9,37 @@ import type { ResidentBlob } from './resident-blob.ts';
 import { faultyBucket } from './testing/faulty-bucket.ts';
 import { openFiller, publishTestLayer } from './testing/published-layer.ts';
 
-const PORTS: EvictionPorts = { punchHole, grace: async () => {}, forget: () => {} };
+const PORTS: EvictionPorts = { punchHole, forget: () => {}, signal: new AbortController().signal };
 const ALL = Infinity;
 
-const coldOf = (blob: ResidentBlob): ColdBlob => ({ arm: async () => blob, rest: () => {} });
+type Step = () => Promise<void>;
 
-/** Calls the steps in turn, one a grace. */
-function graces(...steps: (() => Promise<void>)[]): () => Promise<void> {
-  return async () => steps.shift()?.();
+/** A blob whose watches take as long as these steps, one each. */
+function coldOf(blob: ResidentBlob, ...steps: Step[]): ColdBlob {
+  return new WatchedBlob(blob, steps);
+}
+
+class WatchedBlob implements ColdBlob {
+  readonly #blob: ResidentBlob;
+  readonly #steps: Step[];
+  watched: Promise<void> | undefined;
+
+  constructor(blob: ResidentBlob, steps: Step[]) {
+    this.#blob = blob;
+    this.#steps = steps;
+  }
+
+  async arm(): Promise<ResidentBlob> {
+    return this.#blob;
+  }
+
+  async watch(): Promise<void> {
+    this.#blob.bits.touched.clear(0, this.#blob.table.blobBytes);
+    this.watched = this.#steps.shift()?.() ?? Promise.resolve();
+    return this.watched;
+  }
+
+  rest(): void {}
 }
 
 test('what nobody asks for in the first grace goes; what the kernel was asked for stays', async () => {
@@ -26,7 +49,7 @@ test('what nobody asks for in the first grace goes; what the kernel was asked fo
   await fillWhole(blob, {});
   const before = blob.allocatedBytes;
   const touch = async (): Promise<void> => blob.bits.touched.set(0, 4096);
-  const freed = await evictCold([coldOf(blob)], ALL, { ...PORTS, grace: graces(touch) });
+  const { freedBytes: freed } = await evictCold([coldOf(blob, touch)], ALL, PORTS);
   assert.ok(blob.isResident(0) && !blob.isResident(1));
   assert.ok(freed > 3_000_000 && blob.allocatedBytes < before - 3_000_000);
   await blob.fill(0, ALL);
@@ -45,7 +68,7 @@ test('a chunk that a reader asks for in the second grace stays, without the buck
     assert.ok(!blob.isResident(0));
     await blob.fill(0, 1);
   };
-  await evictCold([coldOf(blob)], ALL, { ...PORTS, grace: graces(async () => {}, ask) });
+  await evictCold([coldOf(blob, async () => {}, ask)], ALL, PORTS);
   assert.ok(blob.isResident(0) && !blob.isResident(1));
   assert.deepEqual(bucket.gets, []);
 });
@@ -94,19 +117,66 @@ test('a blob that is closed in a grace keeps everything', async () => {
     await fillWhole(blob, {});
     const steps = [async () => {}, async () => {}];
     steps[close] = async () => blob[Symbol.asyncDispose]();
-    assert.equal(await evictCold([coldOf(blob)], ALL, { ...PORTS, grace: graces(...steps) }), 0);
+    assert.equal((await evictCold([coldOf(blob, ...steps)], ALL, PORTS)).freedBytes, 0);
     const again = await filler.open();
     assert.ok(again.isWhole);
     await again[Symbol.asyncDispose]();
   }
 });
 
-test('when everything is warm, force takes what nobody asks for in the second grace', async () => {
+test('when everything is warm, that is taken which nobody asks for in the second watch', async () => {
   await using layer = await publishTestLayer();
   await using filler = openFiller(layer);
   const blob = await filler.open();
   await fillWhole(blob, {});
   const touch = async (): Promise<void> => blob.bits.touched.set(0, layer.table.blobBytes);
-  assert.equal(await evictCold([coldOf(blob)], ALL, { ...PORTS, grace: graces(touch) }), 0);
-  assert.ok((await evictCold([coldOf(blob)], ALL, { ...PORTS, grace: graces(touch), force: true })) > 0);
+  const ask = async (): Promise<void> => blob.fill(0, 1);
+  const { freedBytes: freed } = await evictCold([coldOf(blob, touch, ask)], ALL, PORTS);
+  assert.ok(freed > 3_000_000 && blob.isResident(0) && !blob.isResident(1));
+});
+
+test('each eviction leaves a watch for the next: what was asked for since stays, and nobody waits again', async () => {
+  await using layer = await publishTestLayer();
+  await using filler = openFiller(layer);
+  const blob = await filler.open();
+  await fillWhole(blob, {});
+  let watches = 0;
+  const count = async (): Promise<void> => void watches++;
+  const cold = coldOf(blob, count, count, count, count);
+  await evictCold([cold], 300_000, PORTS);
+  assert.equal(watches, 2);
+  const next = [...Array(layer.table.count).keys()].find((n) => blob.isResident(n)) ?? 0;
+  blob.bits.touched.set(layer.table.offsetOf(next), layer.table.offsetOf(next + 1));
+  await evictCold([cold], 300_000, PORTS);
+  assert.equal(watches, 3);
+  assert.ok(blob.isResident(next) && !blob.isResident(next + 1));
+});
+
+test('when everything was asked for since the last watch, another one tells what is cold', async () => {
+  await using layer = await publishTestLayer();
+  await using filler = openFiller(layer);
+  const blob = await filler.open();
+  await fillWhole(blob, {});
+  const touch = async (): Promise<void> => blob.bits.touched.set(0, 4096);
+  const cold = coldOf(
+    blob,
+    async () => {},
+    async () => {},
+    touch,
+  );
+  await evictCold([cold], 1, PORTS);
+  await blob.fill(0, ALL);
+  blob.bits.touched.set(0, layer.table.blobBytes);
+  await evictCold([cold], 1, PORTS);
+  assert.ok(blob.isResident(0) && !blob.isResident(1));
+});
+
+test('a blob that the kernel reads without asking is left out, and the others go', async () => {
+  await using layer = await publishTestLayer();
+  await using filler = openFiller(layer);
+  const blob = await filler.open();
+  await fillWhole(blob, {});
+  const stubborn = coldOf(blob);
+  stubborn.arm = async () => undefined;
+  assert.ok((await evictCold([stubborn, coldOf(blob)], ALL, PORTS)).freedBytes > 0);
 });

@@ -26,6 +26,8 @@ export interface OnDemandFiles extends AsyncDisposable {
   allServed(): void;
   /** Whole: no more questions about the file. Not whole: again a question before every read. */
   setWhole(number: number, whole: boolean): Promise<void>;
+  /** Resolves when the kernel has read all that it was allowed to read before the call. Rejects when aborted. */
+  drained(options: { readonly signal: AbortSignal }): Promise<void>;
   /** No mount uses the file any more. */
   forget(number: number): Promise<void>;
 }

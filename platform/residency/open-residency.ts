@@ -17,7 +17,7 @@ export interface ResidencyOptions extends Partial<ChunkFetcherOptions> {
   readonly table: LayerTable;
   readonly log: Logger;
   /** Default: as much as the disk has. */
-  readonly cache?: Pick<CacheQuotaOptions, 'limitBytes' | 'punchHole' | 'grace'>;
+  readonly cache?: Pick<CacheQuotaOptions, 'limitBytes' | 'punchHole'>;
 }
 
 /** What the fill modes of one node share. Disposing it ends what is on its way. */

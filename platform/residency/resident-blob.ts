@@ -17,7 +17,7 @@ export interface ResidentBlobOptions extends BlobFileOptions {
   /** Called once every chunk is resident and on disk. */
   readonly onWhole?: () => void;
   /** Called after every save. */
-  readonly onSaved?: () => void;
+  readonly onSaved?: () => Promise<void>;
 }
 
 interface Filling {
@@ -156,7 +156,7 @@ export class ResidentBlob implements AsyncDisposable {
     this.#unsavedBytes = 0;
     this.#isChanged = false;
     await this.#file.save();
-    this.#options.onSaved?.();
+    await this.#options.onSaved?.();
   }
 
   /**

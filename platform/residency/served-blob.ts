@@ -55,6 +55,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
   #isWhole = false;
   /** Whoever wants to hear of every read, though the blob is whole. */
   #listeners = 0;
+  #watched: Promise<void> | undefined;
   #isSilent = false;
 
   private constructor(target: MountTarget, context: ServeContext) {
@@ -143,11 +144,30 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
     return this.#blob ? this.#blob.allocatedBytes - this.#toldBytes : 0;
   }
 
-  async arm(): Promise<ResidentBlob> {
-    const blob = await this.open();
-    this.#isWhole = false;
-    await this.#beHeard();
-    return blob;
+  async arm(): Promise<ResidentBlob | undefined> {
+    try {
+      const blob = await this.open();
+      this.#isWhole = false;
+      await this.#beHeard();
+      return blob;
+    } catch (error) {
+      this.#context.log.debug('chunks of a mounted layer cannot be evicted', { path: this.path, error });
+      return undefined;
+    }
+  }
+
+  get watched(): Promise<void> | undefined {
+    return this.#watched;
+  }
+
+  async watch(signal: AbortSignal): Promise<void> {
+    this.bits.touched.clear(0, this.sizeBytes);
+    const watching = this.#context.files.drained({ signal });
+    this.#watched = watching;
+    watching.catch(() => {
+      if (this.#watched === watching) this.#watched = undefined;
+    });
+    return watching;
   }
 
   async firstRead(signal: AbortSignal): Promise<AsyncDisposable> {
@@ -169,8 +189,8 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
   }
 
   async #beHeard(): Promise<void> {
-    this.#isSilent = false;
     await this.#context.files.setWhole(this.number, false);
+    this.#isSilent = false;
   }
 
   /** A whole blob that nobody listens to raises no questions. */
@@ -178,6 +198,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
     if (!this.#isWhole || this.#listeners > 0 || this.#end.signal.aborted) return;
     await this.#context.files.setWhole(this.number, true);
     this.#isSilent = true;
+    this.#watched = undefined;
   }
 
   rest(): void {
@@ -224,15 +245,16 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
     const [folder, bits, { boot, table: layers }] = [this.#folder, this.bits, this.#context];
     const table = ChunkTable.of(index);
     const onWhole = (): void => this.whole();
-    const onSaved = (): void => {
-      this.#toldBytes = blob.allocatedBytes;
-      layers.setDiskBytes(diffId, otherBytes + this.#toldBytes);
+    const onSaved = async (): Promise<void> => {
+      const told = blob.allocatedBytes;
+      // The folder is gone when the layer was removed meanwhile.
+      const bytes = await allocatedBytes(folder).catch(() => undefined);
+      if (bytes === undefined) return;
+      this.#toldBytes = told;
+      layers.setDiskBytes(diffId, bytes);
     };
     const options = { folder, diffId, table, bits, boot, onWhole, onSaved };
-    await using stack = new AsyncDisposableStack();
-    const blob = stack.use(await ResidentBlob.open(options, this.#context));
-    const otherBytes = (await allocatedBytes(folder)) - blob.allocatedBytes;
-    stack.move();
+    const blob = await ResidentBlob.open(options, this.#context);
     this.#toldBytes = blob.allocatedBytes;
     this.#blob = blob;
     return blob;

@@ -51,7 +51,7 @@ export class FakeKernel implements OnDemandFiles {
     return reading.finally(() => this.#reading.delete(reading));
   }
 
-  /** Resolves when every read that was allowed before has ended: what a grace period is for. */
+  /** Resolves when every read that was allowed before has ended. */
   async drained(): Promise<void> {
     await setImmediate();
     await Promise.allSettled(this.#reading);

@@ -45,7 +45,7 @@ export async function openLazyWorld(
     await openTestNode(bucket, {
       files: kernel,
       backgroundBytesPerSecond,
-      ...(cache ? { cache: { grace: async () => kernel.drained(), ...cache } } : {}),
+      ...(cache ? { cache } : {}),
       ...rest,
     }),
   );
