@@ -71,22 +71,10 @@ export function createControlPlatform(
         (await images.layerPresent(chain, parent)) || explainMiss(chain, { bucket, keys, signal });
       return restoreImage(image, {
         bucket,
-        node: { ...images, layerPresent, expectLayers: (chains) => expectLayers(chains, platform, signal) },
+        node: { ...images, layerPresent, expectLayers: (chains) => platform.remote.expect(chains, signal) },
         snapshotter: SNAPSHOTTER,
         signal,
       });
-    },
-  };
-}
-
-/** Brings layers at the same time that containerd will ask for one after the other. */
-function expectLayers(chains: readonly Digest[], { remote }: Platform, signal: AbortSignal): AsyncDisposable {
-  const finds = chains.map(async (chain, i) =>
-    remote.find(chain, chains[i - 1], { signal }).catch(() => undefined),
-  );
-  return {
-    [Symbol.asyncDispose]: async () => {
-      for (const found of await Promise.all(finds)) found?.[Symbol.dispose]();
     },
   };
 }

@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Status } from '@lade/control-protocol';
 import { fromUnknown } from '@lade/errors';
 import { unmountBelow, unpackSet } from '@lade/sandbox';
 import { USAGE, parseArguments, type TourArguments } from './arguments.ts';
@@ -147,12 +148,10 @@ async function countLayers(node: LadeNode): Promise<number> {
   return (JSON.parse(await node.ladeOrThrow('layers', '--json')) as unknown[]).length;
 }
 
-/** What the daemon's log says that it has read of blobs. */
+/** Of packs: what the container has read so far, and what was brought ahead of it. */
 async function fetchedBytes(node: LadeNode): Promise<number> {
-  const lines = (await readFile(node.logFile, 'utf8'))
-    .split('\n')
-    .filter((line) => line.includes('"layer fetched"'));
-  return lines.reduce((sum, line) => sum + (JSON.parse(line) as { fetchedBytes: number }).fetchedBytes, 0);
+  const { residency } = JSON.parse(await node.ladeOrThrow('status', '--json')) as Pick<Status, 'residency'>;
+  return residency.fetchedBytes;
 }
 
 async function keepRunning(

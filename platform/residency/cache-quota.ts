@@ -92,7 +92,8 @@ export class CacheQuota implements Room, AsyncDisposable {
       this.usedBytes + bytes > (urgency === 'ahead' ? limitBytes : (limitBytes * LOW) / 8)
     )
       throw new CodedError('resource_exhausted', 'Cannot read ahead: the cache is full');
-    while (urgency === 'demand' && this.usedBytes + bytes > this.#ceilingBytes && (await this.#makeRoom()));
+    const isTooMuch = (): boolean => urgency === 'demand' && this.usedBytes + bytes > this.#ceilingBytes;
+    while (isTooMuch() && (await this.#makeRoom()));
     // Without a pause since the look at what is used, so that two never take the same room.
     this.#reservedBytes += bytes;
     return { [Symbol.dispose]: () => void (this.#reservedBytes -= bytes) };

@@ -9,8 +9,6 @@ import type { LocalLayers, PinnedLayer } from './local-layers.ts';
 /** How long a lookup may take before it counts as a miss, and how long a bucket in trouble is left alone. */
 const LOOKUP_MS = 5_000;
 const REST_MS = 15_000;
-/** A record that was just read is not read again: it never changes but to be repaired. */
-const FRESH_MS = 30_000;
 
 export interface RemoteLayersOptions {
   readonly bucket: Bucket;
@@ -23,11 +21,31 @@ export interface RemoteLayersOptions {
 export class RemoteLayers {
   readonly #options: RemoteLayersOptions;
   readonly #fetches = new SharedCalls<PinnedLayer>();
+  /** Of chains that are expected. */
   readonly #records = new Map<Digest, Promise<ChainRecord | undefined>>();
   #restUntil = 0;
 
   constructor(options: RemoteLayersOptions) {
     this.#options = options;
+  }
+
+  /**
+   * Brings layers, bottom first, at the same time that containerd will ask for one after the other. They stay until disposal, and
+   * until then their records are not read again.
+   */
+  expect(chains: readonly Digest[], signal: AbortSignal): AsyncDisposable {
+    const finds = chains.map(async (chain, i) => {
+      const reading = this.#readRecord(chain, signal);
+      reading.catch(() => {});
+      this.#records.set(chain, reading);
+      return this.find(chain, chains[i - 1], { signal }).catch(() => undefined);
+    });
+    return {
+      [Symbol.asyncDispose]: async () => {
+        for (const chain of chains) this.#records.delete(chain);
+        for (const found of await Promise.all(finds)) found?.[Symbol.dispose]();
+      },
+    };
   }
 
   /** The pinned layer that makes `chain` on top of `parentChain`, or undefined: not published, not reachable, not to be trusted. Throws only when aborted. */
@@ -50,7 +68,6 @@ export class RemoteLayers {
       log.info(layer ? 'layer found in the bucket' : 'layer not in the bucket', fields);
       return layer;
     } catch (reason) {
-      this.#records.delete(chain);
       options.signal?.throwIfAborted();
       if (isBucketTrouble(reason)) this.#restUntil = Date.now() + REST_MS;
       this.#options.log.warn('bucket lookup failed, pulling from the registry', {
@@ -84,15 +101,15 @@ export class RemoteLayers {
   }
 
   async #record(chain: Digest, signal: AbortSignal | undefined): Promise<ChainRecord | undefined> {
+    const expected = await this.#records.get(chain)?.catch(() => undefined);
+    return expected ?? this.#readRecord(chain, signal);
+  }
+
+  async #readRecord(chain: Digest, signal: AbortSignal | undefined): Promise<ChainRecord | undefined> {
     const { bucket, keys } = this.#options;
-    const known = await this.#records.get(chain)?.catch(() => undefined);
-    if (known) return known;
     const timeout = AbortSignal.timeout(LOOKUP_MS);
-    const lookup = { signal: signal ? AbortSignal.any([signal, timeout]) : timeout };
-    const reading = readChainRecord(bucket, chain, keys, lookup);
-    this.#records.set(chain, reading);
-    setTimeout(() => this.#records.delete(chain), FRESH_MS).unref();
-    return reading;
+    const timely = { signal: signal ? AbortSignal.any([signal, timeout]) : timeout };
+    return readChainRecord(bucket, chain, keys, timely);
   }
 }
 
