@@ -17,8 +17,8 @@ const HIGH = 7;
 const LOW = 6;
 /** Where it ends while readers had to wait for it, so that they have to more seldom. */
 const LOW_IN_NEED = 4;
-/** What readers have at least, however much of the limit is taken by what may not go. */
-const WORKING_BYTES = 4 << 20;
+/** What readers have at least where what may not go takes more than half of the limit. */
+const WORKING_BYTES = 16 << 20;
 /** How many times what is needed is looked at for cold chunks. */
 const SURPLUS = 4;
 
@@ -71,7 +71,13 @@ export class CacheQuota implements Room, AsyncDisposable {
 
   /** Looks whether something has to go, and now may: the limit may be new, or the bucket may have got it. */
   reduce(): void {
-    if (this.usedBytes > (this.#options.limitBytes * HIGH) / 8) this.#evictBehind();
+    // An eviction that is under way may have looked already at what may go only now.
+    void (this.#evicting ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => {
+        const isOver = this.usedBytes > (this.#options.limitBytes * HIGH) / 8;
+        if (isOver && !this.#stop.signal.aborted) this.#evictBehind();
+      });
   }
 
   /** This blob's kernel can be made to ask again. */
@@ -151,9 +157,8 @@ export class CacheQuota implements Room, AsyncDisposable {
       freed += evicted.freedBytes;
       leftBytes += evicted.leftBytes;
     }
-    this.#ceilingBytes =
-      freed >= goalBytes ? limitBytes : Math.max(limitBytes, this.usedBytes - leftBytes + WORKING_BYTES);
-    if (this.#ceilingBytes > limitBytes) this.#tellOnce();
+    if (freed >= goalBytes) this.#ceilingBytes = limitBytes;
+    else this.#keepRoomToWorkIn(this.usedBytes - leftBytes);
     counters.evictedBytes += freed;
     if (freed > 0) log.info('cache reduced', { freedBytes: freed, usedBytes: this.usedBytes, limitBytes });
     return freed;
@@ -195,13 +200,12 @@ export class CacheQuota implements Room, AsyncDisposable {
     if (chosen.length > 0) yield chosen;
   }
 
-  #tellOnce(): void {
-    if (this.#isTold) return;
-    this.#isTold = true;
+  #keepRoomToWorkIn(fixedBytes: number): void {
     const { limitBytes, log } = this.#options;
-    log.warn('cache is too small: what may not go leaves no room to work in', {
-      usedBytes: this.usedBytes,
-      limitBytes,
-    });
+    const isTooSmall = fixedBytes > limitBytes / 2;
+    this.#ceilingBytes = isTooSmall ? Math.max(limitBytes, fixedBytes + WORKING_BYTES) : limitBytes;
+    if (!isTooSmall || this.#isTold) return;
+    this.#isTold = true;
+    log.warn('cache is too small: what may not go leaves no room to work in', { fixedBytes, limitBytes });
   }
 }
