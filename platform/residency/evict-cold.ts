@@ -86,7 +86,7 @@ async function condemnCold(
   { forget, signal }: Pick<EvictionPorts, 'forget' | 'signal'>,
 ): Promise<Armed[]> {
   const watch = async ({ cold }: Armed): Promise<void> => cold.watch(signal);
-  const hadHistory = published.some(({ cold }) => cold.watched);
+  const hadHistory = published.some(({ cold }) => cold.watched !== undefined);
   await Promise.all(published.map(async (each) => each.cold.watched ?? watch(each)));
   const condemned = await condemn(published, goalBytes, { forget, isForced: false });
   if (condemned.length > 0) return condemned;
