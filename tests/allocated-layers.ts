@@ -19,7 +19,7 @@ export function sampleAllocated(root: string): AllocatedSamples {
   const folder = join(root, 'layers');
   let [most, count] = [0, 0];
   const timer = setInterval(() => {
-    const bytes = readdirSync(folder).reduce((sum, name) => sum + sizeOf(join(folder, name)), 0);
+    const bytes = namesIn(folder).reduce((sum, name) => sum + sizeOf(join(folder, name)), 0);
     most = Math.max(most, bytes);
     count++;
   }, 20);
@@ -30,10 +30,19 @@ export function sampleAllocated(root: string): AllocatedSamples {
   };
 }
 
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (reason) {
+    if ((reason as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw reason;
+  }
+}
+
 /** Of a folder's files; what goes meanwhile counts nothing. */
 function sizeOf(folder: string): number {
   try {
-    return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).blocks * 512, 0);
+    return namesIn(folder).reduce((sum, name) => sum + statSync(join(folder, name)).blocks * 512, 0);
   } catch (reason) {
     if ((reason as NodeJS.ErrnoException).code === 'ENOENT') return 0;
     throw reason;

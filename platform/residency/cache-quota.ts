@@ -71,13 +71,7 @@ export class CacheQuota implements Room, AsyncDisposable {
 
   /** Looks whether something has to go, and now may: the limit may be new, or the bucket may have got it. */
   reduce(): void {
-    // An eviction that is under way may have looked already at what may go only now.
-    void (this.#evicting ?? Promise.resolve())
-      .catch(() => {})
-      .then(() => {
-        const isOver = this.usedBytes > (this.#options.limitBytes * HIGH) / 8;
-        if (isOver && !this.#stop.signal.aborted) this.#evictBehind();
-      });
+    void this.#reduceAgain();
   }
 
   /** This blob's kernel can be made to ask again. */
@@ -98,8 +92,7 @@ export class CacheQuota implements Room, AsyncDisposable {
       this.usedBytes + bytes > (urgency === 'ahead' ? limitBytes : (limitBytes * LOW) / 8)
     )
       throw new CodedError('resource_exhausted', 'Cannot read ahead: the cache is full');
-    const isTooMuch = (): boolean => urgency === 'demand' && this.usedBytes + bytes > this.#ceilingBytes;
-    while (isTooMuch() && (await this.#makeRoom()));
+    if (urgency === 'demand') while (this.usedBytes + bytes > this.#ceilingBytes && (await this.#makeRoom()));
     // Without a pause since the look at what is used, so that two never take the same room.
     this.#reservedBytes += bytes;
     return { [Symbol.dispose]: () => void (this.#reservedBytes -= bytes) };
@@ -109,6 +102,13 @@ export class CacheQuota implements Room, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#evicting?.catch(() => {});
+  }
+
+  /** After the eviction that is under way, which may have looked already at what may go only now. */
+  async #reduceAgain(): Promise<void> {
+    await this.#evicting?.catch(() => {});
+    if (this.#stop.signal.aborted) return;
+    if (this.usedBytes > (this.#options.limitBytes * HIGH) / 8) this.#evictBehind();
   }
 
   #evictBehind(): void {
