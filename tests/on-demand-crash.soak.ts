@@ -12,9 +12,8 @@ for (const fill of ['fanotify', 'fuse'] as const) {
   test(`${fill}: readers of cold layers notice nothing of ${ROUNDS * KILLS} deaths`, needsRoot, async (t) => {
     await using bed = await openCrashBed(t, { fill, seed: SEED });
     for (let round = 1; round <= ROUNDS; round++) {
-      await killAtRandom(bed, KILLS);
+      bed.report(await killAtRandom(bed, KILLS));
       await replaceDaemon(bed, [Math.round(bed.random() * 1000)]);
-      bed.report(`${round * KILLS} daemons killed`);
     }
     await loseBoth(bed);
   });

@@ -38,8 +38,7 @@ for (const fill of ['fanotify', 'fuse'] as const) {
     await using bed = await openCrashBed(t, { fill, seed: SEED });
 
     await step('when daemons are killed at random moments, and keepers between them', async () => {
-      await killAtRandom(bed, KILLS);
-      bed.report(`${KILLS} daemons killed at random moments`);
+      bed.report(await killAtRandom(bed, KILLS));
     });
 
     await step('when the daemon dies at each step of a fill', async () => {

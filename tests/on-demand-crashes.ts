@@ -85,13 +85,16 @@ export async function openCrashBed(
  * Kills the daemon at random moments of its life, its start included, and every now and then the keeper alone; each comes
  * back by the other.
  */
-export async function killAtRandom(bed: CrashBed, kills: number): Promise<void> {
-  const { node, random } = bed;
+export async function killAtRandom(bed: CrashBed, kills: number): Promise<string> {
+  const { node, readers, random } = bed;
+  const before = { ...readers.figures };
+  let struck = 0;
   await underLoad(bed, async () => {
     await sleep(random() * LIFE_MS);
     for (let killed = 1; killed <= kills; killed++) {
       const before = await node.readies();
       const isKeeperNext = killed % KILLS_PER_KEEPER === 0;
+      if (readers.isReading) struck += 1;
       await node.killDaemon();
       if (!isKeeperNext && killed < kills && random() < 0.25) {
         await node.becomesAlive();
@@ -103,7 +106,8 @@ export async function killAtRandom(bed: CrashBed, kills: number): Promise<void> 
       if (isKeeperNext) await node.replaceKeeper();
     }
   });
-  assert.ok(bed.readers.figures.bytes > 0);
+  assert.ok(readers.figures.trees > before.trees);
+  return `${kills} daemons killed at random moments, ${struck} of them while readers read`;
 }
 
 /** Has the daemon die at each of these steps of a fill, the `count`th time that it comes to it. */

@@ -4,7 +4,7 @@ import type { PublishedTree } from './published-trees.ts';
 import type { TreeReaders } from './tree-readers.ts';
 
 /** No promise about time: a reader that takes so long waits for ever. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 30_000;
 
 export interface LoadPlace {
   readonly node: OnDemandNode;
@@ -17,12 +17,14 @@ export interface LoadPlace {
 export async function underLoad(place: LoadPlace, work: () => Promise<void>): Promise<void> {
   const stop = new AbortController();
   const load = readTrees(place, stop.signal);
-  try {
-    await Promise.race([work(), load.then(() => Promise.reject(new Error('the readers have ended')))]);
-  } finally {
-    stop.abort();
-    await Promise.race([load, sleep(PATIENCE_MS, undefined, { ref: false }).then(tellStuck)]);
-  }
+  const ended = load.then(() => Promise.reject(new Error('the readers have ended')));
+  const failures: unknown[] = [];
+  const note = (reason: unknown): void => void failures.push(reason);
+  await Promise.race([work(), ended]).catch(note);
+  stop.abort();
+  await Promise.race([load, sleep(PATIENCE_MS, undefined, { ref: false }).then(tellStuck)]).catch(note);
+  if (failures.length > 0)
+    throw new AggregateError(failures, `${failures.map(String).join('; ')}; ${await place.node.lastWords()}`);
 }
 
 async function readTrees({ node, trees, readers, random }: LoadPlace, signal: AbortSignal): Promise<void> {

@@ -30,8 +30,6 @@ export interface MountedTree {
 export class OnDemandNode implements AsyncDisposable {
   readonly root: string;
   readonly #options: OnDemandNodeOptions;
-  readonly #client: ContainerdClient;
-  readonly #snapshots: SnapshotsClient;
   readonly #daemons: DaemonProcess[] = [];
   readonly #watchdog: AsyncDisposable;
   /** They take a moment to end. */
@@ -42,8 +40,6 @@ export class OnDemandNode implements AsyncDisposable {
     this.#options = options;
     this.#watchdog = watchdog;
     this.root = join(options.folder, 'lade');
-    this.#client = ContainerdClient.open({ address: this.#address });
-    this.#snapshots = this.#client.snapshots('lade');
   }
 
   static async start(options: OnDemandNodeOptions): Promise<OnDemandNode> {
@@ -121,35 +117,38 @@ export class OnDemandNode implements AsyncDisposable {
 
   /** Takes a layer from the bucket and mounts it, as containerd does that asks again when the daemon was away. */
   async mount(chain: Digest): Promise<MountedTree> {
-    await this.#insist(async () => {
+    await this.#insist(async (snapshots) => {
       const key = `extract-${++this.#views}`;
       try {
-        await this.#snapshots.prepare(key, { labels: { [SNAPSHOT_REF]: chain } });
+        await snapshots.prepare(key, { labels: { [SNAPSHOT_REF]: chain } });
       } catch (reason) {
         if (isCodedError(reason, 'already_exists')) return;
         throw reason;
       }
       throw new Error('the bucket has no such layer');
     });
-    const [view, layer] = [`view-${++this.#views}`, await this.#insist(async () => this.#find(chain))];
+    const [view, layer] = [
+      `view-${++this.#views}`,
+      await this.#insist(async (snapshots) => findLayer(snapshots, chain)),
+    ];
     return { path: await this.#mountOf(view, layer), view, layer };
   }
 
   /** Where a view is mounted, by what the daemon says now. */
   async pathOf(view: string): Promise<string> {
-    const [mount] = await this.#insist(async () => this.#snapshots.mounts(view));
+    const [mount] = await this.#insist(async (snapshots) => snapshots.mounts(view));
     return mount?.source ?? '';
   }
 
   /** Gives a layer back, so that it is not on this node any more. */
   async unmount({ view, layer }: MountedTree): Promise<void> {
     for (const key of [view, layer])
-      await this.#insist(async () => {
-        await this.#snapshots.remove(key).catch((reason: unknown) => {
+      await this.#insist(async (snapshots) => {
+        await snapshots.remove(key).catch((reason: unknown) => {
           if (!isCodedError(reason, 'not_found')) throw reason;
         });
       });
-    await this.#insist(async () => this.#snapshots.cleanup());
+    await this.#insist(async (snapshots) => snapshots.cleanup());
   }
 
   /** Where layers are mounted. */
@@ -164,8 +163,12 @@ export class OnDemandNode implements AsyncDisposable {
     return all.filter((line) => line['message'] === message);
   }
 
+  /** The end of what daemons and keepers said. */
+  async lastWords(): Promise<string> {
+    return (await readFile(this.#logFile, 'utf8')).trim().split('\n').slice(-8).join('\n');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#client[Symbol.dispose]();
     const { folder } = this.#options;
     await killProcessesOf(folder);
     for (const daemon of this.#daemons) await daemon.kill();
@@ -182,16 +185,10 @@ export class OnDemandNode implements AsyncDisposable {
     return join(this.#options.folder, 'lade.log');
   }
 
-  async #find(chain: Digest): Promise<string> {
-    for await (const { name, kind, labels } of this.#snapshots.list())
-      if (kind === 'committed' && labels[SNAPSHOT_REF] === chain) return name;
-    throw new Error(`there is no snapshot of ${chain}`);
-  }
-
   async #mountOf(view: string, parent: string): Promise<string> {
-    return this.#insist(async () => {
+    return this.#insist(async (snapshots) => {
       try {
-        const [mount] = await this.#snapshots.view(view, { parent });
+        const [mount] = await snapshots.view(view, { parent });
         return mount?.source ?? '';
       } catch (reason) {
         if (!isCodedError(reason, 'already_exists')) throw reason;
@@ -200,11 +197,12 @@ export class OnDemandNode implements AsyncDisposable {
     });
   }
 
-  /** Repeats what was cut off by a death. */
-  async #insist<T>(work: () => Promise<T>): Promise<T> {
+  /** Repeats what was cut off by a death, each time over a new connection: an old one takes its time to be made again. */
+  async #insist<T>(work: (snapshots: SnapshotsClient) => Promise<T>): Promise<T> {
     for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(20)) {
+      using client = ContainerdClient.open({ address: this.#address });
       try {
-        return await work();
+        return await work(client.snapshots('lade'));
       } catch (reason) {
         if (!['unavailable', 'cancelled'].includes(codeOf(reason)) || Date.now() > deadline) throw reason;
       }
@@ -242,6 +240,13 @@ function isDaemon(args: readonly string[], root: string): boolean {
 
 function isKeeper(args: readonly string[], root: string): boolean {
   return args.includes(join(root, 'keeper.sock'));
+}
+
+/** The committed snapshot of a chain, whatever its name. */
+async function findLayer(snapshots: SnapshotsClient, chain: Digest): Promise<string> {
+  for await (const { name, kind, labels } of snapshots.list())
+    if (kind === 'committed' && labels[SNAPSHOT_REF] === chain) return name;
+  throw new Error(`there is no snapshot of ${chain}`);
 }
 
 /** SIGKILL, if it is still there. */

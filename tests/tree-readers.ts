@@ -19,6 +19,7 @@ export class TreeReaders implements AsyncDisposable {
   readonly #readers: readonly Reader[];
   readonly #wrong: string[] = [];
   #trees = 0;
+  #isReading = false;
 
   constructor(count: number) {
     this.#readers = Array.from({ length: count }, () => new Reader());
@@ -31,12 +32,18 @@ export class TreeReaders implements AsyncDisposable {
       const seen = await reader.read({ root, seed });
       this.#wrong.push(...compare(seen, tree).map((what) => `${root}: ${what}`));
     });
+    this.#isReading = true;
     await Promise.all(orders);
+    this.#isReading = false;
     this.#trees += 1;
     if (this.#wrong.length > 0)
       throw new Error(
         `${this.#wrong.length} files were not as they are: ${this.#wrong.slice(0, 5).join('; ')}`,
       );
+  }
+
+  get isReading(): boolean {
+    return this.#isReading;
   }
 
   get figures(): ReadFigures {

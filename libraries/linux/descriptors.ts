@@ -1,32 +1,30 @@
 import { closeSync, openSync } from 'node:fs';
-import { CodedError } from '@lade/errors';
 import { callNow, declare } from './libc.ts';
 
 const fcntl = declare('int fcntl(int, int, int)');
 const F_DUPFD_CLOEXEC = 1030;
 
 /**
- * Takes each of the descriptor numbers, so that the kernel gives it to nothing else until the caller closes it. Throws
- * `failed_precondition` when one is in use; then none is taken.
+ * Takes each of the descriptor numbers that is free, so that the kernel gives it to nothing else until the caller closes it.
+ * Returns the others, which somebody else may close at any time.
  */
-export function reserveDescriptors(numbers: readonly number[]): void {
-  const taken: number[] = [];
+export function reserveDescriptors(numbers: readonly number[]): readonly number[] {
   const nothing = openAbove(Math.max(0, ...numbers));
   try {
-    for (const number of numbers) {
-      taken.push(duplicate(nothing, number));
-      if (taken.at(-1) !== number)
-        throw new CodedError('failed_precondition', `Cannot reserve descriptor ${number}: it is in use`);
-    }
-  } catch (reason) {
-    taken.forEach((number) => closeSync(number));
-    throw reason;
+    return numbers.filter((number) => {
+      const taken = duplicate(nothing, number);
+      if (taken !== number) closeSync(taken);
+      return taken !== number;
+    });
   } finally {
     closeSync(nothing);
   }
 }
 
-/** Every descriptor that is opened while the result lives gets a number of at least `lowest`. */
+/**
+ * What is opened while the result lives gets a number of at least `lowest`, unless something below is closed that is open
+ * now.
+ */
 export function raiseDescriptors(lowest: number): Disposable {
   using taken = new DisposableStack();
   let number = openSync('/dev/null', 'r');

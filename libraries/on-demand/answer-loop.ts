@@ -36,7 +36,7 @@ export class AnswerLoop {
     this.#recover();
     this.#ports.send({ type: 'ready' });
     while (this.#goesOn()) {
-      const mayRead = this.#state === 'serving' && journal.freeSlots >= source.maxQuestions;
+      const mayRead = this.#state === 'serving' && source.mayRead && journal.freeSlots >= source.maxQuestions;
       const [woken, readable] = waitReadable(mayRead ? [wake, source.device] : [wake]);
       if (woken !== 'idle') {
         clearEvent(wake);

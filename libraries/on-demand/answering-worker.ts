@@ -12,6 +12,7 @@ const {
   device,
   journal: journalDescriptor,
   wake,
+  contested = [],
   passthrough = false,
   onStep,
 } = workerData as AnsweringOptions;
@@ -21,7 +22,9 @@ if (port === null) throw new TypeError('To be started as a worker');
 const journal = new Journal(journalDescriptor);
 new AnswerLoop({
   source:
-    kind === 'fanotify' ? new FanotifyQuestions(device) : new FuseQuestions(device, journal, { passthrough }),
+    kind === 'fanotify'
+      ? new FanotifyQuestions(device, contested)
+      : new FuseQuestions(device, journal, { passthrough }),
   journal,
   wake,
   receive: () => receiveMessageOnPort(port)?.message as ToAnsweringThread | undefined,

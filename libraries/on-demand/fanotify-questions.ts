@@ -10,9 +10,16 @@ const BATCH_BYTES = 4096;
 export class FanotifyQuestions implements QuestionSource {
   readonly device: number;
   readonly maxQuestions = Math.floor(BATCH_BYTES / MIN_EVENT_BYTES);
+  /** Numbers that are not ours to close, and that a new event must not get as long as their questions wait. */
+  readonly #contested: Set<number>;
 
-  constructor(group: number) {
+  constructor(group: number, contested: readonly number[]) {
     this.device = group;
+    this.#contested = new Set(contested);
+  }
+
+  get mayRead(): boolean {
+    return this.#contested.size === 0;
   }
 
   read(inbox: Buffer): boolean {
@@ -45,7 +52,8 @@ export class FanotifyQuestions implements QuestionSource {
   }
 
   release({ id }: Question): void {
-    closeSync(Number(id));
+    const number = Number(id);
+    if (!this.#contested.delete(number)) closeSync(number);
   }
 
   forget(): void {

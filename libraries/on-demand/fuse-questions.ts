@@ -21,6 +21,7 @@ interface OpenFile {
 export class FuseQuestions implements QuestionSource {
   readonly device: number;
   readonly maxQuestions = 1;
+  readonly mayRead = true;
   readonly #journal: Journal;
   readonly #wanted: bigint;
   readonly #open = new Map<number, OpenFile>();

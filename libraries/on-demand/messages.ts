@@ -8,6 +8,8 @@ export interface AnsweringOptions {
   readonly journal: number;
   /** Signalled after each message. */
   readonly wake: number;
+  /** fanotify only: numbers of inherited events that something else in this process has, too. */
+  readonly contested?: readonly number[];
   /** FUSE only. */
   readonly passthrough?: boolean;
   readonly onStep: string | undefined;

@@ -35,13 +35,14 @@ export interface FanotifyFilesOptions {
 export async function openFanotifyFiles(options: FanotifyFilesOptions): Promise<OnDemandFiles> {
   const { group, watched, onStep, ...rest } = options;
   await using stack = new AsyncDisposableStack();
-  stack.use(reserveEventNumbers(new Journal(options.journal)));
+  const { contested } = stack.use(reserveEventNumbers(new Journal(options.journal)));
   if (!(await isMountPoint(watched.mountPoint))) await bindMount(watched.source, watched.mountPoint);
   await makePrivate(watched.mountPoint);
   watchMount(group, watched.mountPoint);
   const start = {
     kind: 'fanotify',
     device: group,
+    contested,
     journal: rest.journal,
     onFailed: rest.onFailed,
     onStep,

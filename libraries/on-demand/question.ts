@@ -41,6 +41,8 @@ export interface QuestionSource {
   readonly device: number;
   /** The most questions that one `read` gives. */
   readonly maxQuestions: number;
+  /** False until certain inherited questions are answered. */
+  readonly mayRead: boolean;
   /** Fills the zeroed inbox; false when there was nothing to read after all. */
   read(inbox: Buffer): boolean;
   /** The questions in the inbox. Each is taken out of it when the next one is asked for. */

@@ -27,6 +27,7 @@ for (let number = 0; number < fileCount; number += 1) {
   process.stdout.write(`${await files.serve(await TestFile.open({ number, path, blocks, maxDelayMs }))}\n`);
 }
 files.allServed();
+const stopped = new Promise((resolve) => process.once('SIGTERM', resolve));
 process.stdout.write('ready\n');
 if (order.fails) process.exit(1);
-await new Promise((resolve) => process.once('SIGTERM', resolve));
+await stopped;
