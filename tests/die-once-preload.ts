@@ -12,8 +12,9 @@ class WorkerWithSteps extends Worker {
 }
 
 if (isMainThread) {
-  workers.Worker = WorkerWithSteps as unknown as typeof Worker;
+  workers.Worker = WorkerWithSteps;
   syncBuiltinESMExports();
+  // oxlint-disable-next-line typescript/unbound-method -- they get their blob by call()
   const { write, setResident, save } = BlobFile.prototype;
   BlobFile.prototype.write = async function (number, raw) {
     onStep('fetched');
