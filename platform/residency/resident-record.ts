@@ -61,7 +61,7 @@ export async function readResidentRecord(
     if ((reason as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw reason;
   });
-  if (!bytes || bytes.byteLength === 0) return { state: 'none' }; // made when the blob was opened, and not written yet
+  if (!bytes) return { state: 'none' };
   const bitBytes = Math.ceil(now.chunkCount / 8);
   const sealed = bytes.subarray(0, BITS_AT + bitBytes);
   const isSound =
