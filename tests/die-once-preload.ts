@@ -3,6 +3,12 @@ import workers, { isMainThread, Worker, type WorkerOptions } from 'node:worker_t
 import { BlobFile } from '../platform/residency/blob-file.ts';
 import { die, isDue, onStep } from './die-once.ts';
 
+interface Originals {
+  readonly write: (this: BlobFile, number: number, raw: Uint8Array) => Promise<void>;
+  readonly setResident: (this: BlobFile, number: number) => void;
+  readonly save: (this: BlobFile) => Promise<void>;
+}
+
 /* Loaded before a daemon's own modules: makes the steps of a fill places to die at (die-once.ts). */
 class WorkerWithSteps extends Worker {
   constructor(url: URL, options: WorkerOptions) {
@@ -14,8 +20,7 @@ class WorkerWithSteps extends Worker {
 if (isMainThread) {
   workers.Worker = WorkerWithSteps;
   syncBuiltinESMExports();
-  // oxlint-disable-next-line typescript/unbound-method -- they get their blob by call()
-  const { write, setResident, save } = BlobFile.prototype;
+  const { write, setResident, save } = BlobFile.prototype as Originals;
   BlobFile.prototype.write = async function (number, raw) {
     onStep('fetched');
     if (isDue('torn')) {

@@ -87,6 +87,8 @@ export class BlobFile implements AsyncDisposable {
     const now = { diffId, chunkCount: table.count, changedNs: ctimeNs, boot };
     const found = await readResidentRecord(path, now);
     const record = stack.use(await open(path, flags, 0o600));
+    // An empty file would be damage to whoever comes after a crash.
+    if (found.state === 'none') await writeResidentRecord(record, { ...now, chunks: new Uint8Array() });
     return new BlobFile(
       options,
       { blob, record, owned: stack.move() },

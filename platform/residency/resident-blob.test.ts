@@ -35,6 +35,19 @@ test('a range is filled by its chunks alone, with one request, and marked block 
   );
 });
 
+test('what a crash has left before the first save is no damage', async () => {
+  await using layer = await publishTestLayer();
+  await using filler = openFiller(layer);
+  await (await filler.open())[Symbol.asyncDispose]();
+  {
+    await using file = await open(join(layer.folder, 'blob'), 'r+');
+    await file.write(Buffer.alloc(4096, 1), 0, 4096, 0);
+  }
+  const blob = await filler.open();
+  assert.ok(!blob.isResident(0));
+  assert.deepEqual(layer.log, []);
+});
+
 test('a blob is filled in few requests, with holes for its zeros, and tells when it is whole', async () => {
   await using layer = await publishTestLayer();
   const bucket = faultyBucket(layer.bucket);

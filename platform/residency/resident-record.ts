@@ -64,8 +64,7 @@ export async function readResidentRecord(
     if ((reason as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw reason;
   });
-  // Empty: opened, and never written.
-  if (!bytes || bytes.byteLength === 0) return { state: 'none' };
+  if (!bytes) return { state: 'none' };
   const bitBytes = Math.ceil(now.chunkCount / 8);
   const sealed = bytes.subarray(0, BITS_AT + bitBytes);
   const isSound =
