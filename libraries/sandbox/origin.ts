@@ -47,8 +47,10 @@ export async function startOrigin(layouts: readonly string[]): Promise<Origin> {
     bytesByDigest: () => sumBytes(log),
     async [Symbol.asyncDispose]() {
       if (!server.listening) return;
+      const closed = server[Symbol.asyncDispose]();
+      // Afterwards, when no new one can come.
       server.closeAllConnections();
-      await server[Symbol.asyncDispose]();
+      await closed;
     },
   };
 }

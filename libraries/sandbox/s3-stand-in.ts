@@ -45,8 +45,10 @@ export async function startS3StandIn(folder: string): Promise<S3StandIn> {
     requests: () => log,
     async [Symbol.asyncDispose]() {
       if (!server.listening) return;
+      const closed = server[Symbol.asyncDispose]();
+      // Afterwards, when no new one can come.
       server.closeAllConnections();
-      await server[Symbol.asyncDispose]();
+      await closed;
     },
   };
 }
