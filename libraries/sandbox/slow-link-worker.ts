@@ -39,6 +39,10 @@ class Way {
     this.#schedule.drop(sender);
   }
 
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
   #run(): void {
     clearTimeout(this.#timer);
     const now = performance.now() + EARLY_MS;
@@ -88,12 +92,25 @@ const speed = { bytesPerMs: bitsPerSecond / 8 / 1000, delayMs: roundTripMs / 2 }
 const [there, back] = [new Way(speed, SENT), new Way(speed, RECEIVED)];
 const options = { allowHalfOpen: true, noDelay: true } as const;
 
+const sockets = new Set<Socket>();
+
 const listener = createServer({ ...options, pauseOnConnect: true }, (client) => {
   Atomics.add(counters, CONNECTIONS, 1n);
   const upstream = connect({ ...options, host: hostname, port: Number(port) });
+  for (const socket of [client, upstream]) {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  }
   const flow = [new Flow(client, upstream, there), new Flow(upstream, client, back)];
   setTimeout(() => client.resume(), roundTripMs);
   return flow;
 });
 await once(listener.listen(0, '127.0.0.1'), 'listening');
 parentPort?.postMessage((listener.address() as AddressInfo).port, []);
+// Told to end, not terminated: a thread that is terminated with sockets in the middle of something may never end.
+parentPort?.once('message', () => {
+  listener.close();
+  for (const socket of sockets) socket.destroy();
+  for (const way of [there, back]) way.stop();
+  parentPort?.close();
+});
