@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Status } from '@lade/control-protocol';
 import { readMounts } from '@lade/linux';
 import { startOrigin, startS3StandIn, type StandInRequest } from '@lade/sandbox';
 import { Testbed, needsRoot, readImage, standInUrl } from './testbed.ts';
@@ -35,7 +36,12 @@ test('fifty containers of one image start at once', needsRoot, async (t) => {
         .filter(({ key }) => key.startsWith('packs/'));
       t.diagnostic(`${reads.length} requests, ${reads.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`);
       assert.ok(reads.length > 0);
-      assertFetchedOnce(reads);
+      const { residency } = JSON.parse(await node.ladeOrThrow('status', '--json')) as Pick<
+        Status,
+        'residency'
+      >;
+      // A second request beside a slow one asks for the same on purpose.
+      assert.equal(readAgain(reads) > residency.hedges + residency.retries, false, JSON.stringify(residency));
       const mounts = (await readMounts()).filter(
         ({ type, mountPoint }) => type === 'erofs' && mountPoint.startsWith(`${node.root}/mounts/`),
       );
@@ -45,12 +51,15 @@ test('fifty containers of one image start at once', needsRoot, async (t) => {
   }
 });
 
-function assertFetchedOnce(reads: readonly StandInRequest[]): void {
-  for (const [key, ranges] of Map.groupBy(reads, (read) => read.key)) {
+/** How many reads asked for bytes that another one had asked for. */
+function readAgain(reads: readonly StandInRequest[]): number {
+  let again = 0;
+  for (const ranges of Map.groupBy(reads, (read) => read.key).values()) {
     let end = 0;
     for (const { offset, bytes } of ranges.toSorted((a, b) => a.offset - b.offset)) {
-      assert.ok(offset >= end, `${key} was read twice at ${offset}`);
-      end = offset + bytes;
+      if (offset < end) again++;
+      end = Math.max(end, offset + bytes);
     }
   }
+  return again;
 }
