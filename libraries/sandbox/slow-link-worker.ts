@@ -88,12 +88,20 @@ const speed = { bytesPerMs: bitsPerSecond / 8 / 1000, delayMs: roundTripMs / 2 }
 const [there, back] = [new Way(speed, SENT), new Way(speed, RECEIVED)];
 const options = { allowHalfOpen: true, noDelay: true } as const;
 
+const sockets = new Set<Socket>();
+
 const listener = createServer({ ...options, pauseOnConnect: true }, (client) => {
   Atomics.add(counters, CONNECTIONS, 1n);
   const upstream = connect({ ...options, host: hostname, port: Number(port) });
   const flow = [new Flow(client, upstream, there), new Flow(upstream, client, back)];
+  for (const socket of [client, upstream]) sockets.add(socket.once('close', () => sockets.delete(socket)));
   setTimeout(() => client.resume(), roundTripMs);
   return flow;
 });
 await once(listener.listen(0, '127.0.0.1'), 'listening');
 parentPort?.postMessage((listener.address() as AddressInfo).port, []);
+// Nothing is left then: to be terminated with open sockets, a thread may take for ever.
+parentPort?.once('message', () => {
+  listener.close();
+  for (const socket of sockets) socket.destroy();
+});

@@ -29,6 +29,7 @@ export async function openSlowLink(server: string, options: SlowLinkOptions): Pr
   const counters = new BigInt64Array(new SharedArrayBuffer(3 * BigInt64Array.BYTES_PER_ELEMENT));
   const workerData = { server, ...options, counters };
   const worker = new Worker(new URL('./slow-link-worker.ts', import.meta.url), { workerData });
+  const exited = once(worker, 'exit');
   const [port] = (await once(worker, 'message')) as [number];
   return {
     address: `127.0.0.1:${port}`,
@@ -37,7 +38,8 @@ export async function openSlowLink(server: string, options: SlowLinkOptions): Pr
       return { connections, sentBytes, receivedBytes };
     },
     async [Symbol.asyncDispose]() {
-      await worker.terminate();
+      worker.postMessage('close', []);
+      await exited;
     },
   };
 }
