@@ -94,7 +94,7 @@ export class OnDemandNode implements AsyncDisposable {
   /** Both, before one of them can bring back the other. */
   async killBoth(): Promise<void> {
     const pids = [await this.#findDaemon(), await this.#findKeeper()];
-    pids.forEach((pid) => kill(pid));
+    for (const signal of ['SIGSTOP', 'SIGKILL'] as const) pids.forEach((pid) => kill(pid, signal));
     await eventually(
       'daemon and keeper are gone',
       async () => (await this.#pidsOf(isDaemon)).length + (await this.#pidsOf(isKeeper)).length === 0,
@@ -249,10 +249,10 @@ async function findLayer(snapshots: SnapshotsClient, chain: Digest): Promise<str
   throw new Error(`there is no snapshot of ${chain}`);
 }
 
-/** SIGKILL, if it is still there. */
-function kill(pid: number): void {
+/** If it is still there. */
+function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (reason) {
     if ((reason as NodeJS.ErrnoException).code !== 'ESRCH') throw reason;
   }
