@@ -65,7 +65,9 @@ export class CacheQuota implements Room, AsyncDisposable {
 
   /** Lets evictions begin: not before every mount that an earlier daemon left is known. */
   start(isMounted: (diffId: Digest) => boolean): void {
-    this.#isMounted = isMounted;
+    // Also what is served before it is mounted: its blob knows what is here, and must not be mistaken.
+    const isServed = (diffId: Digest): boolean => [...this.#served].some((blob) => blob.diffId === diffId);
+    this.#isMounted = (diffId) => isMounted(diffId) || isServed(diffId);
     this.reduce();
   }
 
