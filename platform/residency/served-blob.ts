@@ -255,6 +255,8 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
     };
     const options = { folder, diffId, table, bits, boot, onWhole, onSaved };
     const blob = await ResidentBlob.open(options, this.#context);
+    // Opening may have written the first record.
+    await onSaved();
     this.#toldBytes = blob.allocatedBytes;
     this.#blob = blob;
     return blob;
