@@ -16,14 +16,14 @@ export interface DecompressOptions {
 
 type Engine = Gunzip | ZstdDecompress;
 
-const INPUT_BYTES = 256 * 1024;
-const OUTPUT_BYTES = 1024 * 1024;
+const INPUT_BYTES = 1024 * 1024;
+const OUTPUT_BYTES = 2 * 1024 * 1024;
 const REFETCH = 'Fetch the data again; if that does not help, its publisher must pack it again';
 
 /**
  * The plain bytes of `source`, packed as its first bytes say: gzip (any number of members, zero padding after the last),
  * zstd (any number of frames, skippable ones too) or not at all. Works on the next chunk in the thread pool while the
- * consumer has the last one; never holds more than a few chunks of at most 1 MiB. The chunks and the buffers beneath them
+ * consumer has the last one; never holds more than a few chunks of at most 2 MiB. The chunks and the buffers beneath them
  * are the consumer's alone.
  *
  * Throws `data_loss` for input that is corrupt, cut short or followed by other bytes, `resource_exhausted` for more than
