@@ -11,19 +11,24 @@ export function openWhenServed(
     kind,
     async serve(file) {
       opening ??= open();
-      const files = await opening;
+      const files = await opening.catch((reason: unknown) => {
+        // The next layer tries again.
+        opening = undefined;
+        throw reason;
+      });
       if (areAllServed) files.allServed();
       return files.serve(file);
     },
     allServed() {
       areAllServed = true;
-      void opening?.then((files) => files.allServed());
+      // Who serves hears of a failure.
+      opening?.then((files) => files.allServed()).catch(() => {});
     },
     setWhole: async (number, whole) => (await opening)?.setWhole(number, whole),
     drained: async (options) => (await opening)?.drained(options),
     forget: async (number) => (await opening)?.forget(number),
     async [Symbol.asyncDispose]() {
-      await (await opening)?.[Symbol.asyncDispose]();
+      await (await opening?.catch(() => undefined))?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -20,7 +20,7 @@ export interface RemoteLayersOptions {
 /** Layers that other nodes have published, made usable here. A bucket in trouble is a miss. */
 export class RemoteLayers {
   readonly #options: RemoteLayersOptions;
-  readonly #fetches = new SharedCalls<PinnedLayer>();
+  readonly #fetches = new SharedCalls<void>();
   /** Of chains that are expected. */
   readonly #records = new Map<Digest, Promise<ChainRecord | undefined>>();
   #restUntil = 0;
@@ -87,17 +87,17 @@ export class RemoteLayers {
     const record = await this.#record(chain, signal);
     if (!record || record.parent !== parentChain) return undefined;
     if (layers.has(record.diffId)) return layers.pin(record.diffId);
-    const fetch = async (shared: AbortSignal): Promise<PinnedLayer> => this.#fetch(record, shared);
-    const fetched = await this.#fetches.run(record.diffId, fetch, signal ? { signal } : {});
-    // All who wait pin it for themselves in this turn of the event loop.
-    setImmediate(() => fetched[Symbol.dispose]());
+    const fetch = async (shared: AbortSignal): Promise<void> => this.#fetch(record, shared);
+    await this.#fetches.run(record.diffId, fetch, signal ? { signal } : {});
     return layers.pin(record.diffId);
   }
 
-  async #fetch(record: ChainRecord, signal: AbortSignal): Promise<PinnedLayer> {
+  /** Once for all who wait: they pin the layer for themselves in the turn of the event loop that this one ends in. */
+  async #fetch(record: ChainRecord, signal: AbortSignal): Promise<void> {
     const { bucket, layers } = this.#options;
     const timely = { signal: AbortSignal.any([signal, AbortSignal.timeout(LOOKUP_MS)]) };
-    return layers.fetch(await readRecordedIndex(bucket, record, timely), { signal });
+    const fetched = await layers.fetch(await readRecordedIndex(bucket, record, timely), { signal });
+    setImmediate(() => fetched[Symbol.dispose]());
   }
 
   async #record(chain: Digest, signal: AbortSignal | undefined): Promise<ChainRecord | undefined> {
