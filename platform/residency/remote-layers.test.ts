@@ -177,6 +177,28 @@ test('a bucket in trouble is a miss, and is left alone for a while; a damaged ob
   assert.ok(layer);
 });
 
+test('of many who look for a layer at the same time each keeps it for as long as it likes', async () => {
+  await using world = await publish();
+  await using node = await openTestNode(world.bucket);
+  const { layers } = node;
+  const remote = new RemoteLayers({
+    bucket: world.bucket,
+    keys: NO_CHAIN_KEYS,
+    layers,
+    log: createLogger(() => {}),
+  });
+  const found = await Promise.all(Array.from({ length: 5 }, async () => remote.find(world.chain, PARENT)));
+  await setImmediate();
+  await setImmediate();
+  for (const [i, layer] of found.entries()) {
+    await layers.retain(() => false);
+    assert.equal(layers.list().length, 1, `before ${i} of 5 are done`);
+    layer?.[Symbol.dispose]();
+  }
+  await layers.retain(() => false);
+  assert.deepEqual(layers.list(), []);
+});
+
 test('an aborted lookup throws, and leaves nothing', async () => {
   await using world = await publish();
   const stop = new AbortController();
