@@ -131,13 +131,13 @@ async function startFromBucket({ context, image, link: options }: Bed): Promise<
   await dropCaches();
   const request = { containerd: node.containerd, snapshotter: 'lade', reference, command };
   const coldStart = async (): Promise<Omit<LadeFigures, 'warmMs'>> => {
-    const [received, asked] = [link.traffic().receivedBytes, store.requests().length];
+    const [received, asked] = [(await link.traffic()).receivedBytes, store.requests().length];
     const began = performance.now();
     await node.ladeOrThrow('pull', reference);
     const pullMs = performance.now() - began;
     await using started = await startContainer(context, request);
     const { createMs, readyMs } = started;
-    const fetchedBytes = link.traffic().receivedBytes - received;
+    const fetchedBytes = (await link.traffic()).receivedBytes - received;
     const requests = store.requests().length - asked;
     return { pullMs, createMs, readyMs, fetchedBytes, requests, filledBytes: await filledBytes(node) };
   };
@@ -155,14 +155,14 @@ async function startFromRegistry({ context, image, link: options }: Bed): Promis
   stack.defer(async () => rm(folder, { recursive: true, force: true }));
   const containerd = stack.use(await startContainerd({ packages, folder: join(folder, 'cd'), signal }));
   await dropCaches();
-  const received = link.traffic().receivedBytes;
+  const received = (await link.traffic()).receivedBytes;
   const began = performance.now();
   const reference = `${link.address}/${name}`;
   await containerd.pull(reference, { snapshotter: PEER });
   const pullMs = performance.now() - began;
   await using started = await startContainer(context, { containerd, snapshotter: PEER, reference, command });
   const { createMs, readyMs } = started;
-  return { pullMs, createMs, readyMs, fetchedBytes: link.traffic().receivedBytes - received };
+  return { pullMs, createMs, readyMs, fetchedBytes: (await link.traffic()).receivedBytes - received };
 }
 
 function totalMs({ pullMs, createMs, readyMs }: Figures): number {

@@ -11,8 +11,14 @@ import { installPrograms } from './programs.ts';
 const ROOT = join(import.meta.dirname, '..');
 const SOAK = process.argv.includes('--soak');
 const NAMED = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
-/** A test that hangs fails, and the rest goes on. */
-const LIMITS = ['--test-concurrency=2', `--test-timeout=${SOAK ? 3_600_000 : 300_000}`];
+/** A test that hangs fails, a file that does not end is ended, and the rest goes on. */
+const TEST_LIMIT_MS = SOAK ? 3_600_000 : 300_000;
+const FILE_LIMIT_MS = 3 * TEST_LIMIT_MS;
+const LIMITS = [
+  '--test-concurrency=2',
+  `--test-timeout=${TEST_LIMIT_MS}`,
+  `--import=${join(import.meta.dirname, 'end-in-time.ts')}`,
+];
 const CHECKS = [
   ['tsc'],
   ['oxlint', '--type-aware', '--deny-warnings'],
@@ -23,7 +29,8 @@ const CHECKS = [
 const before = leftovers();
 const programs = await installPrograms((line) => process.stdout.write(`${line}\n`));
 if (NAMED.length === 0 && !SOAK) await runChecks();
-const status = await run(process.execPath, ['--test', ...LIMITS, ...testFiles()], programs);
+const env = { ...programs, LADE_FILE_LIMIT_MS: String(FILE_LIMIT_MS) };
+const status = await run(process.execPath, ['--test', ...LIMITS, ...testFiles()], env);
 const left = leftovers().filter((item) => !before.includes(item));
 for (const item of left) process.stderr.write(`left behind: ${item}\n`);
 process.exitCode = status !== 0 || left.length > 0 ? 1 : 0;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openSlowLink, type SlowLink, type SlowLinkOptions } from './slow-link.ts';
 
 const MEGABIT = 1_000_000;
@@ -44,7 +45,11 @@ test('a link brings every byte both ways, and counts', async (t) => {
     }),
   );
   for (const bytes of received) assert.ok(bytes.equals(sent));
-  assert.deepEqual(link.traffic(), { connections: 3, sentBytes: 27_000_000, receivedBytes: 27_000_000 });
+  assert.deepEqual(await link.traffic(), {
+    connections: 3,
+    sentBytes: 27_000_000,
+    receivedBytes: 27_000_000,
+  });
 });
 
 test('a link is never faster than it was told to be', async (t) => {
@@ -82,11 +87,23 @@ test('a receiver that does not read stops its sender', async (t) => {
   socket.end(Buffer.alloc(64 << 20), () => {
     isDone = true;
   });
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   assert.equal(isDone, false);
   assert.ok(accepted);
   assert.equal((await readAll(accepted)).length, 64 << 20);
   accepted.end();
   socket.resume();
   await once(socket, 'close');
+});
+
+test('a link ends at once, whatever is under way', async (t) => {
+  for (let round = 0; round < 10; round++) {
+    const link = await open(t, (socket) => socket.on('error', () => {}).end(Buffer.alloc(1 << 20)));
+    const sockets = Array.from({ length: 8 }, () => dial(link).on('error', () => {}));
+    for (const socket of sockets) socket.resume();
+    await sleep(round * 5);
+    for (const socket of sockets.slice(0, 5)) socket.resetAndDestroy();
+    await link[Symbol.asyncDispose]();
+    for (const socket of sockets) socket.destroy();
+  }
 });

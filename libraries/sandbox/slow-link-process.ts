@@ -1,33 +1,31 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { parentPort, workerData } from 'node:worker_threads';
 import { LinkSchedule, type LinkSpeed, type Piece } from './link-schedule.ts';
-import type { SlowLinkOptions } from './slow-link.ts';
+import type { LinkOrder, LinkTraffic } from './slow-link.ts';
 
-interface Options extends SlowLinkOptions {
-  readonly server: string;
-  /** Connections, bytes to the server, bytes from the server. */
-  readonly counters: BigInt64Array;
-}
+/*
+ * A link's own process: its argument is the order; it sends its port as soon as it listens, and its traffic whenever it is
+ * asked.
+ */
 
 /** Of one connection and direction: what TCP lets be under way before the receiver has taken it. */
 const WINDOW_BYTES = 4 << 20;
 /** Timers know whole milliseconds: what is due within half of one is due. */
 const EARLY_MS = 0.5;
 
-const { server, roundTripMs, bitsPerSecond, counters } = workerData as Options;
+const { server, roundTripMs, bitsPerSecond } = JSON.parse(process.argv[2] ?? '') as LinkOrder;
 const { hostname, port } = new URL(`tcp://${server}`);
-const [CONNECTIONS, SENT, RECEIVED] = [0, 1, 2];
 
 /** Moves bytes from socket to socket when their schedule says so. */
 class Way {
   readonly #schedule: LinkSchedule<Flow>;
-  readonly #counter: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(speed: LinkSpeed, counter: number) {
+  /** Delivered so far. */
+  bytes = 0;
+
+  constructor(speed: LinkSpeed) {
     this.#schedule = new LinkSchedule(speed);
-    this.#counter = counter;
   }
 
   push(sender: Flow, bytes: Uint8Array): void {
@@ -39,10 +37,6 @@ class Way {
     this.#schedule.drop(sender);
   }
 
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
-
   #run(): void {
     clearTimeout(this.#timer);
     const now = performance.now() + EARLY_MS;
@@ -52,7 +46,7 @@ class Way {
   }
 
   #deliver({ sender, bytes }: Piece<Flow>): void {
-    Atomics.add(counters, this.#counter, BigInt(bytes.length));
+    this.bytes += bytes.length;
     sender.arrive(bytes);
   }
 }
@@ -89,28 +83,21 @@ class Flow {
 }
 
 const speed = { bytesPerMs: bitsPerSecond / 8 / 1000, delayMs: roundTripMs / 2 };
-const [there, back] = [new Way(speed, SENT), new Way(speed, RECEIVED)];
+const [there, back] = [new Way(speed), new Way(speed)];
 const options = { allowHalfOpen: true, noDelay: true } as const;
-
-const sockets = new Set<Socket>();
+let connections = 0;
 
 const listener = createServer({ ...options, pauseOnConnect: true }, (client) => {
-  Atomics.add(counters, CONNECTIONS, 1n);
+  connections += 1;
   const upstream = connect({ ...options, host: hostname, port: Number(port) });
-  for (const socket of [client, upstream]) {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  }
   const flow = [new Flow(client, upstream, there), new Flow(upstream, client, back)];
   setTimeout(() => client.resume(), roundTripMs);
   return flow;
 });
 await once(listener.listen(0, '127.0.0.1'), 'listening');
-parentPort?.postMessage((listener.address() as AddressInfo).port, []);
-// Told to end, not terminated: a thread that is terminated with sockets in the middle of something may never end.
-parentPort?.once('message', () => {
-  listener.close();
-  for (const socket of sockets) socket.destroy();
-  for (const way of [there, back]) way.stop();
-  parentPort?.close();
+process.send?.((listener.address() as AddressInfo).port);
+process.on('message', () => {
+  const traffic: LinkTraffic = { connections, sentBytes: there.bytes, receivedBytes: back.bytes };
+  process.send?.(traffic);
 });
+process.once('disconnect', () => process.exit());
