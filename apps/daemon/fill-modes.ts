@@ -20,7 +20,7 @@ import {
 import type { DaemonConfig } from './config.ts';
 import { holdGates, type Gate, type GateKind, type HeldGates } from './hold-gates.ts';
 import { openWhenServed } from './open-when-served.ts';
-import { requireFills } from './require-fills.ts';
+import { proveFill } from './prove-fill.ts';
 
 export interface FillModesOptions {
   readonly config: Pick<
@@ -167,7 +167,7 @@ class LazyModes implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const open = async (): Promise<OnDemandFiles> => this.#openFiles(kind, gate);
     const files = stack.use(this.#held.keeper.inherited ? await open() : openWhenServed(kind, open));
-    if (!this.#held.keeper.inherited) await this.#prove(open);
+    if (!this.#held.keeper.inherited) await proveFill(kind, config.root);
     const { backgroundBytesPerSecond, recordStarts } = config;
     const recordQuietMs = recordStarts ? RECORD_QUIET_MS : undefined;
     const options = { foreground, backgroundBytesPerSecond, recordQuietMs };
@@ -175,11 +175,6 @@ class LazyModes implements AsyncDisposable {
     stack.move();
     this.#open.set(kind, { mode, files });
     return mode;
-  }
-
-  async #prove(open: () => Promise<OnDemandFiles>): Promise<void> {
-    await using files = await open();
-    await requireFills(files, this.#options.config.root);
   }
 
   async #openFiles(kind: GateKind, { device, journal }: Gate): Promise<OnDemandFiles> {
