@@ -18,17 +18,25 @@ import { startNode } from './start-node.ts';
 import { filledBytes, measureTouched, type Touched } from './touched-bytes.ts';
 
 const RECORDED_MS = 90_000;
-const SETTLED_MS = 3_000;
+/** Longer than a node waits for a layer to be touched again. */
+const SETTLED_MS = 12_000;
 
-/** An image in a registry, and in a bucket, where a node that is gone has brought it. */
-export interface PublishedImage extends AsyncDisposable {
-  readonly origin: Origin;
-  readonly store: S3StandIn;
+/** An image that can be started, in a registry and in a bucket. */
+export interface StartableImage {
   /** Of the image in the bucket. */
   readonly reference: string;
   /** As "python:latest". */
   readonly name: string;
+  /** Prints a line "ready" when it is. */
   readonly command: readonly string[];
+}
+
+/** An image in a registry, and in a bucket, where a node that is gone has brought it. */
+export interface PublishedImage extends StartableImage, AsyncDisposable {
+  readonly origin: Origin;
+  readonly store: S3StandIn;
+  /** A small one in the same places that has nothing in common with it: a node that has run it is no longer new. */
+  readonly other: StartableImage;
   /** Of all its files. */
   readonly rawBytes: number;
   readonly touched: Touched;
@@ -37,43 +45,55 @@ export interface PublishedImage extends AsyncDisposable {
 export async function publishImage(name: ReadyImage, context: BenchContext): Promise<PublishedImage> {
   const { cacheFolder, signal, say } = context;
   await using stack = new AsyncDisposableStack();
-  const image = await buildImage(name, { cacheFolder, signal, log: say });
-  const origin = stack.use(await startOrigin([image.layout]));
+  const [image, small] = [
+    await buildImage(name, { cacheFolder, signal, log: say }),
+    await buildImage('busybox', { cacheFolder, signal, log: say }),
+  ];
+  const origin = stack.use(await startOrigin([image.layout, small.layout]));
   const folder = stack.use(await mkdtempDisposable(join(tmpdir(), 'lade-store-')));
   const store = stack.use(await startS3StandIn(folder.path));
-  const reference = `${origin.address}/${image.name}`;
-  const command = READY_COMMANDS[name];
+  const startable = (name: string, command: readonly string[]): StartableImage => ({
+    reference: `${origin.address}/${name}`,
+    name,
+    command,
+  });
+  const published = startable(image.name, READY_COMMANDS[name]);
+  const other = startable(small.name, ['/bin/busybox', 'echo', 'ready']);
+  const { reference, command } = published;
   await using node = await startNode({ ...context, flags: [] }, bucketUrl(store.address));
-  await node.containerd.pull(reference, { snapshotter: 'lade' });
-  await node.uploaded();
-  await node.publishes(reference);
+  for (const each of [other, published]) {
+    await node.containerd.pull(each.reference, { snapshotter: 'lade' });
+    await node.uploaded();
+    await node.publishes(each.reference);
+  }
   const request = { containerd: node.containerd, snapshotter: 'lade', reference, command };
   const touched = await measureTouched(context, node, request);
   await startRecorded(node);
   const rawBytes = await filledBytes(node);
   const owned = stack.move();
   return {
+    ...published,
     origin,
     store,
-    reference,
-    name: image.name,
-    command,
+    other,
     rawBytes,
     touched,
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
 }
 
-/** Waits until the node has told the bucket what the start of its container touched, as a node that lives on does. */
+/** Waits until the node has told the bucket what the start of its container touched of every layer, as a node that lives on does. */
 async function startRecorded(node: LadeNode): Promise<void> {
-  const deadline = Date.now() + RECORDED_MS;
-  while (!(await readFile(node.logFile, 'utf8')).includes('"start recorded"')) {
-    if (Date.now() > deadline)
+  const began = Date.now();
+  let [recorded, newAt] = [0, began];
+  while (recorded === 0 || Date.now() - newAt < SETTLED_MS) {
+    if (Date.now() - began > RECORDED_MS)
       throw new CodedError('deadline_exceeded', 'Cannot measure: the first start was not recorded');
     await sleep(100);
+    const before = recorded;
+    recorded = (await readFile(node.logFile, 'utf8')).split('"start recorded"').length - 1;
+    if (recorded > before) newAt = Date.now();
   }
-  // All its layers were touched in the same start.
-  await sleep(SETTLED_MS);
 }
 
 /** The bucket of a store at `address`, which may be the near end of a link to it. */

@@ -166,11 +166,13 @@ class LazyModes implements AsyncDisposable {
     const { config, residency, foreground } = this.#options;
     await using stack = new AsyncDisposableStack();
     const open = async (): Promise<OnDemandFiles> => this.#openFiles(kind, gate);
-    const files = stack.use(this.#held.keeper.inherited ? await open() : openWhenServed(kind, open));
-    if (!this.#held.keeper.inherited) await proveFill(kind, config.root);
+    const lazy = this.#held.keeper.inherited ? undefined : openWhenServed(kind, open);
+    const files = stack.use(lazy ?? (await open()));
+    if (lazy) await proveFill(kind, config.root);
     const { backgroundBytesPerSecond, recordStarts } = config;
     const recordQuietMs = recordStarts ? RECORD_QUIET_MS : undefined;
-    const options = { foreground, backgroundBytesPerSecond, recordQuietMs };
+    const getReady = (): void => lazy?.getReady();
+    const options = { foreground, backgroundBytesPerSecond, recordQuietMs, getReady };
     const mode = createLazyMode(files, residency, options);
     stack.move();
     this.#open.set(kind, { mode, files });

@@ -1,27 +1,38 @@
 import type { OnDemandFiles } from '@lade/residency';
 
-/** Opens `kind` of files with the first one that is served: a node without such layers is spared a thread. */
+interface OpenWhenServed extends OnDemandFiles {
+  /** Opens now, so that the first file has not to wait for it. */
+  getReady(): void;
+}
+
+/** Opens `kind` of files when the first one is expected: a node without such layers is spared a thread. */
 export function openWhenServed(
   kind: OnDemandFiles['kind'],
   open: () => Promise<OnDemandFiles>,
-): OnDemandFiles {
+): OpenWhenServed {
   let opening: Promise<OnDemandFiles> | undefined;
   let areAllServed = false;
+  const opened = async (): Promise<OnDemandFiles> => {
+    opening ??= open().catch((reason: unknown) => {
+      // The next layer tries again.
+      opening = undefined;
+      throw reason;
+    });
+    return opening;
+  };
   return {
     kind,
+    getReady() {
+      // Who serves hears of a failure.
+      opened().catch(() => {});
+    },
     async serve(file) {
-      opening ??= open();
-      const files = await opening.catch((reason: unknown) => {
-        // The next layer tries again.
-        opening = undefined;
-        throw reason;
-      });
+      const files = await opened();
       if (areAllServed) files.allServed();
       return files.serve(file);
     },
     allServed() {
       areAllServed = true;
-      // Who serves hears of a failure.
       opening?.then((files) => files.allServed()).catch(() => {});
     },
     setWhole: async (number, whole) => (await opening)?.setWhole(number, whole),

@@ -62,11 +62,10 @@ export async function* restoreImage(name: string, options: RestoreOptions): Asyn
   stack.use(node.expectLayers(manifest.chainIds));
   const contents = await fetchContents(record, manifest, { bucket, snapshotter, ...waiting });
   stack.use(await node.lease());
+  const put = putContents(contents, options);
+  stack.defer(async () => put.catch(() => {}));
   yield* restoreLayers(record, manifest, options);
-  for (const { descriptor, bytes, labels } of contents) {
-    signal?.throwIfAborted();
-    await node.putContent(descriptor, bytes, labels);
-  }
+  await put;
   await node.putImage(record.name, record.target, {});
   yield {
     kind: 'restored',
@@ -97,8 +96,11 @@ async function fetchContents(
       throw lacking(name, `content ${digest}`);
     }
   };
-  const configBytes = await fetch(config);
-  const manifestBytes = await fetch(descriptor);
+  const [configBytes, manifestBytes, targetBytes] = await Promise.all([
+    fetch(config),
+    fetch(descriptor),
+    target.digest === descriptor.digest ? undefined : fetch(target),
+  ]);
   const { diff_ids } = parseImageConfig(configBytes, config.digest).rootfs;
   const { config: actual } = parseManifest(manifestBytes, descriptor.digest);
   if (actual.digest !== config.digest || String(diff_ids) !== String(diffIds))
@@ -107,11 +109,17 @@ async function fetchContents(
     { descriptor: config, bytes: configBytes, labels: configLabels(snapshotter, chainIds.at(-1)) },
     { descriptor, bytes: manifestBytes, labels: manifestLabels(config, layers) },
   ];
-  if (target.digest === descriptor.digest) return contents;
-  const bytes = await fetch(target);
-  const { manifests } = parseImageIndex(bytes, target.digest);
+  if (!targetBytes) return contents;
+  const { manifests } = parseImageIndex(targetBytes, target.digest);
   if (!manifests.some(({ digest }) => digest === descriptor.digest)) throw contradicted(name, target);
-  return [...contents, { descriptor: target, bytes, labels: indexLabels(manifests) }];
+  return [...contents, { descriptor: target, bytes: targetBytes, labels: indexLabels(manifests) }];
+}
+
+async function putContents(contents: readonly Content[], { node, signal }: RestoreOptions): Promise<void> {
+  for (const { descriptor, bytes, labels } of contents) {
+    signal?.throwIfAborted();
+    await node.putContent(descriptor, bytes, labels);
+  }
 }
 
 async function* restoreLayers(

@@ -5,6 +5,8 @@ import type { ResidentBlob } from './resident-blob.ts';
 
 const PIECE_BYTES = 1 << 20;
 const REST_MS = 10_000;
+/** Between two reads of a program that is starting. */
+const QUIET_MS = 1_000;
 
 export interface BackgroundFillOptions {
   readonly foreground: Foreground;
@@ -58,7 +60,7 @@ export class BackgroundFill implements AsyncDisposable {
 
   /** A piece that fails is skipped until the rest of the blob was tried. */
   async #fillPiece(blob: ResidentBlob, from: number, signal: AbortSignal): Promise<void> {
-    await this.#options.foreground.quiet(signal);
+    await this.#options.foreground.quiet(signal, QUIET_MS);
     if (!this.#blobs.delete(blob)) return;
     const { value: first } = blob.absent(from).next();
     if (first === undefined) {

@@ -20,6 +20,8 @@ export interface ChunkSink {
   damaged(number: number): void;
   /** Aborted when the blob is closed. */
   readonly signal: AbortSignal;
+  /** See FrameSink. */
+  readonly inOrder?: boolean;
 }
 
 const NOTHING: FillResult = { fetchedBytes: 0, copiedBytes: 0 };
@@ -65,6 +67,7 @@ export async function bringChunks(
       sink.failed(number, reason);
     },
     signal: sink.signal,
+    inOrder: sink.inOrder ?? false,
   });
 }
 

@@ -21,6 +21,8 @@ export type FillModeName = 'full' | 'fanotify' | 'fuse';
 /** One way to get a blob's bytes behind a live mount. All of them work on the same files and the same bucket objects. */
 export interface FillMode {
   readonly name: FillModeName;
+  /** A layer is on its way to this node; prepare() follows unless it does not come. */
+  announce(diffId: Digest): void;
   /** Called before the layer becomes visible to containerd: fetches what this mode needs up front. Tells whether that is all. */
   prepare(
     target: FillTarget,

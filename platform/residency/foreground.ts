@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const QUIET_MS = 300;
+const LOOK_MS = 100;
 
 /** Lets background work wait while a pull is going on. */
 export class Foreground {
@@ -17,10 +17,10 @@ export class Foreground {
     };
   }
 
-  /** Resolves once no foreground work has run for a moment. Rejects when `signal` is aborted. */
-  async quiet(signal: AbortSignal | undefined): Promise<void> {
-    while (this.#running > 0 || Date.now() - this.#lastLeftAt < QUIET_MS) {
-      await sleep(QUIET_MS / 3, undefined, signal ? { signal } : {});
+  /** Resolves once no foreground work has run for `forMs`. Rejects when `signal` is aborted. */
+  async quiet(signal: AbortSignal | undefined, forMs = 3 * LOOK_MS): Promise<void> {
+    while (this.#running > 0 || Date.now() - this.#lastLeftAt < forMs) {
+      await sleep(LOOK_MS, undefined, signal ? { signal } : {});
     }
   }
 }

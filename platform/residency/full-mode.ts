@@ -23,6 +23,7 @@ export function createFullMode(
   };
   return {
     name: 'full',
+    announce() {},
     async prepare(target, { signal }) {
       await complete(target, signal);
       return { isWhole: true };

@@ -47,6 +47,33 @@ test('what the first start touches is told to the bucket, and the next node has 
   assert.equal(kernel.questions, 0);
 });
 
+test('what a start touches first comes first, in a few reads at a time', async () => {
+  await using world = await openLazyWorld({ contents: [CONTENT], recordQuietMs: 30 });
+  const [layer] = world.layers;
+  const { diffId } = await world.node.layers.fetch(layer.index, {});
+  await world.node.layers.mount(diffId);
+  const half = CONTENT.length / 2;
+  for (const at of [half, 0]) await world.kernel.read(1, at, half);
+  await recorded(world);
+  const hot = await readHotChunks(world.bucket, diffId);
+  const before = world.bucket.gets.length;
+  await using node = await openTestNode(world.bucket, { files: new FakeKernel() });
+  await node.layers.fetch(layer.index, {});
+  while (node.residency.counters.fetchedChunks < (hot?.chunks.length ?? 0))
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  const reads = world.bucket.gets
+    .slice(before)
+    .filter(({ key }) => key.endsWith(hot?.pack.slice('sha256:'.length) ?? '-'))
+    .map(({ offset = 0, length = 0 }) => ({ offset, length }));
+  assert.ok(reads.length >= 12, `${reads.length} reads`);
+  let end = 0;
+  for (const { offset, length } of reads) {
+    assert.equal(offset, end);
+    assert.ok(length <= 1 << 20);
+    end += length;
+  }
+});
+
 test('hot chunks that the bucket has wrong are brought from where the index says', async () => {
   await using world = await openLazyWorld({ contents: [CONTENT], recordQuietMs: 30 });
   const [layer] = world.layers;

@@ -1,8 +1,10 @@
 import { open } from 'node:fs/promises';
 import type { Bucket } from '@lade/bucket';
-import { publishHotChunks, readHotChunks, type HotChunks } from '@lade/layers';
+import { publishHotChunks, type HotChunks } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
+import type { AnnouncedStarts } from './announced-starts.ts';
+import type { Foreground } from './foreground.ts';
 import type { Frame } from './frame-runs.ts';
 import { recordStart } from './record-start.ts';
 import type { ResidentBlob } from './resident-blob.ts';
@@ -18,6 +20,8 @@ export interface StartedBlob {
 
 export interface HotStartContext {
   readonly bucket: Bucket;
+  readonly starts: Pick<AnnouncedStarts, 'take'>;
+  readonly foreground: Foreground;
   readonly log: Logger;
   /** Whether this node tells others what a start touches, and how long nothing new is touched after one; undefined: it does not. */
   readonly recordQuietMs: number | undefined;
@@ -34,16 +38,27 @@ export async function prepareStart(
 ): Promise<void> {
   const { diffId } = blob;
   try {
-    const { bucket, recordQuietMs: quietMs } = context;
-    const hot = await readHotChunks(bucket, diffId, { signal });
-    if (hot) await bringHot(hot, await blob.open());
-    else if (quietMs !== undefined) await recordHot(blob, { ...context, quietMs }, signal);
+    const { recordQuietMs: quietMs } = context;
+    if (await bringHot(blob, context, signal)) return;
+    if (quietMs !== undefined) await recordHot(blob, { ...context, quietMs }, signal);
   } catch (error) {
     if (!signal.aborted) context.log.debug('start cannot be prepared', { diffId, error });
   }
 }
 
-async function bringHot({ pack, chunks }: HotChunks, blob: ResidentBlob): Promise<void> {
+/** False where the bucket does not know how the layer is started. */
+async function bringHot(
+  blob: StartedBlob,
+  { starts, foreground }: HotStartContext,
+  signal: AbortSignal,
+): Promise<boolean> {
+  using _ = foreground.enter();
+  const hot = await starts.take(blob.diffId, signal);
+  if (hot) await bringChunks(hot, await blob.open());
+  return hot !== undefined;
+}
+
+async function bringChunks({ pack, chunks }: HotChunks, blob: ResidentBlob): Promise<void> {
   const { table } = blob;
   const frames = new Map<number, Frame>();
   for (const { number, offset, storedBytes } of chunks)

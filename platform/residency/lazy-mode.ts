@@ -2,6 +2,7 @@ import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LAYER_FILES } from '@lade/layers';
 import type { Digest } from '@lade/oci';
+import { AnnouncedStarts } from './announced-starts.ts';
 import { BackgroundFill } from './background-fill.ts';
 import type { FillMode, MountTarget } from './fill-mode.ts';
 import type { Foreground } from './foreground.ts';
@@ -15,6 +16,8 @@ export interface LazyModeOptions {
   readonly backgroundBytesPerSecond?: number;
   /** A blob that nobody asks for that long gives its memory back. Default 60 s. */
   readonly restAfterMs?: number;
+  /** Called when a layer is on its way: `files` are needed soon. */
+  readonly getReady?: () => void;
   /** A start whose chunks are told to other nodes is over when nothing new was touched for so long; undefined: nothing is told. */
   readonly recordQuietMs?: number | undefined;
 }
@@ -34,9 +37,18 @@ export function createLazyMode(
   options: LazyModeOptions,
 ): LazyMode {
   const { foreground, backgroundBytesPerSecond: bytesPerSecond = 8 << 20, restAfterMs = 60_000 } = options;
-  const { recordQuietMs } = options;
+  const { recordQuietMs, getReady = () => {} } = options;
   const background = new BackgroundFill({ foreground, log: residency.log, bytesPerSecond });
-  const context: ServeContext = { ...residency, files, foreground, background, restAfterMs, recordQuietMs };
+  const starts = new AnnouncedStarts(residency.bucket);
+  const context: ServeContext = {
+    ...residency,
+    files,
+    foreground,
+    background,
+    starts,
+    restAfterMs,
+    recordQuietMs,
+  };
   const attached = new Map<Digest, Promise<Served>>();
   /** Of mounted layers. */
   const served = new Set<ServedBlob>();
@@ -56,6 +68,10 @@ export function createLazyMode(
     get isNeeded() {
       // Over FUSE even what is whole is read through us.
       return files.kind === 'fuse' ? served.size > 0 : [...served].some(({ isSilent }) => !isSilent);
+    },
+    announce(diffId) {
+      getReady();
+      starts.announce(diffId);
     },
     async prepare({ index, folder }) {
       await using blob = await openFile(join(folder, LAYER_FILES.blob), 'w', 0o600);
@@ -79,6 +95,7 @@ export function createLazyMode(
       await opened.blob[Symbol.asyncDispose]();
     },
     async [Symbol.asyncDispose]() {
+      starts[Symbol.dispose]();
       await background[Symbol.asyncDispose]();
       for (const opening of attached.values())
         await (await opening.catch(() => undefined))?.blob[Symbol.asyncDispose]();

@@ -129,6 +129,11 @@ export class LocalLayers {
     return converted;
   }
 
+  /** The bucket has the layer, and fetch() follows as soon as its index is here. */
+  announce(diffId: Digest): void {
+    this.#options.modes.current.announce(diffId);
+  }
+
   /** Takes a published layer from the bucket, its blob as far as the fill mode wants it. */
   async fetch(index: LayerIndex, options: { readonly signal?: AbortSignal }): Promise<PinnedLayer> {
     if (this.has(index.header.diffId)) return this.pin(index.header.diffId);

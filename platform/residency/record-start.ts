@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlockBits } from '@lade/block-bits';
 import type { ChunkTable } from '@lade/layers';
 
-const LOOK_MS = 100;
+/** Chunks that are touched between two looks are told in the order of the blob. */
+const LOOK_MS = 20;
 /** A start is over in any case when it has taken so long. */
 const START_MS = 60_000;
 

@@ -87,6 +87,7 @@ export class RemoteLayers {
     const record = await this.#record(chain, signal);
     if (!record || record.parent !== parentChain) return undefined;
     if (layers.has(record.diffId)) return layers.pin(record.diffId);
+    layers.announce(record.diffId);
     const fetch = async (shared: AbortSignal): Promise<void> => this.#fetch(record, shared);
     await this.#fetches.run(record.diffId, fetch, signal ? { signal } : {});
     return layers.pin(record.diffId);

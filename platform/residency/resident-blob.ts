@@ -128,7 +128,7 @@ export class ResidentBlob implements AsyncDisposable {
   }
 
   /**
-   * Brings chunks from frames of somebody's choice, before anybody asks for them. Resolves when all have come or failed; who
+   * Brings chunks from frames of somebody's choice, in their order, before anybody asks for them. Resolves when all have come or failed; who
    * has waited for one that failed looks for it where the index says.
    */
   async anticipate(frames: ReadonlyMap<number, Frame>): Promise<void> {
@@ -139,7 +139,7 @@ export class ResidentBlob implements AsyncDisposable {
     if (this.#stop.signal.aborted || wanted.length === 0) return;
     for (const [n] of wanted) this.#open(n, ticket);
     const failed = (number: number, reason: unknown): void => this.#finish(number)?.reject(reason);
-    const bringing = bringChunks(wanted, { ...this.#sink, failed }, ticket, this.#context);
+    const bringing = bringChunks(wanted, { ...this.#sink, failed, inOrder: true }, ticket, this.#context);
     this.#track(bringing);
     await bringing;
   }

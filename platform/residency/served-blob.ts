@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { BlockBits } from '@lade/block-bits';
 import { ChunkTable, LAYER_FILES, type LayerIndex } from '@lade/layers';
+import type { AnnouncedStarts } from './announced-starts.ts';
 import { allocatedBytes } from './allocated-bytes.ts';
 import type { BackgroundFill } from './background-fill.ts';
 import type { ColdBlob } from './evict-cold.ts';
@@ -21,6 +22,7 @@ export interface ServeContext extends Residency {
   readonly background: BackgroundFill;
   /** A blob that nobody asks for that long is closed. */
   readonly restAfterMs: number;
+  readonly starts: AnnouncedStarts;
   /** See HotStartContext. */
   readonly recordQuietMs: number | undefined;
 }
@@ -84,10 +86,11 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
       // It was whole to an earlier daemon, perhaps, and has been damaged since.
       context.catalogue.forgetBlob(resident.diffId);
       await context.files.setWhole(target.number, false);
-      context.background.add(resident);
     }
     stack.move();
     if (blob.sizeBytes > 0) blob.#starting = prepareStart(blob, context, blob.#end.signal);
+    // It yields to the start from the first moment on.
+    if (!resident.isWhole) context.background.add(resident);
     return { blob, kernelPath };
   }
 

@@ -3,7 +3,7 @@ import { access, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { holdLock } from '@lade/debian';
 import { assembleImage } from './assemble-image.ts';
-import { RECIPES, type ImageName } from './recipes.ts';
+import { FOUNDATIONS, RECIPES, type ImageName } from './recipes.ts';
 
 export interface BuildOptions {
   /** Holds finished images, and the packages that they are made of; created when missing. */
@@ -26,7 +26,7 @@ export async function buildImage(name: ImageName, options: BuildOptions): Promis
   const images = join(cacheFolder, 'images');
   const layout = join(images, `${name}-${await recipesHash()}`);
   if (await exists(layout)) return { layout, name: recipe.name };
-  const from = name === 'base' ? undefined : (await buildImage('base', options)).layout;
+  const from = FOUNDATIONS.includes(name) ? undefined : (await buildImage('base', options)).layout;
   await mkdir(images, { recursive: true });
   await using stack = new AsyncDisposableStack();
   stack.use(await holdLock(join(images, `${name}.lock`), { signal }));

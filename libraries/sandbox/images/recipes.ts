@@ -36,11 +36,13 @@ interface AppImage {
 }
 
 /**
- * Every image that tests, benchmarks and the tour use; all but `base` itself stand on `base`. Those of applications have
- * the size and shape of what people run.
+ * Every image that tests, benchmarks and the tour use; all but those of FOUNDATIONS stand on `base`. Those of applications
+ * have the size and shape of what people run.
  */
 export const RECIPES = {
   base: plainRecipe('base', [{ packages: BASE_PACKAGES.split(' '), fill: fillBase }]),
+  // One program, and not a byte in common with any other image.
+  busybox: plainRecipe('busybox', [{ packages: ['busybox-static'] }]),
   'small-files': plainRecipe(
     'small-files',
     [0, 1].map((part) => ({ fill: async (root) => fillSmallFiles(root, part) })),
@@ -95,6 +97,9 @@ export const RECIPES = {
 } as const satisfies Record<string, ImageRecipe>;
 
 export type ImageName = keyof typeof RECIPES;
+
+/** Images that stand on nothing. */
+export const FOUNDATIONS: readonly ImageName[] = ['base', 'busybox'];
 
 function plainRecipe(name: string, layers: readonly LayerRecipe[]): ImageRecipe {
   return { name: `${name}:latest`, config: { Env: [PATH], Cmd: ['true'] }, layers };
