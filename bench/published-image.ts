@@ -18,11 +18,11 @@ import { startNode } from './start-node.ts';
 import { filledBytes, measureTouched, type Touched } from './touched-bytes.ts';
 
 const RECORDED_MS = 90_000;
-/** Longer than a node waits for a layer to be touched again. */
-const SETTLED_MS = 12_000;
+/** Longer than a node waits for a layer to be touched again, and then takes to tell. */
+const SETTLED_MS = 25_000;
 
 /** An image that can be started, in a registry and in a bucket. */
-export interface StartableImage {
+interface StartableImage {
   /** Of the image in the bucket. */
   readonly reference: string;
   /** As "python:latest". */

@@ -1,70 +1,119 @@
 import { hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import type { Bucket } from '@lade/bucket';
-import { compressChunk } from '@lade/compression';
 import { CodedError, isCodedError } from '@lade/errors';
-import { digestFromHash, hashOf, type Digest } from '@lade/oci';
+import { hashOf, type Digest } from '@lade/oci';
 import { collectBytes } from '@lade/streams';
+import { ByteReader } from './byte-reader.ts';
 import type { ChunkTable } from './chunk-table.ts';
-import { hotKey, packKey } from './object-keys.ts';
-import { encodePack } from './pack.ts';
+import { hotKey } from './object-keys.ts';
 
 /*
- * hot/sha256/<diff id>: the chunks of a layer that a start touches, in that order, and a pack that has their frames in the
- * same order, so that a few long reads bring all of them. Only a hint: every chunk is checked by the hash in the layer's index. Integers little-endian.
+ * hot/sha256/<diff id>: the chunks of a layer that a start touches, in that order, so that one read from the front brings all of
+ * them. Only a hint: every chunk is checked by the hash in the layer's index. Integers little-endian.
  *
  *   offset  size  meaning
  *        0     8  magic "LADEHOTC"
- *        8     4  version, 1
+ *        8     4  version, 2
  *       12     4  chunks
  *       16    32  diff id
- *       48    32  digest of the pack
- *       80  12 ×  number of the chunk in its layer (4), offset (4) and stored size (4) of its frame in the pack
+ *       48   8 ×  number of the chunk in its layer (4), its raw size (4)
  *        …    32  sha256 of all before
+ *        …        the raw chunks one after the other, as one zstd stream
  */
 const MAGIC = Buffer.from('LADEHOTC', 'latin1');
-const VERSION = 1;
-const HEADER_BYTES = 80;
-const ENTRY_BYTES = 12;
+const VERSION = 2;
+const HEADER_BYTES = 48;
+const ENTRY_BYTES = 8;
 const HASH_BYTES = 32;
-const MAX_OBJECT_BYTES = 16 << 20;
 
-/** These bytes stand between every node and its container: worth ten times the work, once. */
-const HOT_LEVEL = 15;
+/** These bytes stand between every node and its container: worth some ten seconds of one processor, once. */
+const LEVELS = { few: 19, many: 12 } as const;
+const FEW_BYTES = 32 << 20;
+/** What a reader has to keep in memory: 4 MiB. */
+const WINDOW_LOG = 22;
 
-/** More than that is no start; it bounds the memory of both sides, too. */
-const MAX_HOT_BYTES = 24 << 20;
+/** More than that is no start. */
+const MAX_RAW_BYTES = 96 << 20;
+const MAX_CHUNK_BYTES = 1 << 20;
+const MAX_CHUNKS = 1 << 20;
 
-interface HotChunk {
+export interface HotChunk {
   /** In its layer. */
   readonly number: number;
-  /** Of its frame in the pack. */
-  readonly offset: number;
-  readonly storedBytes: number;
+  /** Not checked by anybody yet. */
+  readonly raw: Uint8Array;
 }
 
-export interface HotChunks {
-  readonly pack: Digest;
+/** What the bucket knows of starts with a layer; chunks() may be read once. Disposal ends the read. */
+export interface HotChunks extends AsyncDisposable {
   /** In the order in which a start touches them. */
-  readonly chunks: readonly HotChunk[];
+  readonly numbers: readonly number[];
+  /** In that order, as they arrive. Throws `data_loss` when they are damaged or end too early. */
+  chunks(): AsyncIterable<HotChunk>;
+  /** From the bucket, so far. */
+  readonly fetchedBytes: number;
+}
+
+interface HotSource {
+  readonly diffId: Digest;
+  readonly table: ChunkTable;
+  readonly blob: FileHandle;
 }
 
 interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What the bucket knows of starts with this layer; undefined where it knows nothing. Throws `data_loss` for a damaged object. */
-export async function readHotChunks(
+/** Opens what the bucket knows of starts with this layer; undefined where it knows nothing. Throws `data_loss` for a damaged list. */
+export async function openHotChunks(
   bucket: Bucket,
   diffId: Digest,
   options: WaitOptions = {},
 ): Promise<HotChunks | undefined> {
-  try {
-    const { body } = await bucket.get(hotKey(diffId), options);
-    return decodeHotChunks(await collectBytes(body, MAX_OBJECT_BYTES), diffId);
-  } catch (reason) {
+  const key = hotKey(diffId);
+  await using stack = new AsyncDisposableStack();
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const object = await bucket.get(key, { signal }).catch((reason: unknown) => {
     if (isCodedError(reason, 'not_found')) return undefined;
     throw reason;
+  });
+  if (!object) return undefined;
+  const reader = stack.use(new ByteReader(object.body, key));
+  const entries = await readEntries(reader, diffId);
+  const owned = stack.move();
+  return {
+    numbers: entries.map(({ number }) => number),
+    get fetchedBytes() {
+      return reader.takenBytes;
+    },
+    chunks: () => readChunks(entries, owned.use(new ByteReader(decompress(reader, diffId), key))),
+    async [Symbol.asyncDispose]() {
+      // First, so that nothing waits for bytes that may never come.
+      stop.abort();
+      await owned.disposeAsync().catch(() => {});
+    },
+  };
+}
+
+async function* readChunks(entries: readonly Entry[], raw: ByteReader): AsyncGenerator<HotChunk> {
+  for (const { number, rawBytes } of entries) yield { number, raw: await raw.read(rawBytes) };
+}
+
+/** As the bytes come, however few. */
+async function* decompress(reader: ByteReader, diffId: Digest): AsyncGenerator<Uint8Array> {
+  const zstd = createZstdDecompress();
+  const feeding = pipeline(reader.rest(), zstd).catch(() => {});
+  try {
+    yield* zstd;
+  } catch (cause) {
+    throw isCodedError(cause) ? cause : damaged(diffId, 'its chunks are damaged', cause);
+  } finally {
+    zstd.destroy();
+    await feeding;
   }
 }
 
@@ -74,78 +123,84 @@ export async function readHotChunks(
  */
 export async function publishHotChunks(
   numbers: readonly number[],
-  source: { readonly diffId: Digest; readonly table: ChunkTable; readonly blob: FileHandle },
+  source: HotSource,
   bucket: Bucket,
   options: WaitOptions = {},
 ): Promise<number> {
-  const frames: { number: number; hash: Uint8Array; rawBytes: number; frame: Uint8Array }[] = [];
-  let packBytes = 0;
+  const { diffId, table } = source;
+  const entries: Entry[] = [];
+  let bytes = 0;
   for (const number of numbers) {
-    options.signal?.throwIfAborted();
-    const { hash, rawBytes, place } = source.table.get(number);
+    const { rawBytes, place } = table.get(number);
     if (place.kind === 'zero') continue;
-    const raw = Buffer.alloc(rawBytes);
-    await source.blob.read(raw, 0, rawBytes, source.table.offsetOf(number));
-    requireHash(raw, hash, source.diffId);
-    const frame = await compressChunk(raw, { level: HOT_LEVEL });
-    packBytes += frame.byteLength;
-    if (packBytes > MAX_HOT_BYTES) break;
-    frames.push({ number, hash, rawBytes, frame });
+    bytes += rawBytes;
+    if (bytes > MAX_RAW_BYTES) break;
+    entries.push({ number, rawBytes });
   }
-  if (frames.length === 0) return 0;
-  const { digest, bytes, entries } = encodePack(frames);
-  await bucket.put(packKey(digest), bytes, options);
-  const chunks = entries.map(({ offset, storedBytes }, i) => {
-    const { number = 0 } = frames[i] ?? {};
-    return { number, offset, storedBytes };
-  });
-  await bucket.put(hotKey(source.diffId), encodeHotChunks({ pack: digest, chunks }, source.diffId), options);
-  return frames.length;
+  if (entries.length === 0) return 0;
+  const params = {
+    [constants.ZSTD_c_compressionLevel]: bytes <= FEW_BYTES ? LEVELS.few : LEVELS.many,
+    [constants.ZSTD_c_windowLog]: WINDOW_LOG,
+  };
+  const zstd = createZstdCompress({ params });
+  const feeding = pipeline(readBlob(entries, source), zstd, options);
+  const [stored] = await Promise.all([collectBytes(zstd, Infinity), feeding]);
+  await bucket.put(hotKey(diffId), Buffer.concat([encodeList(entries, diffId), stored]), options);
+  return entries.length;
 }
 
-/** @internal */
-export function encodeHotChunks({ pack, chunks }: HotChunks, diffId: Digest): Uint8Array {
-  const bytes = Buffer.alloc(HEADER_BYTES + chunks.length * ENTRY_BYTES + HASH_BYTES);
-  MAGIC.copy(bytes, 0);
-  bytes.writeUInt32LE(VERSION, 8);
-  bytes.writeUInt32LE(chunks.length, 12);
-  bytes.set(hashOf(diffId), 16);
-  bytes.set(hashOf(pack), 48);
-  chunks.forEach(({ number, offset, storedBytes }, i) => {
-    const at = HEADER_BYTES + i * ENTRY_BYTES;
-    bytes.writeUInt32LE(number, at);
-    bytes.writeUInt32LE(offset, at + 4);
-    bytes.writeUInt32LE(storedBytes, at + 8);
-  });
-  const sealed = bytes.subarray(0, -HASH_BYTES);
-  bytes.set(hash('sha256', sealed, 'buffer'), sealed.byteLength);
-  return bytes;
+async function* readBlob(
+  entries: readonly Entry[],
+  { diffId, table, blob }: HotSource,
+): AsyncGenerator<Uint8Array> {
+  for (const { number, rawBytes } of entries) {
+    const raw = Buffer.alloc(rawBytes);
+    await blob.read(raw, 0, rawBytes, table.offsetOf(number));
+    requireHash(raw, table.get(number).hash, diffId);
+    yield raw;
+  }
 }
 
-/** Throws `data_loss` for damage, `unimplemented` for a version that this release does not know. @internal */
-export function decodeHotChunks(bytes: Uint8Array, diffId: Digest): HotChunks {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const sealedBytes = view.byteLength - HASH_BYTES;
-  if (sealedBytes < HEADER_BYTES || !view.subarray(0, 8).equals(MAGIC))
-    throw damaged(diffId, 'it is no list of hot chunks');
-  if (view.readUInt32LE(8) !== VERSION)
-    throw new CodedError('unimplemented', `Cannot read ${hotKey(diffId)}: version ${view.readUInt32LE(8)}`, {
+function encodeList(entries: readonly Entry[], diffId: Digest): Uint8Array {
+  const list = Buffer.alloc(HEADER_BYTES + entries.length * ENTRY_BYTES);
+  MAGIC.copy(list, 0);
+  list.writeUInt32LE(VERSION, 8);
+  list.writeUInt32LE(entries.length, 12);
+  list.set(hashOf(diffId), 16);
+  entries.forEach(({ number, rawBytes }, i) => {
+    list.writeUInt32LE(number, HEADER_BYTES + i * ENTRY_BYTES);
+    list.writeUInt32LE(rawBytes, HEADER_BYTES + i * ENTRY_BYTES + 4);
+  });
+  return Buffer.concat([list, hash('sha256', list, 'buffer')]);
+}
+
+interface Entry {
+  readonly number: number;
+  readonly rawBytes: number;
+}
+
+/** Throws `data_loss` for damage, `unimplemented` for a version that this release does not know. */
+async function readEntries(reader: ByteReader, diffId: Digest): Promise<readonly Entry[]> {
+  const header = await reader.read(HEADER_BYTES);
+  if (!header.subarray(0, 8).equals(MAGIC)) throw damaged(diffId, 'it is no list of hot chunks');
+  const version = header.readUInt32LE(8);
+  if (version !== VERSION)
+    throw new CodedError('unimplemented', `Cannot read ${hotKey(diffId)}: version ${version}`, {
       cure: 'Upgrade Lade on this node',
     });
-  const count = view.readUInt32LE(12);
-  const seal = hash('sha256', view.subarray(0, sealedBytes), 'buffer');
-  if (HEADER_BYTES + count * ENTRY_BYTES !== sealedBytes || !seal.equals(view.subarray(sealedBytes)))
-    throw damaged(diffId, 'it does not match its hash');
-  if (!view.subarray(16, 48).equals(hashOf(diffId))) throw damaged(diffId, 'it is of another layer');
-  const chunks = Array.from({ length: count }, (_, i) => {
-    const at = HEADER_BYTES + i * ENTRY_BYTES;
-    return {
-      number: view.readUInt32LE(at),
-      offset: view.readUInt32LE(at + 4),
-      storedBytes: view.readUInt32LE(at + 8),
-    };
-  });
-  return { pack: digestFromHash(view.subarray(48, 80)), chunks };
+  const count = header.readUInt32LE(12);
+  if (count > MAX_CHUNKS) throw damaged(diffId, `it has ${count} chunks`);
+  const list = await reader.read(count * ENTRY_BYTES);
+  const seal = hash('sha256', Buffer.concat([header, list]), 'buffer');
+  if (!seal.equals(await reader.read(HASH_BYTES))) throw damaged(diffId, 'it does not match its hash');
+  if (!header.subarray(16, 48).equals(hashOf(diffId))) throw damaged(diffId, 'it is of another layer');
+  const entries = Array.from({ length: count }, (_, i) => ({
+    number: list.readUInt32LE(i * ENTRY_BYTES),
+    rawBytes: list.readUInt32LE(i * ENTRY_BYTES + 4),
+  }));
+  if (entries.some(({ rawBytes }) => rawBytes > MAX_CHUNK_BYTES))
+    throw damaged(diffId, 'a chunk is larger than any can be');
+  return entries;
 }
 
 function requireHash(raw: Uint8Array, expected: Uint8Array, diffId: Digest): void {
@@ -156,8 +211,9 @@ function requireHash(raw: Uint8Array, expected: Uint8Array, diffId: Digest): voi
   );
 }
 
-function damaged(diffId: Digest, why: string): CodedError {
+function damaged(diffId: Digest, why: string, cause?: unknown): CodedError {
   return new CodedError('data_loss', `Cannot read ${hotKey(diffId)}: ${why}`, {
     cure: 'Remove the object; the next start of a container with this layer writes it again',
+    cause,
   });
 }

@@ -3,14 +3,22 @@ export { NO_CHAIN_KEYS, parseChainKey, type ChainKeys, type ChainRecord } from '
 export { ChunkCatalogue, type BlobChunk, type PackedChunk } from './chunk-catalogue.ts';
 export { ChunkTable } from './chunk-table.ts';
 export { convertLayer, type ConvertedLayer } from './convert.ts';
-export { publishHotChunks, readHotChunks, type HotChunks } from './hot-chunks.ts';
+export { openHotChunks, publishHotChunks, type HotChunk, type HotChunks } from './hot-chunks.ts';
 export { claimOf, metadataDigest } from './index-claim.ts';
 export { indexHeadBytes, type LayerIndex, type PackReference } from './index-object.ts';
 export { LAYER_FILES } from './layer-files.ts';
 export { DEFAULT_CONVERT_LIMITS, type ConvertLimits } from './layer-visitor.ts';
 export { readLocalIndex, writeLocalIndex } from './local-index.ts';
 export { checkMetadata, readMetadata } from './metadata-image.ts';
-export { CHAINS_PREFIX, LAYERS_PREFIX, PACKS_PREFIX, chainKey, indexKey, packKey } from './object-keys.ts';
+export {
+  CHAINS_PREFIX,
+  LAYERS_PREFIX,
+  PACKS_PREFIX,
+  chainKey,
+  hotKey,
+  indexKey,
+  packKey,
+} from './object-keys.ts';
 export { publishChain } from './publish-chain.ts';
 export { publishLayer, type PublishContext, type Published } from './publish-layer.ts';
 export { readChainRecord, readIndex, readRecordedIndex } from './read-layer.ts';

@@ -16,7 +16,7 @@ test('what the bucket knows of a start is read when the layer is announced, and 
   const bucket = new Proxy(memory, {
     get: (target, name) => (name === 'get' ? get : (Reflect.get(target, name) as unknown)),
   });
-  using starts = new AnnouncedStarts(bucket);
+  await using starts = new AnnouncedStarts(bucket);
   const { signal } = new AbortController();
   starts.announce(DIFF_ID);
   starts.announce(DIFF_ID);

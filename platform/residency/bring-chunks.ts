@@ -20,8 +20,6 @@ export interface ChunkSink {
   damaged(number: number): void;
   /** Aborted when the blob is closed. */
   readonly signal: AbortSignal;
-  /** See FrameSink. */
-  readonly inOrder?: boolean;
 }
 
 const NOTHING: FillResult = { fetchedBytes: 0, copiedBytes: 0 };
@@ -33,19 +31,19 @@ interface ChunkFrame extends Frame {
 
 /**
  * Brings every chunk to the sink, or tells why not: from the file itself where it may be already, from another blob of
- * this node, else from the bucket: from the frame that is named, or where the layer's index says. Never throws.
+ * this node, else from the bucket. Never throws.
  */
 export async function bringChunks(
-  wanted: Iterable<readonly [number: number, frame?: Frame]>,
+  wanted: Iterable<number>,
   sink: ChunkSink,
   ticket: Ticket,
   context: BlobContext,
 ): Promise<void> {
   const frames: ChunkFrame[] = [];
-  for (const [number, frame] of wanted) {
+  for (const number of wanted) {
     try {
       const found = await findHere(number, sink, ticket, context);
-      if ('pack' in found) frames.push({ ...found, ...frame });
+      if ('pack' in found) frames.push(found);
       else sink.arrived(number, found);
     } catch (reason) {
       sink.failed(number, reason);
@@ -67,7 +65,6 @@ export async function bringChunks(
       sink.failed(number, reason);
     },
     signal: sink.signal,
-    inOrder: sink.inOrder ?? false,
   });
 }
 

@@ -4,7 +4,6 @@ import { CodedError, codeOf, fromUnknown, isCodedError, wrapError } from '@lade/
 import { packKey, type PackedChunk } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
-import { forEachConcurrently } from '@lade/streams';
 import { Patience } from './patience.ts';
 import { FetchQueue, type Ticket } from './fetch-queue.ts';
 import { joinFrames, type Frame, type FrameRun } from './frame-runs.ts';
@@ -13,8 +12,6 @@ import type { ResidencyCounters } from './residency-counters.ts';
 import { RunFetch, type Deliver, type RequestContext } from './run-fetch.ts';
 
 const MAX_RUN_BYTES = 4 << 20;
-/** Of frames that are wanted in their order: a few at once, the first ones shorter so that they never all end together. */
-const ORDERED = { runBytes: (n: number) => Math.min(n + 1, 4) << 18, runsAtOnce: 3 } as const;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
 /** Between two looks for packs that may have a copy of what is damaged. */
@@ -52,8 +49,6 @@ export interface FrameSink<F extends Frame> {
   fail(frame: F, reason: unknown): void;
   /** Nobody wants the frames any more: they all fail. */
   readonly signal: AbortSignal;
-  /** What comes first in a pack is wanted before the rest, and does not share the way with it. */
-  readonly inOrder?: boolean;
 }
 
 /** Brings chunks from the bucket; one per node, so that its bounds hold for all blobs together. */
@@ -84,15 +79,10 @@ export class ChunkFetcher implements AsyncDisposable {
     return undefined;
   }
 
-  /**
-   * Every frame is delivered to the sink, or fails there; resolves after the last. Frames are best in the order of their
-   * packs.
-   */
+  /** Every frame is delivered to the sink, or fails there; resolves after the last. Frames are best in the order of their packs. */
   async fetch<F extends Frame>(frames: Iterable<F>, ticket: Ticket, sink: FrameSink<F>): Promise<void> {
-    const { inOrder = false } = sink;
-    const runs = joinFrames(frames, inOrder ? ORDERED.runBytes : () => MAX_RUN_BYTES);
-    const atOnce = inOrder ? ORDERED.runsAtOnce : runs.length;
-    const work = forEachConcurrently(runs, atOnce, async (run) => this.#obtain(run, ticket, sink));
+    const runs = joinFrames(frames, MAX_RUN_BYTES).map((run) => this.#obtain(run, ticket, sink));
+    const work = Promise.all(runs);
     this.#running.add(work);
     await work.finally(() => this.#running.delete(work));
   }

@@ -26,18 +26,15 @@ export function frameOf(chunk: Chunk, packs: readonly PackReference[]): Frame | 
   return { chunk, pack: pack.digest, offset, storedBytes };
 }
 
-/** Joins neighbours in their packs into runs; the nth has at most `maxStoredBytes(n)` bytes (or one frame). */
-export function joinFrames<F extends Frame>(
-  frames: Iterable<F>,
-  maxStoredBytes: (n: number) => number,
-): FrameRun<F>[] {
+/** Joins neighbours in their packs into runs of at most `maxStoredBytes` (or one frame). */
+export function joinFrames<F extends Frame>(frames: Iterable<F>, maxStoredBytes: number): FrameRun<F>[] {
   const runs: (FrameRun<F> & { storedBytes: number; frames: F[] })[] = [];
   const inOrder = [...frames].sort((a, b) => compare(a.pack, b.pack) || a.offset - b.offset);
   for (const frame of inOrder) {
     const { pack, offset, storedBytes } = frame;
     const last = runs.at(-1);
     const follows = last?.pack === pack && last.offset + last.storedBytes === offset;
-    if (last && follows && last.storedBytes + storedBytes <= maxStoredBytes(runs.length - 1)) {
+    if (last && follows && last.storedBytes + storedBytes <= maxStoredBytes) {
       last.storedBytes += storedBytes;
       last.frames.push(frame);
     } else runs.push({ pack, offset, storedBytes, frames: [frame] });

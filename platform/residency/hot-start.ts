@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises';
 import type { Bucket } from '@lade/bucket';
-import { publishHotChunks, type HotChunks } from '@lade/layers';
+import { publishHotChunks } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
 import type { AnnouncedStarts } from './announced-starts.ts';
 import type { Foreground } from './foreground.ts';
-import type { Frame } from './frame-runs.ts';
 import { recordStart } from './record-start.ts';
+import type { ResidencyCounters } from './residency-counters.ts';
 import type { ResidentBlob } from './resident-blob.ts';
 
 /** A blob of a mounted layer, as far as its starts are concerned. */
@@ -22,13 +22,14 @@ export interface HotStartContext {
   readonly bucket: Bucket;
   readonly starts: Pick<AnnouncedStarts, 'take'>;
   readonly foreground: Foreground;
+  readonly counters: ResidencyCounters;
   readonly log: Logger;
   /** Whether this node tells others what a start touches, and how long nothing new is touched after one; undefined: it does not. */
   readonly recordQuietMs: number | undefined;
 }
 
 /**
- * Brings what starts with this layer have touched before, on whatever node, in a few long reads and before anybody asks. Where
+ * Brings what starts with this layer have touched before, on whatever node, in one long read and before anybody asks. Where
  * the bucket does not know yet, the next start is watched, and tells it. All of it is a hint: what fails is left out.
  */
 export async function prepareStart(
@@ -49,21 +50,16 @@ export async function prepareStart(
 /** False where the bucket does not know how the layer is started. */
 async function bringHot(
   blob: StartedBlob,
-  { starts, foreground }: HotStartContext,
+  { starts, foreground, counters }: HotStartContext,
   signal: AbortSignal,
 ): Promise<boolean> {
   using _ = foreground.enter();
-  const hot = await starts.take(blob.diffId, signal);
-  if (hot) await bringChunks(hot, await blob.open());
-  return hot !== undefined;
-}
-
-async function bringChunks({ pack, chunks }: HotChunks, blob: ResidentBlob): Promise<void> {
-  const { table } = blob;
-  const frames = new Map<number, Frame>();
-  for (const { number, offset, storedBytes } of chunks)
-    if (number < table.count) frames.set(number, { chunk: table.get(number), pack, offset, storedBytes });
-  await blob.anticipate(frames);
+  await using hot = await starts.take(blob.diffId, signal);
+  if (!hot) return false;
+  await (await blob.open()).anticipate(hot);
+  counters.requests++;
+  counters.fetchedBytes += hot.fetchedBytes;
+  return true;
 }
 
 async function recordHot(

@@ -95,7 +95,7 @@ export function createLazyMode(
       await opened.blob[Symbol.asyncDispose]();
     },
     async [Symbol.asyncDispose]() {
-      starts[Symbol.dispose]();
+      await starts[Symbol.asyncDispose]();
       await background[Symbol.asyncDispose]();
       for (const opening of attached.values())
         await (await opening.catch(() => undefined))?.blob[Symbol.asyncDispose]();

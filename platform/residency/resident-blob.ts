@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { CodedError, isCodedError } from '@lade/errors';
-import { LAYER_FILES, type ChunkTable } from '@lade/layers';
+import { LAYER_FILES, type ChunkTable, type HotChunks } from '@lade/layers';
 import type { Digest } from '@lade/oci';
 import type { BlobContext, FillResult } from './blob-context.ts';
 import { BlobDamage } from './blob-damage.ts';
 import { BlobFile, type BlobFileOptions, type PunchHole } from './blob-file.ts';
 import { bringChunks, type ChunkSink } from './bring-chunks.ts';
+import { bringStart } from './bring-start.ts';
 import { Ticket, type Urgency } from './fetch-queue.ts';
-import type { Frame } from './frame-runs.ts';
 import { orAbort } from './or-abort.ts';
 
 const SAVE_AFTER_BYTES = 32 << 20;
@@ -128,18 +128,18 @@ export class ResidentBlob implements AsyncDisposable {
   }
 
   /**
-   * Brings chunks from frames of somebody's choice, in their order, before anybody asks for them. Resolves when all have come or failed; who
-   * has waited for one that failed looks for it where the index says.
+   * Brings what a start needs before anybody asks for it. Resolves when all has come or failed; who has waited for a chunk
+   * that failed looks for it where the index says.
    */
-  async anticipate(frames: ReadonlyMap<number, Frame>): Promise<void> {
+  async anticipate({ numbers, chunks }: Pick<HotChunks, 'numbers' | 'chunks'>): Promise<void> {
+    const isWanted = (n: number): boolean =>
+      n < this.table.count && !this.isResident(n) && !this.#filling.has(n) && !this.#condemned.has(n);
+    const wanted = new Set(numbers.filter(isWanted));
+    if (this.#stop.signal.aborted || wanted.size === 0) return;
     const ticket = new Ticket('ahead');
-    const wanted = [...frames].filter(
-      ([n]) => !this.isResident(n) && !this.#filling.has(n) && !this.#condemned.has(n),
-    );
-    if (this.#stop.signal.aborted || wanted.length === 0) return;
-    for (const [n] of wanted) this.#open(n, ticket);
+    for (const n of wanted) this.#open(n, ticket);
     const failed = (number: number, reason: unknown): void => this.#finish(number)?.reject(reason);
-    const bringing = bringChunks(wanted, { ...this.#sink, failed, inOrder: true }, ticket, this.#context);
+    const bringing = bringStart({ wanted, chunks, ticket }, { ...this.#sink, failed }, this.#context);
     this.#track(bringing);
     await bringing;
   }
@@ -212,8 +212,7 @@ export class ResidentBlob implements AsyncDisposable {
       else if (this.#stop.signal.aborted) throw closed(this.diffId);
       else started.set(n, this.#open(n, ticket).done.promise);
     }
-    const wanted = [...started.keys()].map((n) => [n] as const);
-    if (wanted.length > 0) this.#track(bringChunks(wanted, this.#sink, ticket, this.#context));
+    if (started.size > 0) this.#track(bringChunks(started.keys(), this.#sink, ticket, this.#context));
     return [...started.values()];
   }
 

@@ -1,0 +1,68 @@
+import { hash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CodedError } from '@lade/errors';
+import { hotKey, type HotChunk } from '@lade/layers';
+import type { BlobContext } from './blob-context.ts';
+import type { ChunkSink } from './bring-chunks.ts';
+
+type StreamContext = Pick<BlobContext, 'room' | 'counters' | 'log'>;
+
+/** A stream that brings nothing for so long is left: who waits is served in another way. */
+const STALL_MS = 2_000;
+
+/**
+ * Brings the chunks `numbers` to the sink from a stream that has them, as they come. Those that do not come, or are not what
+ * the sink's table says, fail. Never throws.
+ */
+export async function bringStream(
+  numbers: readonly number[],
+  stream: AsyncIterable<HotChunk>,
+  sink: ChunkSink,
+  context: StreamContext,
+): Promise<void> {
+  const missing = new Set(numbers);
+  let reason: unknown = new CodedError('unavailable', 'Cannot go on: the stream has ended');
+  try {
+    for await (const chunk of withoutStalls(stream, sink.signal)) {
+      if (!missing.delete(chunk.number)) continue;
+      await take(chunk, sink, context).catch((failure: unknown) => sink.failed(chunk.number, failure));
+      if (missing.size === 0) return;
+    }
+  } catch (failure) {
+    reason = failure;
+  }
+  for (const number of missing) sink.failed(number, reason);
+}
+
+async function take(
+  { number, raw }: HotChunk,
+  sink: ChunkSink,
+  { room, counters, log }: StreamContext,
+): Promise<void> {
+  const { table, file, diffId } = sink;
+  const chunk = table.get(number);
+  if (!hash('sha256', raw, 'buffer').equals(chunk.hash)) {
+    counters.verificationFailures++;
+    log.error('chunk of a start is damaged in the bucket', { object: hotKey(diffId), chunk: number });
+    throw new CodedError('data_loss', `Cannot use chunk ${number} in ${hotKey(diffId)}: it is damaged`);
+  }
+  using _ = await room.reserve(chunk.rawBytes, 'ahead');
+  await file.write(number, raw);
+  counters.fetchedChunks++;
+  sink.arrived(number, { fetchedBytes: chunk.rawBytes, copiedBytes: 0 });
+}
+
+async function* withoutStalls<T>(stream: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = stream[Symbol.asyncIterator]();
+  for (;;) {
+    signal.throwIfAborted();
+    const wait = new AbortController();
+    const stalled = sleep(STALL_MS, undefined, { signal: AbortSignal.any([signal, wait.signal]) });
+    stalled.catch(() => {});
+    const next = await Promise.race([iterator.next(), stalled]).finally(() => wait.abort());
+    if (next === undefined)
+      throw new CodedError('deadline_exceeded', `Cannot go on: no byte came for ${STALL_MS} ms`);
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
