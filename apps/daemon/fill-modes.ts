@@ -188,7 +188,8 @@ class LazyModes implements AsyncDisposable {
     const source = join(config.root, 'layers');
     const mountPoint = join(config.root, kind);
     await mkdir(source, { recursive: true, mode: 0o700 });
-    await mkdir(mountPoint, { recursive: true, mode: 0o700 });
+    // An earlier daemon may have died before the kernel knew its file system: nobody can look at that before we answer.
+    if (!(await isMountPoint(mountPoint))) await mkdir(mountPoint, { recursive: true, mode: 0o700 });
     if (kind === 'fanotify')
       return openFanotifyFiles({ group: device, journal, watched: { source, mountPoint }, onFailed });
     // What the kernel reads without asking cannot be evicted under a mount.
