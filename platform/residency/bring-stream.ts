@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CodedError } from '@lade/errors';
+import { CodedError, isCodedError } from '@lade/errors';
 import { hotKey, type HotChunk } from '@lade/layers';
 import type { BlobContext } from './blob-context.ts';
 import type { ChunkSink } from './bring-chunks.ts';
@@ -30,6 +30,9 @@ export async function bringStream(
     }
   } catch (failure) {
     reason = failure;
+    if (isCodedError(failure, 'data_loss')) context.counters.verificationFailures++;
+    if (!sink.signal.aborted)
+      context.log.warn('hot chunks did not all come', { object: hotKey(sink.diffId), error: failure });
   }
   for (const number of missing) sink.failed(number, reason);
 }

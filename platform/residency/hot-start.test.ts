@@ -72,6 +72,18 @@ test('hot chunks that the bucket has wrong are brought from where the index says
   assert.ok(node.log.some((line) => line.includes('chunk of a start is damaged in the bucket')));
 });
 
+test('a list of hot chunks that is damaged is named, and written again by the next start', async () => {
+  await using world = await openLazyWorld({ contents: [CONTENT], recordQuietMs: 30 });
+  const [layer] = world.layers;
+  const key = hotKeyOf(world);
+  await world.bucket.put(key, Buffer.from('no list'));
+  await start(world.node, world.kernel, layer);
+  while ((await readObject(world.bucket, key)).length < 1000) await sleep(5);
+  assert.ok((await recorded(world)).length >= READS.length);
+  assert.equal(world.node.residency.counters.verificationFailures, 1);
+  assert.ok(world.node.log.some((line) => line.includes('list of hot chunks is damaged')));
+});
+
 test('a read of hot chunks that goes silent is left, and readers are served in another way', async () => {
   await using world = await openLazyWorld({ contents: [CONTENT], recordQuietMs: 30 });
   const [layer] = world.layers;

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { Bucket } from '@lade/bucket';
+import { isCodedError } from '@lade/errors';
 import { publishHotChunks } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
@@ -47,14 +48,20 @@ export async function prepareStart(
   }
 }
 
-/** False where the bucket does not know how the layer is started. */
+/** False where the bucket does not know how the layer is started, or has it wrong. */
 async function bringHot(
   blob: StartedBlob,
-  { starts, foreground, counters }: HotStartContext,
+  { starts, foreground, counters, log }: HotStartContext,
   signal: AbortSignal,
 ): Promise<boolean> {
   using _ = foreground.enter();
-  await using hot = await starts.take(blob.diffId, signal);
+  const { diffId } = blob;
+  await using hot = await starts.take(diffId, signal).catch((error: unknown) => {
+    if (!isCodedError(error, 'data_loss')) throw error;
+    counters.verificationFailures++;
+    log.error('list of hot chunks is damaged, the next start writes it again', { diffId, error });
+    return undefined;
+  });
   if (!hot) return false;
   await (await blob.open()).anticipate(hot);
   counters.requests++;
