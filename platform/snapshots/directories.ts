@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, renameSync, type Stats } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { CodedError } from '@lade/errors';
@@ -55,8 +55,7 @@ export class Directories {
     return {
       path,
       place: (id) => {
-        this.#moveAway(id);
-        renameSync(path, this.path(id));
+        this.#place(path, id);
         placed = id;
       },
       keep: () => {
@@ -93,6 +92,16 @@ export class Directories {
     return new Set((await readdir(this.#folder)).map(Number));
   }
 
+  #place(path: string, id: number): void {
+    try {
+      renameSync(path, this.path(id));
+    } catch (reason) {
+      // What a crash has left there is in the way.
+      if (this.#moveAway(id) === undefined) throw reason;
+      renameSync(path, this.path(id));
+    }
+  }
+
   #moveAway(id: number): string | undefined {
     const discarded = join(this.#folder, `${DISCARDED}${randomUUID()}`);
     try {
@@ -122,20 +131,6 @@ export async function openRoot(root: string): Promise<{ snapshots: Directories; 
     return new Directories(folder);
   };
   return { snapshots: await open('snapshots'), fixes: await open('fixes') };
-}
-
-/**
- * Makes a snapshot's two directories: `fs` with the mode and owner of `like` (without it 0755), and overlay's `work`.
- * Synchronous, as a Prepare is short of milliseconds and each hop to the thread pool costs one on a busy machine.
- */
-export function makeContent(directory: string, like: Pick<Stats, 'mode' | 'uid' | 'gid'> | undefined): void {
-  const fs = join(directory, 'fs');
-  const work = join(directory, 'work');
-  mkdirSync(fs);
-  mkdirSync(work);
-  chmodSync(work, 0o711);
-  if (like) chownSync(fs, like.uid, like.gid);
-  chmodSync(fs, like ? like.mode & 0o7777 : 0o755);
 }
 
 async function remove(path: string): Promise<void> {

@@ -61,7 +61,7 @@ test('a removed snapshot frees its key at once and its directory in the backgrou
   snapshotter.remove('a');
   assert.equal((await snapshotter.prepare('a', ''))[0]?.source, join(bed.root, 'snapshots', '2', 'fs'));
   await snapshotter.cleanup();
-  assert.deepEqual(await readdir(join(bed.root, 'snapshots')), ['2']);
+  assert.deepEqual(await bed.contents(), ['2']);
 });
 
 test('cleanup() says what it could not remove', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isCodedError, type ErrorCode } from '@lade/errors';
@@ -36,7 +36,7 @@ test('of 100 parallel prepares of one key one wins, and the others leave nothing
   for (const result of results) {
     if (result.status === 'rejected') assert.ok(isCodedError(result.reason, 'already_exists'));
   }
-  assert.deepEqual(await readdir(join(bed.root, 'snapshots')), ['1']);
+  assert.deepEqual(await bed.contents(), ['1']);
 });
 
 test('mounts are a bind of the directory, an overlay above parents, and read-only for views', async () => {
@@ -178,7 +178,7 @@ test('an attached layer becomes the content, and its commit is told with its cha
   const lower = [await bed.layers.mount(upper, {}), await bed.layers.mount(lowest, {})];
   assert.equal(mount?.options.at(-1), `lowerdir=${lower.join(':')}`);
   await snapshotter.cleanup();
-  assert.deepEqual(await readdir(join(bed.root, 'snapshots')), ['3']);
+  assert.deepEqual(await bed.contents(), ['3']);
 });
 
 test('attachLayer() refuses a snapshot that is not active or not empty', async () => {
@@ -229,7 +229,7 @@ test('cleanup() releases layers once no snapshot refers to them', async () => {
   await next.cleanup();
   await next.cleanup();
   assert.deepEqual(bed.layers.released, [layer]);
-  assert.deepEqual(await readdir(join(bed.root, 'snapshots')), []);
+  assert.deepEqual(await bed.contents(), []);
 });
 
 test('an aborted prepare leaves no snapshot', async () => {

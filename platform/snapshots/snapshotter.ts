@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { CodedError } from '@lade/errors';
 import type { Digest } from '@lade/oci';
 import type { Database } from '@lade/sqlite';
-import { makeContent, openRoot, type Directories } from './directories.ts';
+import { ContentDirectories } from './content-directories.ts';
+import { openRoot, type Directories } from './directories.ts';
 import { DiskRecords } from './disk-records.ts';
 import { diskUsage } from './disk-usage.ts';
 import { LowerDirectories } from './lower-directories.ts';
@@ -47,6 +48,7 @@ export class Snapshotter implements AsyncDisposable {
   readonly #lower: LowerDirectories;
   readonly #targets: Targets;
   readonly #snapshots: Directories;
+  readonly #contents: ContentDirectories;
   readonly #fixes: Directories;
   readonly #overlayOptions = existsSync(INDEX_PARAMETER) ? ['index=off'] : [];
   readonly #closing = new AbortController();
@@ -71,6 +73,7 @@ export class Snapshotter implements AsyncDisposable {
     this.#lower = new LowerDirectories({ layers, attributes, records, snapshots, fixes, missing });
     this.#targets = new Targets(store, remote);
     this.#snapshots = snapshots;
+    this.#contents = new ContentDirectories(snapshots);
     this.#fixes = fixes;
   }
 
@@ -188,6 +191,7 @@ export class Snapshotter implements AsyncDisposable {
   /** Waits for the removal under way; what is left is removed at the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
+    await this.#contents[Symbol.asyncDispose]();
     await this.#removals;
   }
 
@@ -202,8 +206,7 @@ export class Snapshotter implements AsyncDisposable {
         lower,
       );
     }
-    await using directory = this.#snapshots.create();
-    makeContent(directory.path, top === undefined ? undefined : statSync(top));
+    await using directory = this.#contents.create(top === undefined ? undefined : statSync(top));
     const row = this.#store.create(snapshot, (id) => directory.place(id));
     directory.keep();
     return this.#mountsOf(row, lower);

@@ -1,4 +1,4 @@
-import { mkdtempDisposable } from 'node:fs/promises';
+import { mkdtempDisposable, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase, type Database } from '@lade/sqlite';
@@ -10,6 +10,8 @@ import { Snapshotter, type SnapshotterOptions } from '../snapshotter.ts';
 export const NO_REMOTE: RemoteLayers = { find: async () => undefined };
 
 export interface TestBed extends AsyncDisposable {
+  /** Names in the folder of the snapshots' directories, but for the one in the making. */
+  contents(): Promise<string[]>;
   readonly folder: string;
   readonly root: string;
   readonly db: Database;
@@ -40,6 +42,7 @@ export async function openTestBed(): Promise<TestBed> {
       const parts = { root, db, layers, remote: NO_REMOTE, listener, attributes: TAR_ATTRIBUTES };
       return owned.use(await Snapshotter.open({ ...parts, ...options }));
     },
+    contents: async () => (await readdir(join(root, 'snapshots'))).filter((name) => !name.startsWith('new-')),
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
 }
