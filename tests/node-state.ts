@@ -16,10 +16,12 @@ export async function clearNode(node: LadeNode): Promise<void> {
   });
 }
 
-/** No layer, no snapshot, no mount, nothing half done. */
+/** No layer, no snapshot, no mount, nothing half done; what is ready for the next snapshot may be. */
 export async function assertNodeEmpty(node: LadeNode): Promise<void> {
   assert.deepEqual(await mountPointsBelow(join(node.root, 'mounts')), []);
-  for (const folder of ['layers', 'snapshots', 'mounts', 'fixes'])
+  for (const folder of ['layers', 'mounts', 'fixes'])
     assert.deepEqual(await readdir(join(node.root, folder)), [], folder);
+  const [ready = 'new-', ...others] = await readdir(join(node.root, 'snapshots'));
+  assert.ok(ready.startsWith('new-') && others.length === 0, `${ready} ${others.join(' ')}`);
   assert.deepEqual(JSON.parse(await node.ladeOrThrow('layers', '--json')), []);
 }

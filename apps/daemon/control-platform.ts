@@ -71,7 +71,7 @@ export function createControlPlatform(
         (await images.layerPresent(chain, parent)) || explainMiss(chain, { bucket, keys, signal });
       return restoreImage(image, {
         bucket,
-        node: { ...images, layerPresent, expectLayers: (chains) => platform.remote.expect(chains, signal) },
+        node: { ...images, layerPresent, expectLayers: (wanted) => platform.remote.expect(wanted, signal) },
         snapshotter: SNAPSHOTTER,
         signal,
       });

@@ -66,7 +66,7 @@ async function readThroughMount({
   target,
 }: TinyLayer): Promise<{ text: string; source: string | undefined }> {
   const mounter = createErofsMounter();
-  await mounter.mount({ metadata, blob }, target, 'full');
+  await mounter.mount({ metadata, blob }, target, { mode: 'full' });
   try {
     const mounts = await readMounts();
     const source = mounts.find(({ mountPoint }) => mountPoint === target)?.source;

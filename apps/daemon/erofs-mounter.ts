@@ -1,6 +1,7 @@
 import { CodedError, isCodedError } from '@lade/errors';
 import { attachLoop, mount, readMounts, unmount } from '@lade/linux';
 import type { ErofsMounter, FillModeName } from '@lade/residency';
+import { findReadAheadDevice } from './read-ahead-device.ts';
 
 /** How EROFS opens the files of a layer. */
 interface Manner {
@@ -25,10 +26,13 @@ interface Files {
 /** Mounts EROFS from plain files (Linux ≥ 6.12), or over loop devices where the kernel cannot. */
 export function createErofsMounter(): ErofsMounter {
   return {
-    async mount(files, target, mode) {
+    async mount(files, target, { mode, started }) {
       const { wish, overLoop } = MANNERS[mode];
       try {
-        await mountFiles(files, target, wish);
+        const readAhead = await findReadAheadDevice(async () => mountFiles(files, target, wish));
+        if (!started || !readAhead) return;
+        await readAhead.readLittle();
+        started.then(async () => readAhead.readAsUsual()).catch(() => {});
       } catch (reason) {
         if (overLoop === 'never' || !hasErrno(reason, 'ENOTBLK')) throw reason;
         await mountOverLoop(files, target);

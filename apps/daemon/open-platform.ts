@@ -29,6 +29,7 @@ import { openDatabase } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
 import { createErofsMounter } from './erofs-mounter.ts';
+import { readAllAsUsual } from './read-ahead-device.ts';
 import { openFillModes } from './fill-modes.ts';
 
 /** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
@@ -79,6 +80,7 @@ export async function openPlatform(
     },
     log,
   );
+  await readAllAsUsual();
   const layers = await LocalLayers.open({
     root,
     table,

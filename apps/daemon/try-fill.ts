@@ -61,7 +61,7 @@ async function requireFills(files: OnDemandFiles, folder: string): Promise<void>
   const mounter = createErofsMounter();
   const blob = await files.serve(file);
   try {
-    await mounter.mount({ metadata, blob }, target, files.kind);
+    await mounter.mount({ metadata, blob }, target, { mode: files.kind });
     await using mounted = new AsyncDisposableStack();
     mounted.defer(async () => mounter.unmount(target));
     if ((await readFile(join(target, 'file'), 'utf8')) === TEXT) return;

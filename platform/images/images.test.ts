@@ -32,7 +32,7 @@ class Node implements NodeImages {
     return { [Symbol.asyncDispose]: async () => void this.leases-- };
   }
 
-  expectLayers(chainIds: readonly Digest[]): AsyncDisposable {
+  expectLayers({ chainIds }: Parameters<NodeImages['expectLayers']>[0]): AsyncDisposable {
     this.expected.push(...chainIds);
     return { async [Symbol.asyncDispose]() {} };
   }

@@ -22,7 +22,7 @@ export interface NodeImages {
   /** Makes the layer's snapshot exist, from the bucket; false when the bucket lacks the layer. */
   layerPresent(chainId: Digest, parentChainId: Digest | undefined): Promise<boolean>;
   /** These layers, bottom first, are wanted next: they are looked for all at once. They stay until disposal. */
-  expectLayers(chainIds: readonly Digest[]): AsyncDisposable;
+  expectLayers(layers: Pick<ImageManifest, 'chainIds' | 'diffIds'>): AsyncDisposable;
   /** A blob that is there already gets the labels. */
   putContent(descriptor: Descriptor, bytes: Uint8Array, labels: GcLabels): Promise<void>;
   /** Creates the image, or points it at `target`. */
@@ -59,7 +59,7 @@ export async function* restoreImage(name: string, options: RestoreOptions): Asyn
   const record = await readImageRecord(bucket, name, waiting);
   const manifest = selectManifest(record, options.platform ?? machinePlatform());
   await using stack = new AsyncDisposableStack();
-  stack.use(node.expectLayers(manifest.chainIds));
+  stack.use(node.expectLayers(manifest));
   const contents = await fetchContents(record, manifest, { bucket, snapshotter, ...waiting });
   stack.use(await node.lease());
   const put = putContents(contents, options);

@@ -5,7 +5,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { BlobWriter, CHUNK_BYTES, type StoreRun } from './blob-writer.ts';
+import { BlobWriter, CUT_BYTES, type StoreRun } from './blob-writer.ts';
 import type { Chunk } from './chunk.ts';
 
 /** Deterministic bytes that do not compress into a pattern of the chunk size. */
@@ -50,20 +50,38 @@ function check(files: readonly Buffer[], { chunks, blob, offsets }: Awaited<Retu
   });
   let at = 0;
   for (const { hash: expected, rawBytes } of chunks) {
-    assert.ok(rawBytes <= CHUNK_BYTES);
+    assert.ok(rawBytes <= CUT_BYTES.data);
     assert.ok(hash('sha256', blob.subarray(at, at + rawBytes), 'buffer').equals(Buffer.from(expected)));
     at += rawBytes;
   }
   assert.equal(at, blob.length);
 }
 
-const SIZES = [1, 4095, 4096, 4097, 60_000, 262_143, 262_144, 262_145, 9_000_001, 3, 500_000, 17];
+const SIZES = [
+  1, 4095, 4096, 4097, 60_000, 65_535, 65_536, 262_143, 262_144, 262_145, 9_000_001, 3, 500_000, 17,
+];
+const ELF = Buffer.from('\x7fELF', 'latin1');
 
 test('files lie 4 KiB aligned in order, chunks cover the blob, whatever the pieces they came in', async () => {
-  const files = SIZES.map((size, i) => bytes(i, size));
+  const files = SIZES.flatMap((size, i) => [
+    bytes(i, size),
+    Buffer.concat([ELF, bytes(-i, size)]).subarray(0, size),
+  ]);
   const whole = await write(files, 1 << 30);
   check(files, whole);
-  for (const step of [1000, 1 << 20]) assert.deepEqual((await write(files, step)).chunks, whole.chunks);
+  for (const step of [3, 1000, 1 << 20]) assert.deepEqual((await write(files, step)).chunks, whole.chunks);
+});
+
+test('programs are cut finer than data, from the first chunk to the last', async () => {
+  const sizesOf = async (content: Buffer): Promise<number[]> =>
+    (await write([bytes(0, 5000), content, bytes(1, 5000)], 10_000)).chunks.map(({ rawBytes }) => rawBytes);
+  const [small, { code, data }] = [8192, CUT_BYTES];
+  const content = bytes(2, 600_000);
+  assert.deepEqual(await sizesOf(content), [small, data, data, 77_824, small]);
+  const program = Buffer.concat([ELF, content]).subarray(0, content.length);
+  assert.deepEqual(await sizesOf(program), [small, ...Array<number>(18).fill(code), 12_288, small]);
+  assert.deepEqual(await sizesOf(program.subarray(0, 65_535)), [small, 65_536, small]);
+  assert.deepEqual(await sizesOf(program.subarray(0, 65_536)), [small, code, code, small]);
 });
 
 test('where a group of small files is cut depends on their contents, not on the pieces they came in', async () => {
@@ -87,18 +105,36 @@ test('long runs of zeros take no room and are marked', async () => {
   const path = join(folder.path, 'blob');
   await using file = await open(path, 'wx');
   const writer = new BlobWriter(storeIn(file));
-  writer.beginFile(3 + 40 * CHUNK_BYTES + 5);
+  writer.beginFile(3 + 40 * CUT_BYTES.data + 5);
   writer.append(Buffer.from('abc'));
-  writer.appendZeros(40 * CHUNK_BYTES);
+  writer.appendZeros(40 * CUT_BYTES.data);
   writer.append(Buffer.from('defgh'));
   writer.endFile();
   const { chunks, blobBytes } = await writer.finish();
   await file.truncate(blobBytes);
   assert.equal(chunks.filter(({ place }) => place.kind === 'zero').length, 39);
-  assert.ok((await file.stat()).blocks * 512 < 2 * CHUNK_BYTES);
+  assert.ok((await file.stat()).blocks * 512 < 2 * CUT_BYTES.data);
   const blob = readFileSync(path);
   assert.equal(blob.toString('latin1').replaceAll('\0', ''), 'abcdefgh');
-  assert.equal(blob.indexOf('defgh'), 3 + 40 * CHUNK_BYTES);
+  assert.equal(blob.indexOf('defgh'), 3 + 40 * CUT_BYTES.data);
+});
+
+test('a hole at the start of a file, and one in a program, are zero chunks', async () => {
+  const kinds = async (head: Buffer, zeros: number): Promise<string[]> => {
+    const writer = new BlobWriter(async () => {});
+    writer.beginFile(head.length + zeros + 5);
+    writer.append(head);
+    writer.appendZeros(zeros);
+    writer.append(Buffer.from('abcde'));
+    writer.endFile();
+    const { chunks } = await writer.finish();
+    return chunks.map(({ rawBytes, place }) => `${place.kind} ${rawBytes >> 10}`);
+  };
+  assert.deepEqual(await kinds(Buffer.alloc(0), 3 * CUT_BYTES.data), [
+    ...Array<string>(3).fill('zero 256'),
+    'local 4',
+  ]);
+  assert.deepEqual(await kinds(ELF, 65_536), ['local 32', 'zero 32', 'local 4']);
 });
 
 test('what storing a run failed with is told, at the latest in the end', async () => {

@@ -2,11 +2,17 @@ import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES, blocksOf, hashOfZeros, type Chunk } from './chunk.ts';
 
-/** Files from this size on are cut into chunks of their own, each this long but the last. @internal */
-export const CHUNK_BYTES = 256 << 10;
+/** Files from this size on have chunks of their own; a group of smaller ones is no longer. */
+const LARGE_FILE_BYTES = 64 << 10;
+
+/** What large files are cut into, programs and libraries finer: the kernel pages them in here and there. @internal */
+export const CUT_BYTES = { data: 256 << 10, code: 32 << 10 } as const;
+
+/** What an ELF file begins with. */
+const ELF = 0x7f_45_4c_46;
 
 /** A group of small files may be cut once it is this long … */
-const GROUP_MIN_BYTES = 64 << 10;
+const GROUP_MIN_BYTES = 16 << 10;
 
 /** … behind a file whose content says so: one in eight. */
 const CUT_MASK = 7;
@@ -14,8 +20,7 @@ const CUT_SAMPLE_BYTES = 4096;
 
 const STAGE_BYTES = 4 << 20;
 const MAX_STAGES = 3;
-const ZEROS = Buffer.alloc(CHUNK_BYTES);
-const ZERO_HASH = hashOfZeros(CHUNK_BYTES);
+const ZEROS = Buffer.alloc(CUT_BYTES.data);
 
 /** Stores a run of blob bytes; what no run covers is zero. */
 export type StoreRun = (bytes: Uint8Array, offset: number) => Promise<void>;
@@ -34,6 +39,8 @@ export class BlobWriter {
   #stage = Buffer.allocUnsafe(STAGE_BYTES);
   #used = 0;
   #chunkStart = 0;
+  /** The open chunk is cut when it is this long. */
+  #cutBytes: number = LARGE_FILE_BYTES;
   #fileBytes = 0;
   #fileStart = 0;
   #cutCode = 0;
@@ -48,9 +55,10 @@ export class BlobWriter {
   /** Starts a file of `sizeBytes` > 0; returns its blob offset. Exactly that many bytes must be appended before the next. */
   beginFile(sizeBytes: number): number {
     const groupBytes = this.#used - this.#chunkStart;
-    if (groupBytes > 0 && groupBytes + sizeBytes > CHUNK_BYTES) this.#cut();
+    if (groupBytes > 0 && groupBytes + sizeBytes > LARGE_FILE_BYTES) this.#cut();
     this.#fileBytes = sizeBytes;
     this.#fileStart = this.#stageOffset + this.#used;
+    this.#cutBytes = sizeBytes < LARGE_FILE_BYTES ? LARGE_FILE_BYTES : CUT_BYTES.code;
     this.#cutCode = 0;
     return this.#fileStart;
   }
@@ -65,18 +73,18 @@ export class BlobWriter {
       this.#stage.set(part, this.#used);
       this.#used += part.byteLength;
       at += part.byteLength;
-      if (this.#used - this.#chunkStart === CHUNK_BYTES) this.#cut();
+      if (this.#chunkRoom() === 0 && !this.#isData()) this.#cut();
     }
   }
 
   appendZeros(count: number): void {
     let rest = count;
     while (rest > 0) {
-      if (this.#used === this.#chunkStart && rest >= CHUNK_BYTES) {
-        this.#skipZeroChunk();
-        rest -= CHUNK_BYTES;
+      if (this.#isFileStart() && this.#fileBytes >= LARGE_FILE_BYTES) this.#cutBytes = CUT_BYTES.data;
+      if (this.#used === this.#chunkStart && rest >= this.#cutBytes) {
+        rest -= this.#skipZeroChunk();
       } else {
-        const part = Math.min(rest, CHUNK_BYTES - (this.#used - this.#chunkStart));
+        const part = Math.min(rest, this.#chunkRoom());
         this.append(ZEROS.subarray(0, part));
         rest -= part;
       }
@@ -93,7 +101,7 @@ export class BlobWriter {
     const groupBytes = this.#used - this.#chunkStart;
     if (groupBytes === 0) return;
     const cutHere = (this.#cutCode ^ this.#fileBytes) & CUT_MASK;
-    if (this.#fileBytes >= CHUNK_BYTES || groupBytes >= CHUNK_BYTES) this.#cut();
+    if (this.#fileBytes >= LARGE_FILE_BYTES || groupBytes >= LARGE_FILE_BYTES) this.#cut();
     else if (groupBytes >= GROUP_MIN_BYTES && cutHere === 0) this.#cut();
   }
 
@@ -114,7 +122,20 @@ export class BlobWriter {
   }
 
   #chunkRoom(): number {
-    return CHUNK_BYTES - (this.#used - this.#chunkStart);
+    return this.#cutBytes - (this.#used - this.#chunkStart);
+  }
+
+  #isFileStart(): boolean {
+    return this.#stageOffset + this.#used === this.#fileStart;
+  }
+
+  /** Whether the open chunk, full as code, begins a large file that turns out to be data: then it has room again. */
+  #isData(): boolean {
+    const isFirst = this.#stageOffset + this.#chunkStart === this.#fileStart;
+    if (!isFirst || this.#cutBytes !== CUT_BYTES.code) return false;
+    if (this.#stage.readUInt32BE(this.#chunkStart) === ELF) return false;
+    this.#cutBytes = CUT_BYTES.data;
+    return true;
   }
 
   #stageRoom(): number {
@@ -125,7 +146,7 @@ export class BlobWriter {
   #cut(): void {
     const raw = this.#stage.subarray(this.#chunkStart, this.#used);
     const chunkHash = hash('sha256', raw, 'buffer');
-    const isZero = raw.byteLength === CHUNK_BYTES && chunkHash.equals(ZERO_HASH);
+    const isZero = chunkHash.equals(hashOfZeros(raw.byteLength));
     this.#chunks.push({
       hash: chunkHash,
       rawBytes: raw.byteLength,
@@ -134,10 +155,13 @@ export class BlobWriter {
     this.#chunkStart = this.#used;
   }
 
-  #skipZeroChunk(): void {
+  /** Returns its size. */
+  #skipZeroChunk(): number {
+    const rawBytes = this.#cutBytes;
     if (this.#used > 0) this.#rotate();
-    this.#chunks.push({ hash: ZERO_HASH, rawBytes: CHUNK_BYTES, place: { kind: 'zero' } });
-    this.#stageOffset += CHUNK_BYTES;
+    this.#chunks.push({ hash: hashOfZeros(rawBytes), rawBytes, place: { kind: 'zero' } });
+    this.#stageOffset += rawBytes;
+    return rawBytes;
   }
 
   /** Hands the finished chunks to the store and goes on in a fresh stage that starts with the open chunk. */

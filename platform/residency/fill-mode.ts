@@ -18,6 +18,13 @@ export interface MountTarget extends FillTarget {
 
 export type FillModeName = 'full' | 'fanotify' | 'fuse';
 
+export interface AttachedBlob {
+  /** By which the kernel opens the blob; it sees only checked bytes through it. */
+  readonly kernelPath: string;
+  /** Resolves when what the next start needs is here. Until then the kernel should ask for nothing that nobody needs. */
+  readonly started?: Promise<void>;
+}
+
 /** One way to get a blob's bytes behind a live mount. All of them work on the same files and the same bucket objects. */
 export interface FillMode {
   readonly name: FillModeName;
@@ -30,11 +37,8 @@ export interface FillMode {
   ): Promise<{ readonly isWhole: boolean }>;
   /** The layer has come to this node, and is likely to be mounted soon. */
   expect(target: MountTarget): Promise<void>;
-  /**
-   * The path by which the kernel opens the blob of a mounted layer; the kernel sees only checked bytes through it. Also
-   * called for mounts that an earlier daemon left.
-   */
-  attach(target: MountTarget): Promise<string>;
+  /** Gets the blob of a layer ready for its mount. Also called for mounts that an earlier daemon left. */
+  attach(target: MountTarget): Promise<AttachedBlob>;
   /** The layer is no longer mounted. */
   detach(diffId: Digest): Promise<void>;
 }

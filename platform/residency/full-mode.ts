@@ -29,7 +29,7 @@ export function createFullMode(
       return { isWhole: true };
     },
     async expect() {},
-    attach: async (target) => complete(target),
+    attach: async (target) => ({ kernelPath: await complete(target) }),
     async detach() {},
   };
 }

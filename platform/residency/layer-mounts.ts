@@ -7,11 +7,11 @@ import type { FillModeName, FillModes, MountTarget } from './fill-mode.ts';
 
 /** What residency asks of the kernel. */
 export interface ErofsMounter {
-  /** Mounts read-only, in a way that suits the mode; `blob` is the extra device. */
+  /** Mounts read-only, in a way that suits the mode; `blob` is the extra device. Until `started` reads little ahead. */
   mount(
     files: { readonly metadata: string; readonly blob: string },
     target: string,
-    mode: FillModeName,
+    mode: { readonly mode: FillModeName; readonly started?: Promise<void> },
   ): Promise<void>;
   /** Unmounts; overlays that use the mount keep what they have. */
   unmount(target: string): Promise<void>;
@@ -98,9 +98,9 @@ export class LayerMountPoints {
     try {
       await mkdir(path, { recursive: true, mode: 0o755 });
       const target = await find();
-      const blob = await current.attach(target);
+      const { kernelPath: blob, ...start } = await current.attach(target);
       const metadata = join(target.folder, LAYER_FILES.metadata);
-      await this.#mounter.mount({ metadata, blob }, path, current.name);
+      await this.#mounter.mount({ metadata, blob }, path, { mode: current.name, ...start });
       return path;
     } catch (reason) {
       await current.detach(diffId);

@@ -84,7 +84,7 @@ export function createLazyMode(
     async attach(target) {
       const { blob, kernelPath } = await open(target);
       served.add(blob);
-      return kernelPath;
+      return { kernelPath, started: blob.started };
     },
     async detach(diffId) {
       const opened = await attached.get(diffId)?.catch(() => undefined);

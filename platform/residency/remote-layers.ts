@@ -31,9 +31,17 @@ export class RemoteLayers {
 
   /**
    * Brings layers, bottom first, at the same time that containerd will ask for one after the other. They stay until disposal, and
-   * until then their records are not read again.
+   * until then their records are not read again. The diff ids are a hint, so that starts are asked for at once.
    */
-  expect(chains: readonly Digest[], signal: AbortSignal): AsyncDisposable {
+  expect(
+    {
+      chainIds: chains,
+      diffIds,
+    }: { readonly chainIds: readonly Digest[]; readonly diffIds: readonly Digest[] },
+    signal: AbortSignal,
+  ): AsyncDisposable {
+    const { layers } = this.#options;
+    for (const diffId of diffIds) if (!layers.has(diffId)) layers.announce(diffId);
     const finds = chains.map(async (chain, i) => {
       const reading = this.#readRecord(chain, signal);
       reading.catch(() => {});

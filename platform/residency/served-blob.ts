@@ -15,6 +15,9 @@ import { prepareStart, type StartedBlob } from './hot-start.ts';
 import { ReadAhead, type Window } from './read-ahead.ts';
 import { ResidentBlob } from './resident-blob.ts';
 
+/** From the first read on: a start should touch what it needs and no more. */
+const START_MS = 10_000;
+
 /** What the blobs of a lazy mode share. */
 export interface ServeContext extends Residency {
   readonly files: OnDemandFiles;
@@ -53,6 +56,8 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
   #toldBytes = 0;
   readonly #end = new AbortController();
   readonly #firstRead = Promise.withResolvers<void>();
+  readonly #started = Promise.withResolvers<void>();
+  #isPrepared = false;
   #starting: Promise<void> | undefined;
   #isWhole = false;
   /** Whoever wants to hear of every read, though the blob is whole. */
@@ -88,7 +93,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
       await context.files.setWhole(target.number, false);
     }
     stack.move();
-    if (blob.sizeBytes > 0) blob.#starting = prepareStart(blob, context, blob.#end.signal);
+    if (blob.sizeBytes > 0) blob.#starting = blob.#prepareStart();
     // It yields to the start from the first moment on.
     if (!resident.isWhole) context.background.add(resident);
     return { blob, kernelPath };
@@ -124,6 +129,11 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
     if (this.#blob) return this.#blob;
     this.#opening ??= this.#reopen().finally(() => (this.#opening = undefined));
     return this.#opening;
+  }
+
+  /** Resolves a while after the first read, and as soon as the kernel reads without asking. */
+  get started(): Promise<void> {
+    return this.#started.promise;
   }
 
   /** Whether the kernel reads the blob without asking. */
@@ -196,11 +206,19 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
     this.#isSilent = false;
   }
 
+  async #prepareStart(): Promise<void> {
+    void this.#firstRead.promise.then(() => setTimeout(() => this.#started.resolve(), START_MS).unref());
+    await prepareStart(this, this.#context, this.#end.signal);
+    this.#isPrepared = true;
+    if (this.#isSilent) this.#started.resolve();
+  }
+
   /** A whole blob that nobody listens to raises no questions. */
   async #beSilent(): Promise<void> {
     if (!this.#isWhole || this.#listeners > 0 || this.#end.signal.aborted) return;
     await this.#context.files.setWhole(this.number, true);
     this.#isSilent = true;
+    if (this.#isPrepared) this.#started.resolve();
     this.#watched = undefined;
   }
 
