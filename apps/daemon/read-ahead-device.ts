@@ -5,8 +5,8 @@ import { join } from 'node:path';
 const DEVICES = '/sys/class/bdi';
 /** What the kernel reads around a page that is asked for, as long as it is told nothing else. */
 const USUAL_KB = 128;
-/** Few pages, and a number that nobody else sets. */
-const LITTLE_KB = 20;
+/** A number that nobody else sets: less makes more questions, more makes more bytes. */
+const LITTLE_KB = 44;
 
 /** How far the kernel reads ahead below one mount. A wish: where the kernel does not let it be told, nothing happens. */
 export interface ReadAheadDevice {

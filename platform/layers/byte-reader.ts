@@ -21,21 +21,20 @@ export class ByteReader implements AsyncDisposable {
 
   /** The next `length` bytes. Throws `data_loss` when the stream ends before. */
   async read(length: number): Promise<Buffer> {
-    const pieces = [this.#rest];
-    let bytes = this.#rest.byteLength;
-    while (bytes < length) {
-      const value = await this.#next();
-      if (!value)
+    if (this.#rest.byteLength >= length) return this.#take(length);
+    const bytes = Buffer.allocUnsafe(length);
+    for (let at = 0; ;) {
+      const piece = this.#take(Math.min(length - at, this.#rest.byteLength));
+      bytes.set(piece, at);
+      at += piece.byteLength;
+      if (at === length) return bytes;
+      const next = await this.#next();
+      if (!next)
         throw new CodedError('data_loss', `Cannot read ${this.#name}: it ends too early`, {
           cure: 'Remove the object; it is written again when it is needed',
         });
-      const piece = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-      pieces.push(piece);
-      bytes += piece.byteLength;
+      this.#rest = Buffer.from(next.buffer, next.byteOffset, next.byteLength);
     }
-    const all = pieces.length === 1 ? this.#rest : Buffer.concat(pieces, bytes);
-    this.#rest = all.subarray(length);
-    return all.subarray(0, length);
   }
 
   /** All that has not been read. */
@@ -46,6 +45,12 @@ export class ByteReader implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#source.return?.();
+  }
+
+  #take(length: number): Buffer {
+    const piece = this.#rest.subarray(0, length);
+    this.#rest = this.#rest.subarray(length);
+    return piece;
   }
 
   async #next(): Promise<Uint8Array | undefined> {

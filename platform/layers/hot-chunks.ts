@@ -35,6 +35,9 @@ const FEW_BYTES = 32 << 20;
 /** What a reader has to keep in memory: 4 MiB. */
 const WINDOW_LOG = 22;
 
+/** Each piece is a turn of the thread pool. */
+const PIECE_BYTES = 256 << 10;
+
 /** More than that is no start. */
 const MAX_RAW_BYTES = 96 << 20;
 const MAX_CHUNK_BYTES = 1 << 20;
@@ -105,7 +108,7 @@ async function* readChunks(entries: readonly Entry[], raw: ByteReader): AsyncGen
 
 /** As the bytes come, however few. */
 async function* decompress(reader: ByteReader, diffId: Digest): AsyncGenerator<Uint8Array> {
-  const zstd = createZstdDecompress();
+  const zstd = createZstdDecompress({ chunkSize: PIECE_BYTES });
   const feeding = pipeline(reader.rest(), zstd).catch(() => {});
   try {
     yield* zstd;

@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, isCodedError } from '@lade/errors';
 import { hotKey, type HotChunk } from '@lade/layers';
 import type { BlobContext } from './blob-context.ts';
@@ -55,17 +54,28 @@ async function take(
   sink.arrived(number, { fetchedBytes: chunk.rawBytes, copiedBytes: 0 });
 }
 
+/** One timer and one listener for all pieces: there are thousands. */
 async function* withoutStalls<T>(stream: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const iterator = stream[Symbol.asyncIterator]();
-  for (;;) {
-    signal.throwIfAborted();
-    const wait = new AbortController();
-    const stalled = sleep(STALL_MS, undefined, { signal: AbortSignal.any([signal, wait.signal]) });
-    stalled.catch(() => {});
-    const next = await Promise.race([iterator.next(), stalled]).finally(() => wait.abort());
-    if (next === undefined)
-      throw new CodedError('deadline_exceeded', `Cannot go on: no byte came for ${STALL_MS} ms`);
-    if (next.done === true) return;
-    yield next.value;
+  const { promise: trouble, reject } = Promise.withResolvers<never>();
+  trouble.catch(() => {});
+  let isWaiting = false;
+  const stall = new CodedError('deadline_exceeded', `Cannot go on: no byte came for ${STALL_MS} ms`);
+  const timer = setTimeout(() => isWaiting && reject(stall), STALL_MS);
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort);
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      timer.refresh();
+      isWaiting = true;
+      const next = await Promise.race([iterator.next(), trouble]);
+      isWaiting = false;
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
   }
 }
