@@ -14,6 +14,11 @@ export class ByteReader implements AsyncDisposable {
     this.#name = name;
   }
 
+  /** That read() does not wait for. */
+  get availableBytes(): number {
+    return this.#rest.byteLength;
+  }
+
   /** That have come so far. */
   get takenBytes(): number {
     return this.#taken;

@@ -54,8 +54,8 @@ export interface HotChunk {
 export interface HotChunks extends AsyncDisposable {
   /** In the order in which a start touches them. */
   readonly numbers: readonly number[];
-  /** In that order, as they arrive. Throws `data_loss` when they are damaged or end too early. */
-  chunks(): AsyncIterable<HotChunk>;
+  /** In that order, those that have arrived at a time. Throws `data_loss` when they are damaged or end too early. */
+  chunks(): AsyncIterable<readonly HotChunk[]>;
   /** From the bucket, so far. */
   readonly fetchedBytes: number;
 }
@@ -102,8 +102,16 @@ export async function openHotChunks(
   };
 }
 
-async function* readChunks(entries: readonly Entry[], raw: ByteReader): AsyncGenerator<HotChunk> {
-  for (const { number, rawBytes } of entries) yield { number, raw: await raw.read(rawBytes) };
+async function* readChunks(entries: readonly Entry[], raw: ByteReader): AsyncGenerator<readonly HotChunk[]> {
+  let arrived: HotChunk[] = [];
+  for (const { number, rawBytes } of entries) {
+    if (arrived.length > 0 && raw.availableBytes < rawBytes) {
+      yield arrived;
+      arrived = [];
+    }
+    arrived.push({ number, raw: await raw.read(rawBytes) });
+  }
+  yield arrived;
 }
 
 /** As the bytes come, however few. */

@@ -15,16 +15,16 @@ const STALL_MS = 2_000;
  */
 export async function bringStream(
   numbers: readonly number[],
-  stream: AsyncIterable<HotChunk>,
+  stream: AsyncIterable<readonly HotChunk[]>,
   sink: ChunkSink,
   context: StreamContext,
 ): Promise<void> {
   const missing = new Set(numbers);
   let reason: unknown = new CodedError('unavailable', 'Cannot go on: the stream has ended');
   try {
-    for await (const chunk of withoutStalls(stream, sink.signal)) {
-      if (!missing.delete(chunk.number)) continue;
-      await take(chunk, sink, context).catch((failure: unknown) => sink.failed(chunk.number, failure));
+    for await (const arrived of withoutStalls(stream, sink.signal)) {
+      const wanted = arrived.filter(({ number }) => missing.delete(number));
+      await take(wanted, sink, context);
       if (missing.size === 0) return;
     }
   } catch (failure) {
@@ -36,22 +36,58 @@ export async function bringStream(
   for (const number of missing) sink.failed(number, reason);
 }
 
-async function take(
-  { number, raw }: HotChunk,
-  sink: ChunkSink,
-  { room, counters, log }: StreamContext,
-): Promise<void> {
-  const { table, file, diffId } = sink;
-  const chunk = table.get(number);
-  if (!hash('sha256', raw, 'buffer').equals(chunk.hash)) {
-    counters.verificationFailures++;
-    log.error('chunk of a start is damaged in the bucket', { object: hotKey(diffId), chunk: number });
-    throw new CodedError('data_loss', `Cannot use chunk ${number} in ${hotKey(diffId)}: it is damaged`);
+/** Puts chunks that have arrived into the file. Never throws. */
+async function take(chunks: readonly HotChunk[], sink: ChunkSink, context: StreamContext): Promise<void> {
+  const sound = chunks.filter((chunk) => isSound(chunk, sink, context));
+  for (const run of joinNeighbours(sound)) {
+    try {
+      using _ = await context.room.reserve(run.raw.byteLength, 'ahead');
+      await sink.file.write(run.first, run.raw);
+      context.counters.fetchedChunks += run.end - run.first;
+      for (let n = run.first; n < run.end; n++)
+        sink.arrived(n, { fetchedBytes: sink.table.get(n).rawBytes, copiedBytes: 0 });
+    } catch (reason) {
+      for (let n = run.first; n < run.end; n++) sink.failed(n, reason);
+    }
   }
-  using _ = await room.reserve(chunk.rawBytes, 'ahead');
-  await file.write(number, raw);
-  counters.fetchedChunks++;
-  sink.arrived(number, { fetchedBytes: chunk.rawBytes, copiedBytes: 0 });
+}
+
+function isSound({ number, raw }: HotChunk, sink: ChunkSink, { counters, log }: StreamContext): boolean {
+  const { table, diffId } = sink;
+  if (hash('sha256', raw, 'buffer').equals(table.get(number).hash)) return true;
+  counters.verificationFailures++;
+  log.error('chunk of a start is damaged in the bucket', { object: hotKey(diffId), chunk: number });
+  const message = `Cannot use chunk ${number} in ${hotKey(diffId)}: it is damaged`;
+  sink.failed(number, new CodedError('data_loss', message));
+  return false;
+}
+
+interface ChunkRun {
+  readonly first: number;
+  readonly end: number;
+  readonly raw: Uint8Array;
+}
+
+/** Chunks that follow one another in the blob and in memory are written at once. */
+function joinNeighbours(chunks: readonly HotChunk[]): ChunkRun[] {
+  const runs: ChunkRun[] = [];
+  for (const { number, raw } of chunks) {
+    const last = runs.at(-1);
+    const isNext =
+      last?.end === number &&
+      last.raw.buffer === raw.buffer &&
+      last.raw.byteOffset + last.raw.byteLength === raw.byteOffset;
+    if (!last || !isNext) runs.push({ first: number, end: number + 1, raw });
+    else {
+      const bytes = last.raw.byteLength + raw.byteLength;
+      runs.splice(-1, 1, {
+        first: last.first,
+        end: number + 1,
+        raw: new Uint8Array(raw.buffer, last.raw.byteOffset, bytes),
+      });
+    }
+  }
+  return runs;
 }
 
 /** One timer and one listener for all pieces: there are thousands. */
