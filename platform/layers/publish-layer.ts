@@ -12,7 +12,7 @@ import { encodeIndexHead, type LayerIndex, type PackReference } from './index-ob
 import { LAYER_FILES } from './layer-files.ts';
 import { checkMetadata } from './metadata-image.ts';
 import { indexKey, packKey } from './object-keys.ts';
-import { PACK_TARGET_BYTES, encodePack } from './pack.ts';
+import { PACK_TARGET_BYTES, encodePack, type Pack } from './pack.ts';
 import { readLocalIndex, writeLocalIndex } from './local-index.ts';
 import { syncPacks } from './sync-packs.ts';
 import { findUsableIndex } from './usable-index.ts';
@@ -139,26 +139,26 @@ class Packer {
   /** Uploads what is pending as one pack. */
   async close(): Promise<void> {
     if (this.#pending.length === 0) return;
-    const pending = this.#pending;
-    this.#pending = [];
-    this.#pendingByHash.clear();
-    this.#pendingBytes = 0;
-    const frames = await Promise.all(
-      pending.map(async ({ chunk, frame }) => ({
-        hash: chunk.hash,
-        rawBytes: chunk.rawBytes,
-        frame: await frame,
-      })),
-    );
-    const pack = encodePack(frames);
+    const { pack, positions } = await this.#takePack();
     await this.#upload(packKey(pack.digest), pack.bytes);
     const reference = { digest: pack.digest, sizeBytes: pack.bytes.byteLength };
     this.#context.catalogue.addPack(reference, pack.entries);
     const number = this.#packNumber(reference);
     pack.entries.forEach(({ offset, storedBytes }, i) => {
-      for (const position of pending[i]?.positions ?? [])
-        this.#place(position, { number, offset, storedBytes });
+      for (const position of positions[i] ?? []) this.#place(position, { number, offset, storedBytes });
     });
+  }
+
+  /** On its own, so that nothing refers to the single frames while the pack is on its way. */
+  async #takePack(): Promise<{ readonly pack: Pack; readonly positions: readonly (readonly number[])[] }> {
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#pendingByHash.clear();
+    this.#pendingBytes = 0;
+    const frames = await Promise.all(
+      pending.map(async ({ chunk: { hash, rawBytes }, frame }) => ({ hash, rawBytes, frame: await frame })),
+    );
+    return { pack: encodePack(frames), positions: pending.map(({ positions }) => positions) };
   }
 
   #place(position: number, at: { number: number; offset: number; storedBytes: number }): void {
