@@ -18,7 +18,7 @@ export interface MountTarget extends FillTarget {
 
 export type FillModeName = 'full' | 'fanotify' | 'fuse';
 
-export interface AttachedBlob {
+interface AttachedBlob {
   /** By which the kernel opens the blob; it sees only checked bytes through it. */
   readonly kernelPath: string;
   /** Resolves when what the next start needs is here. Until then the kernel should ask for nothing that nobody needs. */
