@@ -12,6 +12,7 @@ import { LAYER_FILES } from '@lade/layers';
 import { hexOf, type Digest } from '@lade/oci';
 import { mountPointsBelow, startOrigin } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
+import { assertNodeEmpty } from './node-state.ts';
 import {
   Testbed,
   inSteps,
@@ -138,9 +139,7 @@ for (const [version, kind, fill] of CASES) {
       await third.ctr('images', 'remove', '--sync', registered);
       await waitUntil('the layers are gone', async () => (await readJson(third, 'layers')).length === 0);
       assert.equal(await third.ctr('snapshots', '--snapshotter', 'lade', 'list'), EMPTY_LIST);
-      assert.deepEqual(await mountPointsBelow(join(third.root, 'mounts')), []);
-      for (const folder of ['layers', 'snapshots', 'fixes', 'mounts'])
-        assert.deepEqual(await readdir(join(third.root, folder)), [], folder);
+      await assertNodeEmpty(third);
       assert.deepEqual(await listObjects(bucketUrl), before);
       await third.ladeOrThrow('pull', registered);
       assert.equal(await third.run(registered, ...ANSWER), '42\n');

@@ -2,17 +2,17 @@ import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { BLOCK_BYTES, blocksOf, hashOfZeros, type Chunk } from './chunk.ts';
 
-/** Files from this size on have chunks of their own; a group of smaller ones is no longer. */
-const LARGE_FILE_BYTES = 64 << 10;
-
 /** What large files are cut into, programs and libraries finer: the kernel pages them in here and there. @internal */
 export const CUT_BYTES = { data: 256 << 10, code: 32 << 10 } as const;
+
+/** Files from this size on have chunks of their own; a group of smaller ones is no longer. */
+const LARGE_FILE_BYTES = CUT_BYTES.data;
 
 /** What an ELF file begins with. */
 const ELF = 0x7f_45_4c_46;
 
 /** A group of small files may be cut once it is this long … */
-const GROUP_MIN_BYTES = 16 << 10;
+const GROUP_MIN_BYTES = 64 << 10;
 
 /** … behind a file whose content says so: one in eight. */
 const CUT_MASK = 7;

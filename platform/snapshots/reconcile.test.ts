@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -18,7 +19,8 @@ test('the next start removes what a crash left at every step of prepare and remo
   await mkdir(join(bed.root, 'fixes', '1'));
   await mkdir(join(bed.root, 'fixes', 'new-x'));
   const second = await bed.open();
-  assert.deepEqual((await readdir(folder)).sort(), ['1', '2']);
+  assert.deepEqual((await bed.contents()).sort(), ['1', '2']);
+  assert.ok(!existsSync(join(folder, 'new-abcdef')));
   assert.deepEqual(await readdir(join(bed.root, 'fixes')), []);
   assert.deepEqual(second.missing, []);
   assert.equal((await second.prepare('next', ''))[0]?.source, join(folder, '3', 'fs'));
