@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ import { LAYER_FILES } from '@lade/layers';
 import { hexOf, type Digest } from '@lade/oci';
 import { mountPointsBelow, startOrigin } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
-import { assertNodeEmpty } from './node-state.ts';
+import { assertNodeEmpty, listSnapshots } from './node-state.ts';
 import {
   Testbed,
   inSteps,
@@ -164,12 +164,7 @@ async function assertConverted(node: LadeNode, { layers, diffIds }: ImageParts):
     .filter(({ message }) => message === 'layer converted');
   assert.deepEqual(converted.map(({ digest }) => digest).sort(), layers.toSorted());
   await assertLayers(node, diffIds, 'converted');
-  await waitUntil('no snapshot is kept as files', async () => holdsNone(join(node.root, 'snapshots')));
-}
-
-/** Whatever is made is a new-…, and so is what is ready for the next snapshot. */
-async function holdsNone(folder: string): Promise<boolean> {
-  return (await readdir(folder)).every((name) => name.startsWith('new-'));
+  await waitUntil('no snapshot is kept as files', async () => (await listSnapshots(node)).length === 0);
 }
 
 async function assertFetched(node: LadeNode, { diffIds }: ImageParts): Promise<void> {

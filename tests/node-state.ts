@@ -16,12 +16,21 @@ export async function clearNode(node: LadeNode): Promise<void> {
   });
 }
 
-/** No layer, no snapshot, no mount, nothing half done; what is ready for the next snapshot may be. */
+/** Names in the folder of the snapshots' directories, but for an empty one that may be ready for the next. */
+export async function listSnapshots({ root }: LadeNode): Promise<string[]> {
+  const folder = join(root, 'snapshots');
+  const names = await readdir(folder);
+  const ready = names.find((name) => name.startsWith('new-'));
+  const content = ready === undefined ? [] : await readdir(join(folder, ready), { recursive: true });
+  assert.deepEqual(new Set(content).difference(new Set(['fs', 'work'])), new Set());
+  return names.filter((name) => name !== ready);
+}
+
+/** No layer, no snapshot, no mount, nothing half done. */
 export async function assertNodeEmpty(node: LadeNode): Promise<void> {
   assert.deepEqual(await mountPointsBelow(join(node.root, 'mounts')), []);
   for (const folder of ['layers', 'mounts', 'fixes'])
     assert.deepEqual(await readdir(join(node.root, folder)), [], folder);
-  const [ready = 'new-', ...others] = await readdir(join(node.root, 'snapshots'));
-  assert.ok(ready.startsWith('new-') && others.length === 0, `${ready} ${others.join(' ')}`);
+  assert.deepEqual(await listSnapshots(node), []);
   assert.deepEqual(JSON.parse(await node.ladeOrThrow('layers', '--json')), []);
 }

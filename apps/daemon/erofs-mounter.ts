@@ -1,7 +1,7 @@
 import { CodedError, isCodedError } from '@lade/errors';
 import { attachLoop, mount, readMounts, unmount } from '@lade/linux';
 import type { ErofsMounter, FillModeName } from '@lade/residency';
-import { findReadAheadDevice } from './read-ahead-device.ts';
+import { mountReadingLittle } from './read-ahead-device.ts';
 
 /** How EROFS opens the files of a layer. */
 interface Manner {
@@ -29,10 +29,8 @@ export function createErofsMounter(): ErofsMounter {
     async mount(files, target, { mode, started }) {
       const { wish, overLoop } = MANNERS[mode];
       try {
-        const readAhead = await findReadAheadDevice(async () => mountFiles(files, target, wish));
-        if (!started || !readAhead) return;
-        await readAhead.readLittle();
-        started.then(async () => readAhead.readAsUsual()).catch(() => {});
+        const mounting = async (): Promise<void> => mountFiles(files, target, wish);
+        await (started ? mountReadingLittle(mounting, started) : mounting());
       } catch (reason) {
         if (overLoop === 'never' || !hasErrno(reason, 'ENOTBLK')) throw reason;
         await mountOverLoop(files, target);

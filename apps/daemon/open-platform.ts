@@ -29,8 +29,8 @@ import { openDatabase } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
 import { createErofsMounter } from './erofs-mounter.ts';
-import { readAllAsUsual } from './read-ahead-device.ts';
 import { openFillModes } from './fill-modes.ts';
+import { readAllAsUsual } from './read-ahead-device.ts';
 
 /** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
 export interface Platform extends AsyncDisposable {

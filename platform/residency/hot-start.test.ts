@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bucket } from '@lade/bucket';
-import { openHotChunks } from '@lade/layers';
+import { NO_CHAIN_KEYS, openHotChunks } from '@lade/layers';
+import { SILENT } from '@lade/log';
+import { RemoteLayers } from './remote-layers.ts';
 import { FakeKernel } from './testing/fake-kernel.ts';
 import { openLazyWorld, type LazyWorld } from './testing/lazy-world.ts';
-import { noise, openTestNode, type TestNode } from './testing/test-node.ts';
+import { noise, openTestNode, watchGets, type TestNode } from './testing/test-node.ts';
 
 const CONTENT = noise(8, 12 << 20);
 /** Where a start reads, in this order. */
@@ -55,6 +57,55 @@ test('what the first start touches is told to the bucket, and the next node has 
   );
   await start(node, kernel, layer);
   assert.equal(kernel.questions, 0);
+});
+
+test('what an expected layer needs for its start is asked for at once, and once', async () => {
+  await using world = await openLazyWorld({ contents: [CONTENT] });
+  const { diffId } = world.layers[0].index.header;
+  let asked = 0;
+  const bucket = watchGets(world.bucket, (key) => void (asked += Number(key === hotKeyOf(world))));
+  const kernel = new FakeKernel();
+  await using node = await openTestNode(bucket, { files: kernel });
+  const remote = new RemoteLayers({ bucket, keys: NO_CHAIN_KEYS, layers: node.layers, log: SILENT });
+  {
+    await using _ = remote.expect({ chainIds: [], diffIds: [diffId] }, new AbortController().signal);
+    assert.equal(asked, 1);
+  }
+  using layer = await remote.find(diffId, undefined);
+  assert.ok(layer);
+  while (kernel.served.size === 0) await sleep(5);
+  assert.equal(asked, 1);
+});
+
+test('a start is over a while after the first read, though all that it reads was brought before', async () => {
+  await using world = await openLazyWorld({ contents: [CONTENT], recordQuietMs: 30 });
+  const [layer] = world.layers;
+  await start(world.node, world.kernel, layer);
+  const hot = await recorded(world);
+  const kernel = new FakeKernel();
+  await using node = await openTestNode(world.bucket, {
+    files: kernel,
+    startMs: 5,
+    backgroundBytesPerSecond: 0,
+  });
+  const fetched = await node.layers.fetch(layer.index, {});
+  await node.layers.mount(fetched.diffId);
+  while (node.residency.counters.fetchedChunks < hot.length) await sleep(5);
+  const { started } = node.mounter;
+  assert.ok(started);
+  assert.equal(await Promise.race([started.then(() => 'over'), sleep(50, 'not yet')]), 'not yet');
+  await start(node, kernel, layer);
+  assert.equal(kernel.questions, 0);
+  await started;
+});
+
+test('a start is over as soon as the kernel reads a layer without asking', async () => {
+  await using world = await openLazyWorld({ contents: [CONTENT], backgroundBytesPerSecond: 1 << 30 });
+  const [layer] = world.layers;
+  const fetched = await world.node.layers.fetch(layer.index, {});
+  await world.node.layers.mount(fetched.diffId);
+  await world.kernel.untilWhole(1);
+  await world.node.mounter.started;
 });
 
 test('hot chunks that the bucket has wrong are brought from where the index says', async () => {

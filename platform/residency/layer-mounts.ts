@@ -11,7 +11,7 @@ export interface ErofsMounter {
   mount(
     files: { readonly metadata: string; readonly blob: string },
     target: string,
-    mode: { readonly mode: FillModeName; readonly started?: Promise<void> },
+    how: { readonly mode: FillModeName; readonly started?: Promise<void> },
   ): Promise<void>;
   /** Unmounts; overlays that use the mount keep what they have. */
   unmount(target: string): Promise<void>;

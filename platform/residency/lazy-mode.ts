@@ -14,6 +14,8 @@ export interface LazyModeOptions {
   readonly foreground: Foreground;
   /** For completing blobs that are in use. Default 8 MiB/s; 0: they are never completed. */
   readonly backgroundBytesPerSecond?: number;
+  /** See ServeContext. Default 10 s. */
+  readonly startMs?: number;
   /** A blob that nobody asks for that long gives its memory back. Default 60 s. */
   readonly restAfterMs?: number;
   /** Called when a layer is on its way: `files` are needed soon. */
@@ -37,7 +39,7 @@ export function createLazyMode(
   options: LazyModeOptions,
 ): LazyMode {
   const { foreground, backgroundBytesPerSecond: bytesPerSecond = 8 << 20, restAfterMs = 60_000 } = options;
-  const { recordQuietMs, getReady = () => {} } = options;
+  const { recordQuietMs, startMs = 10_000, getReady = () => {} } = options;
   const background = new BackgroundFill({ foreground, log: residency.log, bytesPerSecond });
   const starts = new AnnouncedStarts(residency.bucket);
   const context: ServeContext = {
@@ -46,6 +48,7 @@ export function createLazyMode(
     foreground,
     background,
     starts,
+    startMs,
     restAfterMs,
     recordQuietMs,
   };

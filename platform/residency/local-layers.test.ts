@@ -188,7 +188,7 @@ test('a start removes what a crash has left, and nothing else', async (t) => {
   }
   await mkdir(stray);
   await mkdir(join(node.root, 'mounts/78-full'));
-  await node.mounter.mount({ metadata: 'metadata', blob: 'blob' }, stray);
+  await node.mounter.mount({ metadata: 'metadata', blob: 'blob' }, stray, { mode: 'full' });
   const layers = await node.reopen();
   assert.deepEqual(await node.folders(), [FOLDER]);
   assert.deepEqual([...node.mounter.mounted.keys()], [mounted]);

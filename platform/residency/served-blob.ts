@@ -14,9 +14,7 @@ import { orAbort } from './or-abort.ts';
 import { prepareStart, type StartedBlob } from './hot-start.ts';
 import { ReadAhead, type Window } from './read-ahead.ts';
 import { ResidentBlob } from './resident-blob.ts';
-
-/** From the first read on: a start should touch what it needs and no more. */
-const START_MS = 10_000;
+import { StartWatch } from './start-watch.ts';
 
 /** What the blobs of a lazy mode share. */
 export interface ServeContext extends Residency {
@@ -26,6 +24,8 @@ export interface ServeContext extends Residency {
   /** A blob that nobody asks for that long is closed. */
   readonly restAfterMs: number;
   readonly starts: AnnouncedStarts;
+  /** How long a start should touch what it needs and no more, from the first read on. */
+  readonly startMs: number;
   /** See HotStartContext. */
   readonly recordQuietMs: number | undefined;
 }
@@ -55,8 +55,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
   #readers = 0;
   #toldBytes = 0;
   readonly #end = new AbortController();
-  readonly #firstRead = Promise.withResolvers<void>();
-  readonly #started = Promise.withResolvers<void>();
+  readonly #start = new StartWatch();
   #isPrepared = false;
   #starting: Promise<void> | undefined;
   #isWhole = false;
@@ -103,7 +102,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
     const { counters, foreground } = this.#context;
     using _ = foreground.enter();
     const started = performance.now();
-    this.#firstRead.resolve();
+    this.#start.noticeRead();
     counters.waits++;
     this.#readers++;
     try {
@@ -119,7 +118,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
   }
 
   reached(offset: number): void {
-    this.#firstRead.resolve();
+    this.#start.noticeRead();
     if (this.#blob) this.#bringAhead(this.#blob, this.#readAhead.reached(offset));
   }
 
@@ -133,7 +132,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
 
   /** Resolves a while after the first read, and as soon as the kernel reads without asking. */
   get started(): Promise<void> {
-    return this.#started.promise;
+    return this.#start.over;
   }
 
   /** Whether the kernel reads the blob without asking. */
@@ -193,10 +192,8 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
     this.#listeners++;
     await using stack = new AsyncDisposableStack();
     stack.use(listening);
-    this.bits.markers.set(0, this.sizeBytes);
     await this.#beHeard();
-    await orAbort(this.#firstRead.promise, signal);
-    this.bits.markers.clear(0, this.sizeBytes);
+    await orAbort(this.#start.firstRead, signal);
     stack.move();
     return listening;
   }
@@ -207,10 +204,10 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
   }
 
   async #prepareStart(): Promise<void> {
-    void this.#firstRead.promise.then(() => setTimeout(() => this.#started.resolve(), START_MS).unref());
+    void this.#start.follow(this.bits, this.sizeBytes, this.#context.startMs);
     await prepareStart(this, this.#context, this.#end.signal);
     this.#isPrepared = true;
-    if (this.#isSilent) this.#started.resolve();
+    if (this.#isSilent) this.#start.end();
   }
 
   /** A whole blob that nobody listens to raises no questions. */
@@ -218,7 +215,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
     if (!this.#isWhole || this.#listeners > 0 || this.#end.signal.aborted) return;
     await this.#context.files.setWhole(this.number, true);
     this.#isSilent = true;
-    if (this.#isPrepared) this.#started.resolve();
+    if (this.#isPrepared) this.#start.end();
     this.#watched = undefined;
   }
 

@@ -32,12 +32,15 @@ export class RecordingMounter implements ErofsMounter {
   readonly mounted = new Map<string, { readonly metadata: string; readonly blob: string }>();
   /** What every mount so far was of, by target. */
   readonly calls: string[] = [];
+  /** Of the last mount. */
+  started: Promise<void> | undefined;
   /** Awaited before each unmount. */
   beforeUnmount: () => Promise<void> = async () => {};
   failure: Error | undefined;
 
-  async mount(files: { readonly metadata: string; readonly blob: string }, target: string): Promise<void> {
+  async mount(...[files, target, { started }]: Parameters<ErofsMounter['mount']>): Promise<void> {
     this.calls.push(target);
+    this.started = started;
     if (this.failure) throw this.failure;
     this.mounted.set(target, files);
   }
@@ -81,6 +84,7 @@ export interface TestNodeOptions {
   readonly backgroundBytesPerSecond?: number;
   readonly restAfterMs?: number;
   readonly recordQuietMs?: number;
+  readonly startMs?: number;
   readonly cache?: NonNullable<ResidencyOptions['cache']>;
 }
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtempDisposable, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { Snapshotter, type SnapshotterOptions } from '../snapshotter.ts';
 export const NO_REMOTE: RemoteLayers = { find: async () => undefined };
 
 export interface TestBed extends AsyncDisposable {
-  /** Names in the folder of the snapshots' directories, but for the one in the making. */
+  /** Names in the folder of the snapshots' directories, but for the one that may be ready for the next. */
   contents(): Promise<string[]>;
   readonly folder: string;
   readonly root: string;
@@ -42,7 +43,12 @@ export async function openTestBed(): Promise<TestBed> {
       const parts = { root, db, layers, remote: NO_REMOTE, listener, attributes: TAR_ATTRIBUTES };
       return owned.use(await Snapshotter.open({ ...parts, ...options }));
     },
-    contents: async () => (await readdir(join(root, 'snapshots'))).filter((name) => !name.startsWith('new-')),
+    async contents() {
+      const names = await readdir(join(root, 'snapshots'));
+      const ready = names.filter((name) => name.startsWith('new-'));
+      assert.ok(ready.length <= 1, ready.join(' '));
+      return names.filter((name) => !ready.includes(name));
+    },
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
 }
