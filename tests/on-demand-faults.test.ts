@@ -200,6 +200,8 @@ async function testMode(t: TestContext, site: Site, mode: (typeof LAZY_MODES)[nu
       const exec = async (...command: string[]): Promise<{ stdout: string; stderr: string }> =>
         node.containerd.ctr('tasks', 'exec', '--exec-id', String(execs++), id, ...command);
       assert.match((await exec('md5sum', '/etc/passwd')).stdout, /passwd/);
+      // What md5sum runs to tell of an error has to be here, or the fault meets its code: SIGBUS, and nothing told.
+      assert.match((await exec('md5sum', '/etc')).stderr, /Is a directory/);
       await proxy.vanish();
       assert.match((await exec('md5sum', ...COLD)).stderr, /Input\/output error/);
       assert.match(await node.ctr('tasks', 'list'), new RegExp(`${id}\\s+\\d+\\s+RUNNING`));
