@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempDisposable, readFile, readdir } from 'node:fs/promises';
+import { mkdtempDisposable, open, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readMounts } from '@lade/linux';
 import { testInPrivateMounts } from '@lade/linux/private-mounts';
+import type { MountManner } from '@lade/residency';
 import { createErofsMounter } from './erofs-mounter.ts';
 import { readAllAsUsual } from './read-ahead-device.ts';
 import { writeTinyLayer } from './tiny-layer.ts';
@@ -20,30 +22,75 @@ testInPrivateMounts(import.meta.filename, () => {
     let seen: readonly string[] = [];
     for (let i = 0; i < ATTEMPTS && String(seen) !== String([LITTLE, USUAL]); i++) {
       const start = Promise.withResolvers<void>();
-      seen = await observe(start.promise, async () => start.resolve());
+      seen = await observe({ started: start.promise }, async () => start.resolve());
     }
     assert.deepEqual(seen, [LITTLE, USUAL]);
     seen = [];
     for (let i = 0; i < ATTEMPTS && String(seen) !== String([LITTLE, USUAL]); i++)
-      seen = await observe(new Promise<void>(() => {}), readAllAsUsual);
+      seen = await observe({ started: new Promise<void>(() => {}) }, readAllAsUsual);
     assert.deepEqual(seen, [LITTLE, USUAL]);
+  });
+
+  test('the kernel reads as far ahead as below, once the start is over and all is here', async () => {
+    const below = await readFile(`/sys/class/bdi/${await diskOf(tmpdir())}/read_ahead_kb`, 'utf8');
+    const expected = [LITTLE, USUAL, String(Math.max(Number(below), Number(USUAL)))];
+    let seen: readonly string[] = [];
+    for (let i = 0; i < ATTEMPTS && String(seen) !== String(expected); i++) {
+      const [start, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const steps = [async () => start.resolve(), async () => end.resolve()];
+      seen = await observe({ started: start.promise, whole: end.promise }, ...steps);
+    }
+    assert.deepEqual(seen, expected);
+  });
+
+  test('EROFS reads blobs directly once the start is over, and goes on to serve what is open', async () => {
+    const mounter = createErofsMounter();
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'lade-mounter-'));
+    const { metadata, blob, target } = await writeTinyLayer(folder.path, 'text');
+    await writeFile(blob, 'text', { flag: 'r+' });
+    for (const mode of ['full', 'fanotify'] as const) {
+      const start = Promise.withResolvers<void>();
+      await mounter.mount({ metadata, blob }, target, { mode, started: start.promise });
+      await using _ = { [Symbol.asyncDispose]: async () => mounter.unmount(target) };
+      await using file = await open(join(target, 'file'));
+      assert.ok(!(await optionsOf(target)).includes('directio'));
+      start.resolve();
+      while (!(await optionsOf(target)).includes('directio')) await sleep(5);
+      assert.equal(await file.readFile('utf8'), 'text');
+    }
   });
 });
 
-/** How far the kernel reads ahead below a new mount, and after `change`. */
-async function observe(started: Promise<void>, change: () => Promise<void>): Promise<readonly string[]> {
+async function optionsOf(target: string): Promise<readonly string[]> {
+  return (await readMounts()).find(({ mountPoint }) => mountPoint === target)?.superOptions ?? [];
+}
+
+/** How far the kernel reads ahead below a new mount, and after each of the changes. */
+async function observe(
+  what: Omit<MountManner, 'mode'>,
+  ...changes: readonly (() => Promise<void>)[]
+): Promise<readonly string[]> {
   const mounter = createErofsMounter();
   await using folder = await mkdtempDisposable(join(tmpdir(), 'lade-mounter-'));
   const { metadata, blob, target } = await writeTinyLayer(folder.path, 'text');
   const before = await listDevices();
-  await mounter.mount({ metadata, blob }, target, { mode: 'fanotify', started });
+  await mounter.mount({ metadata, blob }, target, { mode: 'fanotify', ...what });
   await using _ = { [Symbol.asyncDispose]: async () => mounter.unmount(target) };
   const [device, ...others] = (await listDevices()).filter((name) => !before.includes(name));
   if (device === undefined || others.length > 0) return [];
-  const first = await readAheadOf(device);
-  await change();
-  await sleep(20);
-  return [first, await readAheadOf(device)];
+  const seen = [await readAheadOf(device)];
+  for (const change of changes) {
+    await change();
+    await sleep(20);
+    seen.push(await readAheadOf(device));
+  }
+  return seen;
+}
+
+/** `major:minor` of what a folder lies on. */
+async function diskOf(folder: string): Promise<string> {
+  const { dev } = await stat(folder);
+  return `${(dev >> 8) & 0xfff}:${(dev & 0xff) | ((dev >> 12) & ~0xff)}`;
 }
 
 async function listDevices(): Promise<string[]> {

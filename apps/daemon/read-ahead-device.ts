@@ -1,4 +1,4 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** One for each mounted file system (Documentation/ABI/testing/sysfs-class-bdi). */
@@ -11,11 +11,10 @@ const LITTLE_KB = 44;
 let turn: Promise<unknown> = Promise.resolve();
 
 /**
- * Mounts an EROFS, below which the kernel reads little ahead until `started`. A wish: where the kernel does not let it be told,
- * or somebody else has mounted one in the same moment, it reads as it is used to. One mount at a time, since nothing but its being new tells which
- * device is whose.
+ * Mounts an EROFS, and resolves with the device that tells how far the kernel reads ahead below it; undefined where somebody else has
+ * mounted one in the same moment. One mount at a time, since nothing but its being new tells which device is whose.
  */
-export async function mountReadingLittle(mount: () => Promise<void>, started: Promise<void>): Promise<void> {
+export async function mountWithDevice(mount: () => Promise<void>): Promise<string | undefined> {
   const found = turn.then(async () => {
     const before = await listDevices();
     await mount();
@@ -23,16 +22,31 @@ export async function mountReadingLittle(mount: () => Promise<void>, started: Pr
   });
   turn = found.catch(() => {});
   const [device, ...others] = await found;
-  if (device === undefined || others.length > 0) return;
-  const usual = await readKilobytes(device);
+  return others.length === 0 ? device : undefined;
+}
+
+/** All three are wishes: the kernel need not let it be told, and the mount may be gone. */
+export async function readLittleAhead(device: string): Promise<void> {
   await setKilobytes(device, LITTLE_KB);
-  void started.then(async () => setKilobytes(device, usual));
+}
+
+export async function readAheadAsUsual(device: string): Promise<void> {
+  await setKilobytes(device, DEFAULT_KB);
+}
+
+/** As far as below the file system that has `file`, if that is further. */
+export async function readAheadAsBelow(device: string, file: string): Promise<void> {
+  const dev = (await stat(file).catch(() => undefined))?.dev;
+  if (dev === undefined) return;
+  const [major, minor] = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & ~0xff)]; // makedev(3)
+  const below = await readKilobytes(`${major}:${minor}`);
+  if (below > DEFAULT_KB) await setKilobytes(device, below);
 }
 
 /** Undoes what daemons that were killed meanwhile have left. */
 export async function readAllAsUsual(): Promise<void> {
   for (const device of await listDevices())
-    if ((await readKilobytes(device)) === LITTLE_KB) await setKilobytes(device, DEFAULT_KB);
+    if ((await readKilobytes(device)) === LITTLE_KB) await readAheadAsUsual(device);
 }
 
 async function listDevices(): Promise<string[]> {
@@ -40,7 +54,7 @@ async function listDevices(): Promise<string[]> {
   return names.filter((name) => name.startsWith('erofs-'));
 }
 
-/** Zero where the mount is gone. */
+/** Zero where there is no such device. */
 async function readKilobytes(device: string): Promise<number> {
   return Number(await readFile(fileOf(device), 'utf8').catch(() => 0));
 }

@@ -15,10 +15,7 @@ import { createControlPlatform } from './control-platform.ts';
 import { ImagePublisher } from './image-publisher.ts';
 import { createLayerUnpacker } from './layer-unpacker.ts';
 import { openPlatform } from './open-platform.ts';
-import { releaseMemory } from './release-memory.ts';
-
-/** After it what only a start needs is garbage. */
-const SETTLED_MS = 2_000;
+import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
 
 /** `lade serve`: runs until SIGTERM or SIGINT. Throws what keeps it from running. */
 export async function serve(argv: readonly string[]): Promise<void> {
@@ -66,7 +63,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     bucket: platform.bucket.location,
     fill: platform.fillMode,
   });
-  setTimeout(releaseMemory, SETTLED_MS).unref();
+  releaseMemoryWhenIdle();
   process.stdout.write(`ready address=${config.address} bucket=${platform.bucket.location}\n`);
   await aborted(signal);
   log.info('stopping');

@@ -41,6 +41,16 @@ export class Bitmap {
     });
   }
 
+  /** In bytes of the file, of whole blocks. */
+  count(start: number, end: number): number {
+    let blocks = 0;
+    this.#every(start, end, (at, mask) => {
+      for (let bits = Atomics.load(this.#bytes, at) & mask; bits !== 0; bits &= bits - 1) blocks++;
+      return true;
+    });
+    return blocks * BLOCK_BYTES;
+  }
+
   /** Clears, and returns where the blocks begin that were set; of several threads one is told of each. */
   take(start: number, end: number): number[] {
     const taken: number[] = [];

@@ -37,6 +37,16 @@ test('hasAny() finds a single block, at the borders of a range too', () => {
   }
 });
 
+test('count() tells how many bytes are set in a range, in whole blocks', () => {
+  const { touched } = new BlockBits(SIZE);
+  touched.set(at(3), at(20));
+  touched.set(SIZE - 1, SIZE);
+  assert.deepEqual(
+    [touched.count(0, SIZE), touched.count(at(5), at(30)), touched.count(at(20), at(60))],
+    [at(18), at(15), 0],
+  );
+});
+
 test('a range that starts or ends inside a block needs all of it, an empty one nothing, and nothing lies past the end', () => {
   const { resident } = new BlockBits(SIZE);
   resident.set(0, SIZE);

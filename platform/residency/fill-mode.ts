@@ -22,7 +22,9 @@ interface AttachedBlob {
   /** By which the kernel opens the blob; it sees only checked bytes through it. */
   readonly kernelPath: string;
   /** Resolves when what the next start needs is here. Until then the kernel should ask for nothing that nobody needs. */
-  readonly started?: Promise<void>;
+  readonly started: Promise<void>;
+  /** Resolves when all of it is here to stay. */
+  readonly whole: Promise<void>;
 }
 
 /** One way to get a blob's bytes behind a live mount. All of them work on the same files and the same bucket objects. */

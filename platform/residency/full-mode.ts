@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ChunkTable } from '@lade/layers';
 import type { FillMode, FillTarget } from './fill-mode.ts';
 import { fillWhole } from './fill-whole.ts';
 import type { BlobContext, FillResult } from './blob-context.ts';
 import { ResidentBlob } from './resident-blob.ts';
+
+/** From its mount on. */
+const START_MS = 10_000;
 
 /** The mode that works everywhere: the whole blob is fetched and checked before the first mount. */
 export function createFullMode(
@@ -29,7 +33,14 @@ export function createFullMode(
       return { isWhole: true };
     },
     async expect() {},
-    attach: async (target) => ({ kernelPath: await complete(target) }),
+    async attach(target) {
+      const kernelPath = await complete(target);
+      return {
+        kernelPath,
+        started: sleep(START_MS, undefined, { ref: false }),
+        whole: Promise.resolve(),
+      };
+    },
     async detach() {},
   };
 }

@@ -3,7 +3,7 @@ export type { PunchHole } from './blob-file.ts';
 export type { FillMode, FillModeName, FillModes, FillTarget, MountTarget } from './fill-mode.ts';
 export { Foreground } from './foreground.ts';
 export { createFullMode } from './full-mode.ts';
-export { parseMountName, type ErofsMounter } from './layer-mounts.ts';
+export { parseMountName, type ErofsMounter, type MountManner } from './layer-mounts.ts';
 export { LayerTable, type LayerRow } from './layer-table.ts';
 export { LocalLayers, type LocalLayersOptions, type PinnedLayer } from './local-layers.ts';
 export { RemoteLayers, type RemoteLayersOptions } from './remote-layers.ts';

@@ -5,13 +5,20 @@ import { LAYER_FILES } from '@lade/layers';
 import type { Digest } from '@lade/oci';
 import type { FillModeName, FillModes, MountTarget } from './fill-mode.ts';
 
+/** What is known of a mount, and of what will become of it. */
+export interface MountManner {
+  readonly mode: FillModeName;
+  readonly started?: Promise<void>;
+  readonly whole?: Promise<void>;
+}
+
 /** What residency asks of the kernel. */
 export interface ErofsMounter {
-  /** Mounts read-only, in a way that suits the mode; `blob` is the extra device. Until `started` reads little ahead. */
+  /** Mounts read-only, in a way that suits the mode, and changes with the end of the start; `blob` is the extra device. */
   mount(
     files: { readonly metadata: string; readonly blob: string },
     target: string,
-    how: { readonly mode: FillModeName; readonly started?: Promise<void> },
+    how: MountManner,
   ): Promise<void>;
   /** Unmounts; overlays that use the mount keep what they have. */
   unmount(target: string): Promise<void>;

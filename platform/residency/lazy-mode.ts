@@ -87,7 +87,7 @@ export function createLazyMode(
     async attach(target) {
       const { blob, kernelPath } = await open(target);
       served.add(blob);
-      return { kernelPath, started: blob.started };
+      return { kernelPath, started: blob.started, whole: blob.staysWhole };
     },
     async detach(diffId) {
       const opened = await attached.get(diffId)?.catch(() => undefined);

@@ -63,6 +63,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
   #listeners = 0;
   #watched: Promise<void> | undefined;
   #isSilent = false;
+  readonly #staysWhole = Promise.withResolvers<void>();
 
   private constructor(target: MountTarget, context: ServeContext) {
     this.number = target.number;
@@ -133,6 +134,11 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
   /** Resolves a while after the first read, and as soon as the kernel reads without asking. */
   get started(): Promise<void> {
     return this.#start.over;
+  }
+
+  /** Resolves when the kernel reads the blob without asking; never where a quota may take chunks away again. */
+  get staysWhole(): Promise<void> {
+    return this.#staysWhole.promise;
   }
 
   /** Whether the kernel reads the blob without asking. */
@@ -215,6 +221,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
     if (!this.#isWhole || this.#listeners > 0 || this.#end.signal.aborted) return;
     await this.#context.files.setWhole(this.number, true);
     this.#isSilent = true;
+    if (!this.#counted) this.#staysWhole.resolve();
     if (this.#isPrepared) this.#start.end();
     this.#watched = undefined;
   }
