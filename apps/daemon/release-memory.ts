@@ -7,21 +7,23 @@ type CollectGarbage = (options: {
   readonly flavor: 'last-resort';
 }) => void;
 
-const LOOK_MS = 2_000;
+const LOOK_MS = 1_000;
 /** Of the time: less than any work takes, more than timers do. */
-const IDLE_SHARE = 0.02;
+const IDLE_SHARE = 0.1;
+/** Code that is in use has to be compiled again afterwards: only after so much work. */
+const WORK_MS = 2_000;
 
-/**
- * Gives memory back once, as soon as this thread has been idle for a while: code that is in use would have to be compiled again.
- */
+/** Gives memory back as soon as this thread is idle: once after the start, then whenever it has worked for long. */
 export function releaseMemoryWhenIdle(): void {
+  let workMs = WORK_MS;
   let before = performance.eventLoopUtilization();
-  const timer = setInterval(() => {
-    const { utilization } = performance.eventLoopUtilization(before);
+  setInterval(() => {
+    const { utilization, active } = performance.eventLoopUtilization(before);
     before = performance.eventLoopUtilization();
-    if (utilization > IDLE_SHARE) return;
-    clearInterval(timer);
+    workMs += active;
+    if (utilization > IDLE_SHARE || workMs < WORK_MS) return;
     releaseMemory();
+    workMs = 0;
   }, LOOK_MS).unref();
 }
 

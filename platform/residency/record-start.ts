@@ -4,6 +4,8 @@ import type { ChunkTable } from '@lade/layers';
 
 /** Chunks that are touched between two looks are told in the order of the blob. */
 const LOOK_MS = 20;
+/** Of the time for which nothing new was touched: looks become rare when it is quiet. */
+const LOOK_SHARE = 0.1;
 /** A start is over in any case when it has taken so long. */
 const START_MS = 60_000;
 
@@ -20,7 +22,8 @@ export async function recordStart(
   const beganAt = performance.now();
   let newAt = beganAt;
   for (;;) {
-    await sleep(Math.min(LOOK_MS, quietMs), undefined, { signal, ref: false });
+    const quiet = performance.now() - newAt;
+    await sleep(Math.min(Math.max(LOOK_MS, quiet * LOOK_SHARE), quietMs), undefined, { signal, ref: false });
     const now = performance.now();
     const before = seen.size;
     for (let n = 0; n < table.count; n++)
