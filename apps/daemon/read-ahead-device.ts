@@ -34,19 +34,23 @@ export async function readAheadAsUsual(device: string): Promise<void> {
   await setKilobytes(device, DEFAULT_KB);
 }
 
-/** As far as below the file system that has `file`, if that is further. */
+/** As far as the disk below the file system that has `file`, if there is one and that is further. */
 export async function readAheadAsBelow(device: string, file: string): Promise<void> {
   const dev = (await stat(file).catch(() => undefined))?.dev;
   if (dev === undefined) return;
   const [major, minor] = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & ~0xff)]; // makedev(3)
-  const below = await readKilobytes(`${major}:${minor}`);
-  if (below > DEFAULT_KB) await setKilobytes(device, below);
+  const below = `/sys/dev/block/${major}:${minor}`;
+  // A partition has no queue of its own. Not join(): it would cut the way back short, which starts where the link leads to.
+  const found =
+    (await readNumber(`${below}/queue/read_ahead_kb`)) ||
+    (await readNumber(`${below}/../queue/read_ahead_kb`));
+  if (found > DEFAULT_KB) await setKilobytes(device, found);
 }
 
 /** Undoes what daemons that were killed meanwhile have left. */
 export async function readAllAsUsual(): Promise<void> {
   for (const device of await listDevices())
-    if ((await readKilobytes(device)) === LITTLE_KB) await readAheadAsUsual(device);
+    if ((await readNumber(fileOf(device))) === LITTLE_KB) await readAheadAsUsual(device);
 }
 
 async function listDevices(): Promise<string[]> {
@@ -55,8 +59,8 @@ async function listDevices(): Promise<string[]> {
 }
 
 /** Zero where there is no such device. */
-async function readKilobytes(device: string): Promise<number> {
-  return Number(await readFile(fileOf(device), 'utf8').catch(() => 0));
+async function readNumber(path: string): Promise<number> {
+  return Number(await readFile(path, 'utf8').catch(() => 0));
 }
 
 async function setKilobytes(device: string, kilobytes: number): Promise<void> {
