@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { isCodedError, type ErrorCode } from '@lade/errors';
 import type { ConformanceCase, ConformanceSubject } from './conformance-subject.ts';
-import type { Info, Kind, Labels } from './snapshot.ts';
+import type { Labels } from '@lade/containerd-store';
+import type { Info, Kind } from './snapshot.ts';
 
 const ROOT = { 'containerd.io/gc.root': 'conformance' };
 

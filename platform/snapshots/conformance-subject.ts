@@ -1,5 +1,6 @@
 import type { Mount } from './mount.ts';
-import type { Info, Labels } from './snapshot.ts';
+import type { Labels } from '@lade/containerd-store';
+import type { Info } from './snapshot.ts';
 
 type Awaitable<T> = T | PromiseLike<T>;
 

@@ -1,7 +1,7 @@
+import { labelOf, matchesFilters, parseFilters, type FieldOf, type Filter } from '@lade/containerd-store';
 import type { Digest } from '@lade/oci';
 import type { Database } from '@lade/sqlite';
-import { matchesFilters, parseFilters, type FieldOf, type Filter } from './filter.ts';
-import { labelOf, SNAPSHOT_REF, type Info } from './snapshot.ts';
+import { SNAPSHOT_REF, type Info } from './snapshot.ts';
 import { SELECT_ROWS, toRow, type Columns, type SnapshotRow } from './snapshot-row.ts';
 
 type Statement = ReturnType<Database['prepare']>;

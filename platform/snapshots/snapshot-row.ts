@@ -1,5 +1,6 @@
 import type { Digest } from '@lade/oci';
-import type { Info, Kind, Labels, Usage } from './snapshot.ts';
+import type { Labels } from '@lade/containerd-store';
+import type { Info, Kind, Usage } from './snapshot.ts';
 
 /**
  * The tables of this unit, step by step.

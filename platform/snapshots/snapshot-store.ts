@@ -1,9 +1,9 @@
+import { nowNs, storableLabels, updateLabels, type Labels } from '@lade/containerd-store';
 import { CodedError } from '@lade/errors';
 import { chainId, type Digest } from '@lade/oci';
 import { migrate, transaction, type Database } from '@lade/sqlite';
-import { nowNs } from './clock.ts';
 import type { CommitListener } from './ports.ts';
-import { labelOf, storableLabels, type Info, type Kind, type Labels } from './snapshot.ts';
+import type { Info, Kind } from './snapshot.ts';
 import { SnapshotQueries } from './snapshot-queries.ts';
 import { SCHEMA, type SnapshotRow } from './snapshot-row.ts';
 
@@ -163,7 +163,7 @@ export class SnapshotStore {
   update({ name, labels }: Pick<Info, 'name' | 'labels'>, fieldPaths: readonly string[]): Info {
     return transaction(this.#db, () => {
       const { id, info } = this.get(name);
-      const updated = storableLabels(fieldPaths.length === 0 ? labels : maskLabels(info, labels, fieldPaths));
+      const updated = updateLabels(info.labels, labels, fieldPaths, `snapshot ${name}`);
       const now = nowNs();
       const updatedAt = now > info.updatedAt ? now : info.updatedAt + 1n;
       this.#setLabels.run(JSON.stringify(updated), updatedAt, id);
@@ -226,24 +226,4 @@ function requireName(name: string): void {
 /** The chain id of `layer` on `parent`; undefined when something below is no converted layer. */
 function chainOn(parent: SnapshotRow | undefined, layer: Digest): Digest | undefined {
   return parent && !parent.chainId ? undefined : chainId(parent?.chainId, layer);
-}
-
-function maskLabels(info: Info, labels: Labels, fieldPaths: readonly string[]): Labels {
-  let masked = info.labels;
-  for (const path of fieldPaths) {
-    if (path === 'labels') masked = labels;
-    else if (path.startsWith('labels.')) {
-      const key = path.slice('labels.'.length);
-      masked = { ...masked, [key]: labelOf(labels, key) ?? '' };
-    } else {
-      throw new CodedError(
-        'invalid_argument',
-        `Cannot update ${path} of snapshot ${info.name}: only labels may change`,
-        {
-          cure: 'Use the field paths labels and labels.<key>',
-        },
-      );
-    }
-  }
-  return masked;
 }

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { labelOf, type Labels } from '@lade/containerd-store';
 import { CodedError } from '@lade/errors';
 import type { Digest } from '@lade/oci';
 import type { Database } from '@lade/sqlite';
@@ -11,7 +12,7 @@ import { LowerDirectories } from './lower-directories.ts';
 import { readOnlyMounts, writableDirectory, writableMounts, type Mount } from './mount.ts';
 import type { CommitListener, DirectoryAttributes, LayerMounts, RemoteLayers } from './ports.ts';
 import { reconcile } from './reconcile.ts';
-import { labelOf, SNAPSHOT_REF, type Info, type Labels, type Usage } from './snapshot.ts';
+import { SNAPSHOT_REF, type Info, type Usage } from './snapshot.ts';
 import type { SnapshotRow } from './snapshot-row.ts';
 import { SnapshotStore, type NewSnapshot } from './snapshot-store.ts';
 import { Targets } from './targets.ts';

@@ -1,7 +1,8 @@
+import { labelOf } from '@lade/containerd-store';
 import { chainId, isDigest, type Digest } from '@lade/oci';
 import { SharedCalls } from '@lade/streams';
 import type { RemoteLayers } from './ports.ts';
-import { labelOf, SNAPSHOT_REF } from './snapshot.ts';
+import { SNAPSHOT_REF } from './snapshot.ts';
 import type { SnapshotRow } from './snapshot-row.ts';
 import type { NewSnapshot, SnapshotStore } from './snapshot-store.ts';
 
