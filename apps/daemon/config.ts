@@ -17,6 +17,8 @@ export interface DaemonConfig {
   readonly containerd: string;
   readonly http: { readonly host: string; readonly port: number } | undefined;
   readonly keys: ChainKeys;
+  /** Whether OCI content that the bucket has counts as present on this node. */
+  readonly sharedContent: boolean;
   readonly maxLayerBytes: number;
   /** How layers of the bucket get their bytes; `auto`: the best way that this kernel has. */
   readonly fill: FillModeName | 'auto';
@@ -42,6 +44,7 @@ const SETTINGS = {
   http: '',
   'signing-key': '',
   trust: '',
+  'shared-content': 'off',
   'max-layer-size': '256GiB',
   fill: 'auto',
   'cache-size': '',
@@ -75,6 +78,7 @@ export function parseConfig(
     containerd: absolute(settings.containerd, 'containerd'),
     http: settings.http === '' ? undefined : parseHttp(settings.http),
     keys: readKeys(settings),
+    sharedContent: parseSwitch('shared-content', settings),
     maxLayerBytes: parseSize('max-layer-size', settings),
     fill: parseFill(settings.fill),
     cacheBytes: settings['cache-size'] === '' ? undefined : parseSize('cache-size', settings),

@@ -1,13 +1,16 @@
 import { DEFAULT_CONVERT_LIMITS } from '@lade/layers';
 import type { LayerUnpacker } from '@lade/containerd-services';
-import { wrapError } from '@lade/errors';
+import type { ContentStore } from '@lade/content';
+import { isCodedError, wrapError } from '@lade/errors';
 import type { Logger } from '@lade/log';
-import type { ContainerdNode } from './containerd-node.ts';
+import type { Digest } from '@lade/oci';
+import type { ContainerdNode, OpenContent } from './containerd-node.ts';
+import { pullFile } from './content-files.ts';
 import type { Platform } from './open-platform.ts';
 
 /** Converts the layers that containerd has fetched, straight from its content store. */
 export function createLayerUnpacker(
-  { layers, foreground }: Platform,
+  { content, layers, foreground }: Platform,
   node: ContainerdNode,
   { maxTarBytes, log }: { readonly maxTarBytes: number; readonly log: Logger },
 ): LayerUnpacker {
@@ -17,8 +20,10 @@ export function createLayerUnpacker(
       using _turn = foreground.enter();
       const started = Date.now();
       try {
-        await using content = await node.openContent(digest, { namespace, signal });
-        const layer = await layers.convert(content.source, { limits, signal });
+        await using stored =
+          (await openOwn(content.store, digest, signal)) ??
+          (await node.openContent(digest, { namespace, signal }));
+        const layer = await layers.convert(stored.source, { limits, signal });
         const { diffId, tarBytes } = layer;
         log.info('layer converted', {
           digest,
@@ -33,4 +38,19 @@ export function createLayerUnpacker(
       }
     },
   };
+}
+
+/** From our own content store, where containerd uses it. */
+async function openOwn(
+  store: ContentStore,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<OpenContent | undefined> {
+  try {
+    const blob = await store.open(digest, { signal });
+    return { source: pullFile(blob.file), [Symbol.asyncDispose]: async () => blob[Symbol.asyncDispose]() };
+  } catch (reason) {
+    if (isCodedError(reason, 'not_found')) return undefined;
+    throw reason;
+  }
 }

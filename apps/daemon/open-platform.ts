@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openBucket, type Bucket } from '@lade/bucket';
+import { openContent, type Content } from '@lade/content';
 import { isCodedError, wrapError } from '@lade/errors';
 import {
   ChunkCatalogue,
@@ -25,16 +26,18 @@ import {
   type ResidencyCounters,
 } from '@lade/residency';
 import { Snapshotter } from '@lade/snapshots';
-import { openDatabase } from '@lade/sqlite';
+import { openDatabase, type Database } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
 import { createErofsMounter } from './erofs-mounter.ts';
 import { openFillModes } from './fill-modes.ts';
+import { nameNode } from './name-node.ts';
 import { readAllAsUsual } from './read-ahead-device.ts';
 
 /** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
 export interface Platform extends AsyncDisposable {
   readonly bucket: Bucket;
+  readonly content: Content;
   readonly layers: LocalLayers;
   readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
@@ -102,21 +105,21 @@ export async function openPlatform(
   residency.quota?.start((diffId) => layers.isMounted(diffId));
   const uploads = stack.use(queue);
   const remote = new RemoteLayers({ bucket, keys, layers, log });
-  const snapshotter = stack.use(
-    await Snapshotter.open({
+  const snapshotter = stack.use(await openSnapshotter({ root, db, remote, layers, uploads, log }));
+  const content = stack.use(
+    await openContent({
       root,
       db,
-      remote,
-      attributes: directoryAttributes,
-      layers: layersForSnapshots(layers),
-      listener: { committed: (layer) => uploads.enqueue(layer) },
+      bucket,
+      log,
+      sharedAs: config.sharedContent ? nameNode(root) : undefined,
+      turn: async (signal) => foreground.quiet(signal),
     }),
   );
-  for (const key of snapshotter.missing) log.error('snapshot has lost its directory', { key });
-  await snapshotter.cleanup();
   const owned = stack.move();
   return {
     bucket,
+    content,
     layers,
     remote,
     snapshotter,
@@ -141,6 +144,26 @@ async function lockRoot(root: string): Promise<Disposable> {
       cure: 'Choose a folder that can be written to with --root',
     });
   }
+}
+
+async function openSnapshotter(parts: {
+  readonly root: string;
+  readonly db: Database;
+  readonly remote: RemoteLayers;
+  readonly layers: LocalLayers;
+  readonly uploads: UploadQueue;
+  readonly log: Logger;
+}): Promise<Snapshotter> {
+  const { layers, uploads, log, ...own } = parts;
+  const snapshotter = await Snapshotter.open({
+    ...own,
+    attributes: directoryAttributes,
+    layers: layersForSnapshots(layers),
+    listener: { committed: (layer) => uploads.enqueue(layer) },
+  });
+  for (const key of snapshotter.missing) log.error('snapshot has lost its directory', { key });
+  await snapshotter.cleanup();
+  return snapshotter;
 }
 
 /** The port that snapshots see. */

@@ -1,12 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { diffHandlers, snapshotHandlers } from '@lade/containerd-services';
+import { contentHandlers, diffHandlers, snapshotHandlers } from '@lade/containerd-services';
 import { controlSocketPath } from '@lade/control-protocol';
 import { serveControl } from '@lade/control-service';
 import { wrapError } from '@lade/errors';
 import { GrpcServer } from '@lade/grpc';
 import { shareHeap } from '@lade/linux';
 import { createLogger } from '@lade/log';
+import { Content } from '@lade/protocol/content';
 import { Diff } from '@lade/protocol/diff';
 import { Snapshots } from '@lade/protocol/snapshots';
 import { parseConfig, type DaemonConfig } from './config.ts';
@@ -39,6 +40,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   const server = stack.use(new GrpcServer());
   const unpacker = createLayerUnpacker(platform, node, { maxTarBytes: config.maxLayerBytes, log });
   server.add(Snapshots, snapshotHandlers(platform.snapshotter));
+  server.add(Content, contentHandlers(platform.content.store, platform.content.ingests));
   server.add(Diff, diffHandlers(platform.snapshotter, unpacker));
   await server.listen(config.address);
   stack.use(
@@ -51,6 +53,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   );
   await platform.serving();
   platform.uploads.start();
+  platform.content.start();
   const publisher = stack.use(new ImagePublisher(node, platform.bucket, log));
   uploaded = () => {
     publisher.wake();

@@ -26,6 +26,8 @@ export interface NodeOptions {
   readonly packages: readonly string[];
   /** Of the containerd in them, as "2.1". */
   readonly containerdVersion: string;
+  /** Whether containerd keeps its content in Lade's store. */
+  readonly content?: boolean;
   /** More flags of `lade serve`. */
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
@@ -48,12 +50,12 @@ export class LadeNode implements AsyncDisposable {
   }
 
   static async start(options: NodeOptions): Promise<LadeNode> {
-    const { folder, packages, containerdVersion } = options;
+    const { folder, packages, containerdVersion, content = false } = options;
     await mkdir(folder, { recursive: true });
     await using stack = new AsyncDisposableStack();
     stack.defer(async () => removeFolder(folder));
     const snapshotter = { name: 'lade', address: addressIn(folder), exportsRoot: join(folder, 'lade') };
-    const config = configureContainerd({ version: containerdVersion, snapshotter });
+    const config = configureContainerd({ version: containerdVersion, snapshotter, content });
     const containerd = stack.use(await startContainerd({ packages, folder: join(folder, 'cd'), config }));
     const daemon = stack.use(await startDaemon(options, containerd.address));
     const node = new LadeNode(options, containerd, daemon);

@@ -1,5 +1,7 @@
 import { CodedError } from '@lade/errors';
 
+const BUILT_IN_CONTENT = 'io.containerd.content.v1.content';
+
 export interface ContainerdConfiguration {
   /** As `containerd --version` says: "1.7.24", "2.1.9", "2.2". */
   readonly version: string;
@@ -17,6 +19,8 @@ export interface ContainerdConfiguration {
   readonly platform?: string;
   /** Also make it the snapshotter of the Kubernetes runtime interface. */
   readonly cri?: boolean;
+  /** Also make it the content store, called `<name>-content`, in place of the built-in one. */
+  readonly content?: boolean;
 }
 
 /**
@@ -37,7 +41,9 @@ export function configureContainerd(configuration: ContainerdConfiguration): str
   const isWhole = major > 1 || minor >= 7;
   const sections = [
     `version = ${major === 1 ? 2 : 3}`,
+    ...(configuration.content ? [`disabled_plugins = [${quoteToml(BUILT_IN_CONTENT)}]`] : []),
     snapshotPlugin(configuration),
+    ...(configuration.content ? [contentPlugin(configuration)] : []),
     ...(isWhole ? [exports(configuration), diffPlugin(configuration), transferService(configuration)] : []),
     ...(configuration.cri ? [criSnapshotter(configuration, major)] : []),
   ];
@@ -67,6 +73,15 @@ function snapshotPlugin({ snapshotter }: ContainerdConfiguration): string {
     '  type = "snapshot"',
     `  address = ${quoteToml(snapshotter.address)}`,
     ...(snapshotter.capabilities ? [`  capabilities = ${JSON.stringify(snapshotter.capabilities)}`] : []),
+  ].join('\n');
+}
+
+/** containerd has one content store, and finds ours only when its own is off. */
+function contentPlugin({ snapshotter }: ContainerdConfiguration): string {
+  return [
+    `[proxy_plugins.${quoteToml(`${snapshotter.name}-content`)}]`,
+    '  type = "content"',
+    `  address = ${quoteToml(snapshotter.address)}`,
   ].join('\n');
 }
 

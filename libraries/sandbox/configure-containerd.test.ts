@@ -40,6 +40,7 @@ for (const [version, set, cri] of [
       version,
       snapshotter: { ...SNAPSHOTTER, capabilities: ['remap-ids'] },
       cri: true,
+      content: true,
       platform: 'linux/amd64',
     });
     const understood = await dump(t, set, config);
@@ -49,6 +50,8 @@ for (const [version, set, cri] of [
     assert.match(section('proxy_plugins.probe.exports'), /root = "\/var\/lib\/probe"/);
     assert.match(section('proxy_plugins.probe.exports'), /enable_remote_snapshot_annotations = "true"/);
     assert.match(section('proxy_plugins.probe-diff'), /type = "diff"/);
+    assert.match(section('proxy_plugins.probe-content'), /type = "content"/);
+    assert.match(understood, /disabled_plugins = \[\s*"io\.containerd\.content\.v1\.content",?\s*\]/);
     assert.match(
       section('plugins."io.containerd.service.v1.diff-service"'),
       /default = \["probe-diff", "walking"\]/,

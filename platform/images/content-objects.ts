@@ -1,20 +1,14 @@
 import type { Bucket } from '@lade/bucket';
+import { contentKey } from '@lade/content';
 import { CodedError, isCodedError } from '@lade/errors';
-import { digestOf, hexOf, type Descriptor, type Digest } from '@lade/oci';
+import { digestOf, type Descriptor, type Digest } from '@lade/oci';
 import { collectBytes } from '@lade/streams';
-
-/** Where OCI blobs live below the bucket's prefix (docs/reference/image-records.md). */
-export const CONTENT_PREFIX = 'content/sha256/';
 
 /** No manifest, index or config is larger. */
 const MAX_CONTENT_BYTES = 8 << 20;
 
 interface WaitOptions {
   readonly signal?: AbortSignal;
-}
-
-export function contentKey(digest: Digest): string {
-  return CONTENT_PREFIX + hexOf(digest);
 }
 
 /** Puts `bytes`, unless the bucket has an object of this digest. */

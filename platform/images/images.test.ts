@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { contentKey } from '@lade/content';
 import { openBucket, type Bucket } from '@lade/bucket';
 import { chainIds, digestOf, type Descriptor, type Digest, type Platform } from '@lade/oci';
 import {
-  contentKey,
   imageKey,
   publishImage,
   readImageRecord,

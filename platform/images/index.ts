@@ -1,4 +1,3 @@
-export { CONTENT_PREFIX, contentKey } from './content-objects.ts';
 export { IMAGES_PREFIX, imageKey, type ImageManifest, type ImageRecord } from './image-record.ts';
 export { listImages } from './list-images.ts';
 export { formatPlatform, machinePlatform } from './platform.ts';

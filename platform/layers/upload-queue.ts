@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fromUnknown, isCodedError } from '@lade/errors';
+import { isCodedError } from '@lade/errors';
 import type { Logger } from '@lade/log';
 import { parseDigest, type Digest } from '@lade/oci';
-import { migrate, type Database } from '@lade/sqlite';
+import { QueueWorker, migrate, type Database } from '@lade/sqlite';
 
 const STEPS = [
   `CREATE TABLE uploads (
@@ -10,9 +9,6 @@ const STEPS = [
    ) STRICT;
    CREATE INDEX uploads_by_diff_id ON uploads (diff_id);`,
 ];
-
-const FIRST_RETRY_MS = 500;
-const MAX_RETRY_MS = 60_000;
 
 /** A layer on top of a chain that the bucket has to get. */
 export interface Upload {
@@ -23,40 +19,42 @@ export interface Upload {
 
 /**
  * The durable queue between this node and the bucket: what is enqueued is uploaded, now or after any number of
- * failures and restarts; one that fails goes to the end. Disposing stops the upload that runs and keeps it queued.
+ * failures and restarts. Disposing stops the upload that runs and keeps it queued.
  */
 export class UploadQueue implements AsyncDisposable {
-  readonly #db: Database;
-  readonly #upload: (upload: Upload, signal: AbortSignal) => Promise<void>;
-  readonly #log: Logger;
-  readonly #stop = new AbortController();
   readonly #statements: ReturnType<typeof prepare>;
-  #wake = Promise.withResolvers<void>();
-  #loop: Promise<void> | undefined;
-  #lastError: string | undefined;
+  readonly #worker: QueueWorker<Upload>;
 
   /** `upload` must be safe to repeat. */
   constructor(db: Database, upload: (upload: Upload, signal: AbortSignal) => Promise<void>, log: Logger) {
     migrate(db, 'uploads', STEPS);
-    this.#db = db;
-    this.#upload = upload;
-    this.#log = log;
-    this.#statements = prepare(this.#db);
+    const statements = prepare(db);
+    this.#statements = statements;
+    const table = {
+      first() {
+        const row = statements.first.get();
+        return row && { id: Number(row['id']), item: readUpload(row) };
+      },
+      moveToEnd: (id: number) => void statements.moveToEnd.run(id),
+      remove: (id: number) => void statements.remove.run(id),
+    };
+    const describe = ({ diffId, chainId }: Upload) => ({ diffId, chainId });
+    this.#worker = new QueueWorker(table, { name: 'upload', run: upload, describe, isHopeless }, log);
   }
 
   /** Part of the caller's transaction, if one is open. */
   enqueue({ chainId, parentChainId, diffId }: Upload): void {
     this.#statements.insert.run(chainId, parentChainId ?? null, diffId);
-    this.#wake.resolve();
+    this.#worker.wake();
   }
 
   start(): void {
-    this.#loop ??= this.#run();
+    this.#worker.start();
   }
 
   /** How many uploads wait, and why the last attempt failed, if it did. */
   status(): { readonly waiting: number; readonly lastError: string | undefined } {
-    return { waiting: Number(this.#statements.count.get()?.['n']), lastError: this.#lastError };
+    return { waiting: Number(this.#statements.count.get()?.['n']), lastError: this.#worker.lastError };
   }
 
   /** Whether the bucket may still lack this layer. */
@@ -65,63 +63,13 @@ export class UploadQueue implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    this.#wake.resolve();
-    await this.#loop;
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    let retryMs = FIRST_RETRY_MS;
-    while (!signal.aborted) {
-      this.#wake = Promise.withResolvers<void>();
-      const row = this.#statements.first.get();
-      if (!row) {
-        await this.#wake.promise;
-        continue;
-      }
-      if (await this.#attemptSafely(Number(row['id']), readUpload(row))) retryMs = FIRST_RETRY_MS;
-      else {
-        await sleep(retryMs * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
-        retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
-      }
-    }
-  }
-
-  /** A state database that cannot be written, on a full disk, is one more reason to try later. */
-  async #attemptSafely(id: number, upload: Upload): Promise<boolean> {
-    try {
-      return await this.#attempt(id, upload);
-    } catch (reason) {
-      this.#lastError = fromUnknown(reason).message;
-      this.#log.error('upload not recorded, will retry', { ...upload, error: reason });
-      return false;
-    }
-  }
-
-  async #attempt(id: number, upload: Upload): Promise<boolean> {
-    const { diffId, chainId } = upload;
-    try {
-      await this.#upload(upload, this.#stop.signal);
-      this.#lastError = undefined;
-    } catch (reason) {
-      if (this.#stop.signal.aborted) return false;
-      this.#lastError = fromUnknown(reason).message;
-      if (!isCodedError(reason, 'not_found') || !isGone(reason)) {
-        this.#log.warn('upload failed, will retry', { diffId, chainId, error: reason });
-        this.#statements.moveToEnd.run(id);
-        return false;
-      }
-      this.#log.error('upload dropped: the layer is gone from this node', { diffId, chainId, error: reason });
-    }
-    this.#statements.remove.run(id);
-    return true;
+    await this.#worker[Symbol.asyncDispose]();
   }
 }
 
-/** An upload whose source vanished cannot succeed by trying again. */
-function isGone(reason: { readonly details: Readonly<Record<string, unknown>> }): boolean {
-  return reason.details['localLayer'] === 'gone';
+/** An upload whose layer vanished from this node cannot succeed by trying again. */
+function isHopeless(reason: unknown): boolean {
+  return isCodedError(reason, 'not_found') && reason.details['localLayer'] === 'gone';
 }
 
 function readUpload(row: Record<string, unknown>): Upload {

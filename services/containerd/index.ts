@@ -1,2 +1,3 @@
+export { contentHandlers } from './content/handlers.ts';
 export { diffHandlers, type LayerUnpacker, type UnpackedLayer } from './diff/handlers.ts';
 export { snapshotHandlers } from './snapshots/handlers.ts';

@@ -7,14 +7,16 @@ const DEFAULT_ADDRESS = '/run/lade/lade.sock';
 const DEFAULT_ROOT = '/var/lib/lade';
 
 export const install = defineCommand({
-  usage: 'install --print [--address SOCKET] [--root DIR] [--containerd-version VERSION] [--cri]',
-  summary: 'print the configuration that makes containerd use Lade; --cri also for Kubernetes',
+  usage: 'install --print [--address SOCKET] [--root DIR] [--containerd-version VERSION] [--cri] [--content]',
+  summary:
+    'print the configuration that makes containerd use Lade; --cri also for Kubernetes, --content with the content store',
   options: {
     print: { type: 'boolean' },
     address: { type: 'string' },
     root: { type: 'string' },
     'containerd-version': { type: 'string' },
     cri: { type: 'boolean' },
+    content: { type: 'boolean' },
   },
   check({ print }) {
     if (!print) throw wrongUsage('install only prints in this release', 'Use lade install --print');
@@ -28,6 +30,7 @@ export const install = defineCommand({
       version,
       snapshotter: { name: 'lade', address, exportsRoot },
       cri: values.cri ?? false,
+      content: values.content ?? false,
     };
     terminal.stdout.write(configureContainerd(configuration));
     return 0;

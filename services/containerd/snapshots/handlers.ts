@@ -10,14 +10,11 @@ import {
   UpdateSnapshotResponseSchema,
   UsageResponseSchema,
   ViewSnapshotResponseSchema,
-  type Info,
   type Snapshots,
 } from '@lade/protocol/snapshots';
 import type { Snapshotter } from '@lade/snapshots';
+import { batches } from '../batches.ts';
 import { toWireInfo, toWireMounts } from './translate.ts';
-
-/** How many snapshots one message of a List stream carries, as in containerd. */
-const LIST_BATCH = 100;
 
 /** containerd.services.snapshots.v1.Snapshots over the domain's Snapshotter. */
 export function snapshotHandlers(snapshotter: Snapshotter): ServiceHandlers<typeof Snapshots> {
@@ -51,13 +48,8 @@ export function snapshotHandlers(snapshotter: Snapshotter): ServiceHandlers<type
       return create(UpdateSnapshotResponseSchema, { info: toWireInfo(changed) });
     },
     async *list({ filters }) {
-      let info: Info[] = [];
-      for (const found of snapshotter.walk(filters)) {
-        if (info.push(toWireInfo(found)) < LIST_BATCH) continue;
-        yield create(ListSnapshotsResponseSchema, { info });
-        info = [];
-      }
-      if (info.length > 0) yield create(ListSnapshotsResponseSchema, { info });
+      for (const batch of batches(snapshotter.walk(filters)))
+        yield create(ListSnapshotsResponseSchema, { info: batch.map(toWireInfo) });
     },
     async usage({ key }, { signal }) {
       const { sizeBytes, inodes } = await snapshotter.usage(key, { signal });

@@ -1,16 +1,14 @@
 import { create } from '@bufbuild/protobuf';
-import { TimestampSchema, type Timestamp } from '@bufbuild/protobuf/wkt';
 import { InfoSchema, Kind, type Info as WireInfo } from '@lade/protocol/snapshots';
 import { MountSchema, type Mount as WireMount } from '@lade/protocol';
 import type { Info, Kind as SnapshotKind, Mount } from '@lade/snapshots';
+import { toTimestamp } from '../timestamp.ts';
 
 const KINDS = {
   view: Kind.VIEW,
   active: Kind.ACTIVE,
   committed: Kind.COMMITTED,
 } as const satisfies Record<SnapshotKind, Kind>;
-
-const SECOND_NS = 1_000_000_000n;
 
 export function toWireInfo(info: Info): WireInfo {
   return create(InfoSchema, {
@@ -31,8 +29,4 @@ export function toWireMounts(mounts: readonly Mount[]): WireMount[] {
 
 export function fromWireMounts(mounts: readonly WireMount[]): Mount[] {
   return mounts.map(({ type, source, target, options }) => ({ type, source, target, options }));
-}
-
-function toTimestamp(ns: bigint): Timestamp {
-  return create(TimestampSchema, { seconds: ns / SECOND_NS, nanos: Number(ns % SECOND_NS) });
 }

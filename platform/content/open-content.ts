@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import type { Bucket } from '@lade/bucket';
+import type { Logger } from '@lade/log';
+import type { Database } from '@lade/sqlite';
+import type { ContentDigest } from './content-digest.ts';
+import { ContentFolder } from './content-folder.ts';
+import { ContentStore, type OtherContent } from './content-store.ts';
+import { ContentTable } from './content-table.ts';
+import { createContentUploads } from './content-uploads.ts';
+import { Ingests, type IngestGate } from './ingests.ts';
+import { IngestTable } from './ingest-table.ts';
+import { SharedContent } from './shared-content.ts';
+
+export interface ContentOptions {
+  /** The node's root; content lies in `content/` below. */
+  readonly root: string;
+  readonly db: Database;
+  readonly bucket: Bucket;
+  readonly log: Logger;
+  /** With a name for this node that outlives restarts: what the bucket has counts as present here. */
+  readonly sharedAs: string | undefined;
+  /** Waits until an upload disturbs nobody. */
+  readonly turn: (signal: AbortSignal) => Promise<void>;
+}
+
+/** This node's OCI content, and its way into the bucket. Disposing stops the uploads and keeps them queued. */
+export interface Content extends AsyncDisposable {
+  readonly store: ContentStore;
+  readonly ingests: Ingests;
+  /** Begins to upload. */
+  start(): void;
+  uploads(): { readonly waiting: number; readonly lastError: string | undefined };
+}
+
+/** Opens the store, and removes what a crash left of files that no row speaks of. */
+export async function openContent(options: ContentOptions): Promise<Content> {
+  const { root, db, bucket, log, sharedAs, turn } = options;
+  const folder = await ContentFolder.open(join(root, 'content'));
+  const table = new ContentTable(db);
+  const ingestTable = new IngestTable(db);
+  folder.retain(
+    table.digests(),
+    ingestTable.all().map(({ id }) => id),
+  );
+  await using stack = new AsyncDisposableStack();
+  const shared = sharedAs === undefined ? undefined : stack.use(new SharedContent(bucket, sharedAs, log));
+  const others = shared ?? new OwnContentOnly();
+  const uploads = stack.use(
+    createContentUploads({
+      folder,
+      table,
+      bucket,
+      log,
+      isDamaged: (digest) => others.hasDamaged(digest),
+      // Another node may be waiting for it.
+      turn: async (signal) => (shared ? undefined : turn(signal)),
+      uploaded: (digest, sizeBytes) => shared?.uploaded(digest, sizeBytes),
+      dropped: (digest) => shared?.dropped(digest),
+    }),
+  );
+  const store = new ContentStore({ folder, table, bucket, others });
+  const ingests = new Ingests({
+    db,
+    folder,
+    table: ingestTable,
+    content: table,
+    gate: others,
+    committed: () => uploads.wake(),
+  });
+  const owned = stack.move();
+  return {
+    store,
+    ingests,
+    start: () => uploads.start(),
+    uploads: () => ({ waiting: table.waiting(), lastError: uploads.lastError }),
+    [Symbol.asyncDispose]: async () => owned.disposeAsync(),
+  };
+}
+
+/** Nothing counts as present but what is here; everybody may write. */
+class OwnContentOnly implements OtherContent, IngestGate {
+  readonly #damaged = new Set<ContentDigest>();
+
+  find(): undefined {
+    return undefined;
+  }
+
+  isDamaged(digest: ContentDigest): void {
+    this.#damaged.add(digest);
+  }
+
+  hasDamaged(digest: ContentDigest): boolean {
+    return this.#damaged.has(digest);
+  }
+
+  admit(): boolean {
+    return true;
+  }
+
+  abandoned(): void {
+    // Nobody waits for it.
+  }
+}
