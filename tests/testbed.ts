@@ -15,7 +15,7 @@ import {
   type BuiltImage,
   type ImageName,
 } from '@lade/sandbox';
-import { LadeNode } from '@lade/tour';
+import { LadeNode, type NodeOptions } from '@lade/tour';
 import { CACHE } from './programs.ts';
 
 export type ContainerdVersion = '1.7' | '2.1';
@@ -67,11 +67,12 @@ export class Testbed implements AsyncDisposable {
     bucketUrl: string,
     containerdVersion: ContainerdVersion,
     flags: readonly string[] = [],
+    more: Pick<NodeOptions, 'content'> = {},
   ): Promise<LadeNode> {
     const packages = await this.#packages(containerdVersion);
     // Tests compare buckets: nothing may come to them while they look on.
     const quiet = ['--record-starts', 'off'];
-    const options = { packages, containerdVersion, bucketUrl, flags: [...quiet, ...flags] };
+    const options = { packages, containerdVersion, bucketUrl, flags: [...quiet, ...flags], ...more };
     return this.#stack.use(await LadeNode.start({ ...options, folder: join(this.folder, name) }));
   }
 
@@ -140,7 +141,7 @@ export interface ImageParts {
 }
 
 /** What an image of one manifest consists of. */
-export async function readImage({ layout }: BuiltImage): Promise<ImageParts> {
+export async function readImage({ layout }: Pick<BuiltImage, 'layout'>): Promise<ImageParts> {
   const blob = async (digest: Digest): Promise<Buffer> =>
     readFile(join(layout, 'blobs/sha256', hexOf(digest)));
   const { manifests } = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as {

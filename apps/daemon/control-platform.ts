@@ -32,13 +32,14 @@ export function createControlPlatform(
   platform: Platform,
   { node, log }: { readonly node: ContainerdNode; readonly log: Logger },
 ): ControlPlatform {
-  const { bucket, layers, uploads, counters, keeperRestarts } = platform;
+  const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
   return {
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);
       const containerd = await node.version(timely).catch(() => undefined);
-      const { waiting, lastError } = uploads.status();
+      const [ofLayers, ofContent] = [uploads.status(), content.uploads()];
+      const lastError = ofLayers.lastError ?? ofContent.lastError;
       return {
         version: VERSION,
         root: config.root,
@@ -46,7 +47,7 @@ export function createControlPlatform(
         fillMode: platform.fillMode,
         ...(containerd === undefined ? {} : { containerd }),
         uploads: {
-          waiting,
+          waiting: ofLayers.waiting + ofContent.waiting,
           ...(lastError === undefined ? {} : { lastError }),
         },
         layers: layers.list().length,

@@ -19,7 +19,7 @@ const MAX_REMEMBERED = 4096;
 
 type Knowledge =
   | { readonly kind: 'looking'; wanted: boolean }
-  | { readonly kind: 'present'; readonly info: ContentInfo; readonly untilMs: number }
+  | { readonly kind: 'present'; readonly info: ContentInfo; readonly untilMs: number; told: boolean }
   | { readonly kind: 'absent' | 'theirs' | 'free'; readonly untilMs: number }
   | { readonly kind: 'ours'; readonly claim: Claim; admitted: boolean };
 
@@ -71,7 +71,11 @@ export class SharedContent implements OtherContent, IngestGate, AsyncDisposable 
     if (known?.kind === 'ours') known.admitted = true;
     else if (known?.kind === 'looking') known.wanted = true;
     else if (!known || known.kind === 'absent') this.#look(digest, true);
-    return known?.kind === 'ours' || known?.kind === 'present' || known?.kind === 'free';
+    if (known?.kind !== 'present') return known?.kind === 'ours' || known?.kind === 'free';
+    // Who has looked a moment too early looks again; who wants to write nevertheless may.
+    const { told } = known;
+    known.told = true;
+    return told;
   }
 
   abandoned(ref: string): void {
@@ -183,5 +187,5 @@ function passing(kind: 'absent' | 'theirs' | 'free', forMs: number): Knowledge {
 function present(digest: ContentDigest, sizeBytes: number, at: Date): Knowledge {
   const time = BigInt(at.getTime()) * 1_000_000n;
   const info = { digest, sizeBytes, createdAt: time, updatedAt: time, labels: {} };
-  return { kind: 'present', info, untilMs: performance.now() + PRESENT_MS };
+  return { kind: 'present', info, untilMs: performance.now() + PRESENT_MS, told: false };
 }
