@@ -27,7 +27,7 @@ for (const version of ['1.7', '2.1'] as const) {
     const blobs = [image.restored.digest, image.config, ...image.layers];
     const bucketUrl = await bed.bucket('directory');
     const node = async (name: string, ...flags: string[]): Promise<LadeNode> =>
-      bed.node(name, bucketUrl, version, flags, { content: true });
+      bed.contentNode(name, bucketUrl, version, flags);
     const first = await node('first');
     await using origin = await startOrigin([built.layout]);
     const reference = `${origin.address}/${built.name}`;
@@ -113,8 +113,7 @@ test('two nodes pull the same ten images at once: everything once', needsRoot, a
   );
   await using origin = await startOrigin(layouts);
   const bucketUrl = await bed.bucket('directory');
-  const start = async (name: string): Promise<LadeNode> =>
-    bed.node(name, bucketUrl, '2.1', SHARED, { content: true });
+  const start = async (name: string): Promise<LadeNode> => bed.contentNode(name, bucketUrl, '2.1', SHARED);
   const nodes = [await start('a'), await start('b')];
   const references = names.map((name) => `${origin.address}/${name}:latest`);
   await Promise.all(

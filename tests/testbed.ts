@@ -67,13 +67,18 @@ export class Testbed implements AsyncDisposable {
     bucketUrl: string,
     containerdVersion: ContainerdVersion,
     flags: readonly string[] = [],
-    more: Pick<NodeOptions, 'content'> = {},
   ): Promise<LadeNode> {
-    const packages = await this.#packages(containerdVersion);
-    // Tests compare buckets: nothing may come to them while they look on.
-    const quiet = ['--record-starts', 'off'];
-    const options = { packages, containerdVersion, bucketUrl, flags: [...quiet, ...flags], ...more };
-    return this.#stack.use(await LadeNode.start({ ...options, folder: join(this.folder, name) }));
+    return this.#start(name, { containerdVersion, bucketUrl, flags });
+  }
+
+  /** Starts an empty node whose containerd keeps its content in Lade's store. */
+  async contentNode(
+    name: string,
+    bucketUrl: string,
+    containerdVersion: ContainerdVersion,
+    flags: readonly string[] = [],
+  ): Promise<LadeNode> {
+    return this.#start(name, { containerdVersion, bucketUrl, flags, content: true });
   }
 
   /** Has the containerds started from now on trust registries with this certificate (PEM), and no others. */
@@ -112,6 +117,20 @@ export class Testbed implements AsyncDisposable {
 
   get #cache(): { readonly cacheFolder: string; readonly log: (line: string) => void } {
     return { cacheFolder: CACHE, log: this.#log };
+  }
+
+  async #start(
+    name: string,
+    options: Pick<NodeOptions, 'bucketUrl' | 'content'> & {
+      readonly containerdVersion: ContainerdVersion;
+      readonly flags: readonly string[];
+    },
+  ): Promise<LadeNode> {
+    const packages = await this.#packages(options.containerdVersion);
+    // Tests compare buckets: nothing may come to them while they look on.
+    const flags = ['--record-starts', 'off', ...options.flags];
+    const folder = join(this.folder, name);
+    return this.#stack.use(await LadeNode.start({ ...options, packages, flags, folder }));
   }
 
   async #packages(version: ContainerdVersion): Promise<string[]> {

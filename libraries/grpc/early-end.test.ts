@@ -128,3 +128,13 @@ test('messages of any length and content leave the connection usable', async (t)
     (error) => isCodedError(error, 'not_found') && error.message === 'a\nb % \ufffd é',
   );
 });
+
+test('a client may leave any number of streams early, on one connection', async (t) => {
+  const client = await open(t, {
+    async *read() {
+      for (;;) yield { data: new Uint8Array(10) };
+    },
+  });
+  for (let i = 0; i < 1_500; i++)
+    for await (const _ of client.stream(Content.method.read, { digest: `${i}` })) break;
+});

@@ -24,12 +24,23 @@ export const MAX_MESSAGE_BYTES = 16 << 20;
 const DRAIN_MS = 5_000;
 const PROBE_MS = 1_000;
 
+/**
+ * Node hangs up on a client that resets streams often, against denial of service. Go clients reset every stream that they
+ * have read enough of: containerd one for each piece of content. Callers are local and trusted; grpc-js has no option for it.
+ */
+const RESETS_ALLOWED = { streamResetBurst: 0x7fff_ffff, streamResetRate: 0x7fff_ffff };
+
 /** gRPC services on one unix socket. Disposing lets running calls end for a moment, then cancels them. */
 export class GrpcServer implements AsyncDisposable {
   readonly #server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
   });
+
+  constructor() {
+    const { commonServerOptions } = this.#server as unknown as { readonly commonServerOptions: object };
+    Object.assign(commonServerOptions, RESETS_ALLOWED);
+  }
 
   add<S extends DescService>(service: S, handlers: ServiceHandlers<S>): void {
     const byName = handlers as unknown as Readonly<Record<string, AnyHandler>>;
