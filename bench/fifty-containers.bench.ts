@@ -1,5 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Status } from '@lade/control-protocol';
 import { CodedError } from '@lade/errors';
 import { readMounts } from '@lade/linux';
 import { mountPointsBelow } from '@lade/sandbox';
@@ -67,6 +68,7 @@ async function compare(context: BenchContext): Promise<BenchCase> {
     peerMs: Math.round(median(pairs.map(({ peerMs }) => peerMs))),
     containers: CONTAINERS,
     fetchedTwiceBytes,
+    secondRequests: Math.max(...pairs.map((pair) => pair.secondRequests)),
     mountsPerLayer,
   };
 }
@@ -77,6 +79,8 @@ interface Pair {
   readonly peerMs: number;
   /** Of chunks. */
   readonly fetchedTwiceBytes: number;
+  /** Made because a first one was slow: what they bring may be fetched twice. */
+  readonly secondRequests: number;
   readonly mountsPerLayer: number;
 }
 
@@ -103,6 +107,7 @@ async function measurePair(
     ms: ms.get(LADE) ?? Number.NaN,
     peerMs: ms.get(PEER) ?? Number.NaN,
     fetchedTwiceBytes: fetchedTwice(ofPacks),
+    secondRequests: (JSON.parse(await node.ladeOrThrow('status', '--json')) as Status).residency.hedges,
     mountsPerLayer: await countMountsPerLayer(node),
   };
 }

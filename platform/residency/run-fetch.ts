@@ -63,7 +63,7 @@ export class RunFetch<F extends Frame> {
     const before = this.#arrived;
     const first = this.#request(both);
     try {
-      await Promise.race([first, sleep(this.#context.pace.slowMs, undefined, { signal: both })]);
+      await Promise.race([first, turnFor(this.#context.pace.slowMs, both)]);
       if (this.missing.length === 0) return;
       if (this.#arrived > before || !this.#context.pace.takeHedge()) return await first;
       this.#context.counters.hedges++;
@@ -131,6 +131,14 @@ export class RunFetch<F extends Frame> {
       cure: 'Remove the pack; layers that need it are published again by the next pull from the registry',
     });
   }
+}
+
+/** A process that was held up has not looked at what has come meanwhile: it gets the time that it lost. */
+async function turnFor(ms: number, signal: AbortSignal): Promise<void> {
+  const until = performance.now() + ms;
+  await sleep(ms, undefined, { signal });
+  const lateMs = Math.min(performance.now() - until, ms);
+  await sleep(lateMs, undefined, { signal });
 }
 
 function stall({ pack }: FrameRun, stallMs: number): CodedError {

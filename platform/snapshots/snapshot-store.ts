@@ -161,6 +161,7 @@ export class SnapshotStore {
    * value deletes. Throws `invalid_argument` for another path, and then changes nothing.
    */
   update({ name, labels }: Pick<Info, 'name' | 'labels'>, fieldPaths: readonly string[]): Info {
+    requireName(name);
     return transaction(this.#db, () => {
       const { id, info } = this.get(name);
       const updated = updateLabels(info.labels, labels, fieldPaths, `snapshot ${name}`);
@@ -220,7 +221,7 @@ interface InsertedRow {
 
 function requireName(name: string): void {
   if (name === '')
-    throw new CodedError('invalid_argument', 'Cannot create a snapshot without a name: it is empty');
+    throw new CodedError('invalid_argument', 'Cannot use a snapshot without a name: it is empty');
 }
 
 /** The chain id of `layer` on `parent`; undefined when something below is no converted layer. */
