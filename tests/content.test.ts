@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
-import { createCipheriv } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { digestOf, hexOf } from '@lade/oci';
-import { assembleImage, startOrigin, type LayerRecipe } from '@lade/sandbox';
-import { fromBytes } from '@lade/streams';
-import { TAR_END, encodeTarEntry, tarPadding } from '@lade/tar';
+import { startOrigin } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
-import { CACHE } from './programs.ts';
+import { OWN_LAYERS, SHARED_LAYERS, assembleRelated } from './related-images.ts';
 import { Testbed, inSteps, listObjects, needsRoot, readImage, waitUntil } from './testbed.ts';
 
 /*
@@ -91,31 +88,16 @@ for (const version of ['1.7', '2.1'] as const) {
 }
 
 const IMAGES = 10;
-const SHARED_LAYERS = 3;
 
 test('two nodes pull the same ten images at once: everything once', needsRoot, async (t) => {
   await using bed = await Testbed.open(t);
-  const folder = await bed.makeFolder('images');
-  const base = join(folder, 'base');
-  const assemble = async (name: string, layers: readonly LayerRecipe[], from?: string): Promise<string> => {
-    const layout = join(folder, name);
-    const recipe = { name: `${name}:latest`, layers };
-    await assembleImage({ recipe, layout, from, cacheFolder: CACHE });
-    return layout;
-  };
-  await assemble(
-    'base',
-    Array.from({ length: SHARED_LAYERS }, (_, n) => noiseLayer(n)),
-  );
-  const names = Array.from({ length: IMAGES }, (_, n) => `image-${n}`);
-  const layouts = await Promise.all(
-    names.map(async (name, n) => assemble(name, [noiseLayer(100 + 2 * n), noiseLayer(101 + 2 * n)], base)),
-  );
+  const images = await assembleRelated(join(bed.folder, 'images'), IMAGES);
+  const layouts = images.map(({ layout }) => layout);
   await using origin = await startOrigin(layouts);
   const bucketUrl = await bed.bucket('directory');
   const start = async (name: string): Promise<LadeNode> => bed.contentNode(name, bucketUrl, '2.1', SHARED);
   const nodes = [await start('a'), await start('b')];
-  const references = names.map((name) => `${origin.address}/${name}:latest`);
+  const references = images.map(({ name }) => `${origin.address}/${name}`);
   await Promise.all(
     nodes.flatMap((node) =>
       references.map(async (reference) => node.containerd.pull(reference, { snapshotter: 'lade' })),
@@ -131,7 +113,7 @@ test('two nodes pull the same ten images at once: everything once', needsRoot, a
   }
   const keys = (await listObjects(bucketUrl)).map(({ key }) => key);
   const layers = keys.filter((key) => key.startsWith('layers/'));
-  assert.equal(layers.length, SHARED_LAYERS + 2 * IMAGES);
+  assert.equal(layers.length, SHARED_LAYERS + OWN_LAYERS * IMAGES);
   assert.deepEqual(await repeatedChunks(bucketUrl), []);
 });
 
@@ -158,20 +140,4 @@ async function repeatedChunks(bucketUrl: string): Promise<string[]> {
   }
   assert.ok(counts.size > 0);
   return [...counts].filter(([, count]) => count > 1).map(([hash]) => hash);
-}
-
-const FILES = 20;
-const FILE_BYTES = 50_000;
-
-/** A megabyte of noise, of which half is the same in every layer. */
-function noiseLayer(seed: number): LayerRecipe {
-  const files = Array.from({ length: FILES }, (_, i) => {
-    const own = i % 2 === 0 ? seed : 0;
-    const key = Buffer.alloc(16);
-    key.writeUInt32LE(own * 1000 + i);
-    const noise = createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(FILE_BYTES));
-    const path = `layer-${seed}/file-${i}`;
-    return [encodeTarEntry({ path, kind: 'file', sizeBytes: FILE_BYTES }), noise, tarPadding(FILE_BYTES)];
-  });
-  return { tar: () => fromBytes(...files.flat(), TAR_END) };
 }
