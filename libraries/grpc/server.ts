@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { chmod, lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Readable } from 'node:stream';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { DescService } from '@bufbuild/protobuf';
 import {
   Server,
@@ -21,7 +21,9 @@ import { toStatus } from './status.ts';
 
 /** As containerd's own limit, both ways. */
 export const MAX_MESSAGE_BYTES = 16 << 20;
+/** How long running calls may take to end, and then connections to close. */
 const DRAIN_MS = 5_000;
+const CLOSE_MS = 200;
 const PROBE_MS = 1_000;
 
 /**
@@ -37,6 +39,8 @@ export class GrpcServer implements AsyncDisposable {
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
   });
 
+  readonly #running = new Set<Promise<void>>();
+
   constructor() {
     const { commonServerOptions } = this.#server as unknown as { readonly commonServerOptions: object };
     Object.assign(commonServerOptions, RESETS_ALLOWED);
@@ -47,7 +51,9 @@ export class GrpcServer implements AsyncDisposable {
     const implementation = service.methods.map(({ localName, methodKind }) => {
       const handler = byName[localName];
       if (!handler) throw new TypeError(`${service.typeName} has no handler for ${localName}`);
-      return [localName, ADAPTERS[methodKind](handler.bind<AnyHandler>(handlers))] as const;
+      const answer = ADAPTERS[methodKind](handler.bind<AnyHandler>(handlers));
+      const handle = (...call: Parameters<Answer>): void => this.#track(answer(...call));
+      return [localName, handle as UntypedHandleCall] as const;
     });
     this.#server.addService(toServiceDefinition(service), Object.fromEntries(implementation));
   }
@@ -73,9 +79,20 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const timer = setTimeout(() => this.#server.forceShutdown(), DRAIN_MS);
-    await new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-    clearTimeout(timer);
+    // grpc-js waits for ever for a connection that breaks at this very moment, so nothing here relies on its answer.
+    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    await Promise.race([
+      Promise.allSettled(this.#running),
+      closed,
+      sleep(DRAIN_MS, undefined, { ref: false }),
+    ]);
+    await Promise.race([closed, sleep(CLOSE_MS)]);
+    this.#server.forceShutdown();
+  }
+
+  #track(answering: Promise<void>): void {
+    this.#running.add(answering);
+    void answering.finally(() => this.#running.delete(answering));
   }
 }
 
@@ -114,22 +131,25 @@ type Unary = (request: unknown, context: CallContext) => Promise<unknown>;
 type Streaming = (request: unknown, context: CallContext) => AsyncIterable<unknown>;
 type AnyHandler = Unary & Streaming; // the method's kind tells which
 
+/** Answers one call; never rejects. */
+type Answer = (call: never, callback: sendUnaryData<unknown>) => Promise<void>;
+
 const ADAPTERS = {
-  unary: (run: Unary): UntypedHandleCall => {
-    return (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
-      void respond(call, callback, (context) => run(call.request, context));
+  unary: (run: Unary): Answer => {
+    return async (call: ServerUnaryCall<unknown, unknown>, callback) =>
+      respond(call, callback, async (context) => run(call.request, context));
   },
-  client_streaming: (run: Unary): UntypedHandleCall => {
-    return (call: ServerReadableStream<unknown, unknown>, callback: sendUnaryData<unknown>) =>
-      void respond(call, callback, (context) => run(requestsOf(call), context));
+  client_streaming: (run: Unary): Answer => {
+    return async (call: ServerReadableStream<unknown, unknown>, callback) =>
+      respond(call, callback, async (context) => run(requestsOf(call), context));
   },
-  server_streaming: (run: Streaming): UntypedHandleCall => {
-    return (call: ServerWritableStream<unknown, unknown>) =>
-      void send(call, (context) => run(call.request, context));
+  server_streaming: (run: Streaming): Answer => {
+    return async (call: ServerWritableStream<unknown, unknown>) =>
+      send(call, (context) => run(call.request, context));
   },
-  bidi_streaming: (run: Streaming): UntypedHandleCall => {
-    return (call: ServerDuplexStream<unknown, unknown>) =>
-      void send(call, (context) => run(requestsOf(call), context));
+  bidi_streaming: (run: Streaming): Answer => {
+    return async (call: ServerDuplexStream<unknown, unknown>) =>
+      send(call, (context) => run(requestsOf(call), context));
   },
 } as const;
 
