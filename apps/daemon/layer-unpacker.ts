@@ -48,7 +48,7 @@ async function openOwn(
 ): Promise<OpenContent | undefined> {
   try {
     const blob = await store.open(digest, { signal });
-    return { source: pullFile(blob.file), [Symbol.asyncDispose]: async () => blob[Symbol.asyncDispose]() };
+    return { source: pullFile(blob.file), [Symbol.asyncDispose]: async () => blob[Symbol.dispose]() };
   } catch (reason) {
     if (isCodedError(reason, 'not_found')) return undefined;
     throw reason;

@@ -1,4 +1,3 @@
-import { open, type FileHandle } from 'node:fs/promises';
 import type { Bucket } from '@lade/bucket';
 import { matchesFilters, parseFilters, updateLabels, type Labels } from '@lade/containerd-store';
 import { CodedError, isCodedError } from '@lade/errors';
@@ -8,12 +7,7 @@ import type { ContentFolder } from './content-folder.ts';
 import type { ContentInfo } from './content-info.ts';
 import { fieldOf, type ContentTable } from './content-table.ts';
 import { fetchContent } from './fetch-content.ts';
-
-/** A blob that stays readable until disposed, whatever becomes of it meanwhile. */
-export interface ContentBlob extends AsyncDisposable {
-  readonly file: FileHandle;
-  readonly sizeBytes: number;
-}
+import { OpenBlobs, type ContentBlob } from './open-blobs.ts';
 
 /** Content that this node lacks but other nodes have brought into the bucket. */
 export interface OtherContent {
@@ -31,7 +25,8 @@ export interface ContentStoreParts {
 }
 
 /** OCI content of this node, as containerd's content.Store sees it. All but open() answers from local state. */
-export class ContentStore {
+export class ContentStore implements Disposable {
+  readonly #blobs = new OpenBlobs();
   readonly #parts: ContentStoreParts;
   readonly #fetches = new SharedCalls<void>();
 
@@ -64,6 +59,7 @@ export class ContentStore {
   /** Forgets content on this node, never in the bucket. Throws `not_found`. */
   delete(digest: ContentDigest): void {
     this.#listed(digest);
+    this.#blobs.forget(digest);
     if (this.#parts.table.forget(digest)) this.#parts.folder.remove(this.#parts.folder.blobPath(digest));
   }
 
@@ -81,6 +77,10 @@ export class ContentStore {
     throw new CodedError('not_found', `Cannot read content ${digest}: it was deleted meanwhile`);
   }
 
+  [Symbol.dispose](): void {
+    this.#blobs[Symbol.dispose]();
+  }
+
   #listed(digest: ContentDigest): ContentInfo {
     const info = this.#parts.table.listed(digest);
     if (info) return info;
@@ -88,12 +88,7 @@ export class ContentStore {
   }
 
   async #openHere(digest: ContentDigest, sizeBytes: number): Promise<ContentBlob | undefined> {
-    const file = await open(this.#parts.folder.blobPath(digest)).catch(() => undefined);
-    if (!file) return undefined;
-    if ((await file.stat()).size === sizeBytes)
-      return { file, sizeBytes, [Symbol.asyncDispose]: async () => file.close() };
-    await file.close();
-    return undefined;
+    return this.#blobs.open(digest, this.#parts.folder.blobPath(digest), sizeBytes);
   }
 
   async #fetch(digest: ContentDigest, signal: AbortSignal): Promise<void> {
@@ -103,6 +98,7 @@ export class ContentStore {
       const sizeBytes = await fetchContent(digest, path, { bucket, signal });
       const listed = table.listed(digest);
       folder.place(path, digest);
+      this.#blobs.forget(digest);
       if (!listed) table.add(digest, { sizeBytes, labels: {}, upload: false });
     } catch (reason) {
       folder.remove(path);

@@ -58,7 +58,7 @@ export async function openContent(options: ContentOptions): Promise<Content> {
       dropped: (digest) => shared?.dropped(digest),
     }),
   );
-  const store = new ContentStore({ folder, table, bucket, others });
+  const store = stack.use(new ContentStore({ folder, table, bucket, others }));
   const ingests = new Ingests({
     db,
     folder,

@@ -39,7 +39,7 @@ export function contentHandlers(store: ContentStore, ingests: Ingests): ServiceH
       return create(EmptySchema);
     },
     async *read({ digest, offset, size }, { signal }) {
-      await using blob = await store.open(parseContentDigest(digest), { signal });
+      using blob = await store.open(parseContentDigest(digest), { signal });
       const range = clip(Number(offset), Number(size), blob.sizeBytes, digest);
       let sent = 0;
       for await (const data of readFile(blob.file, range.offset, range.length)) {
