@@ -45,7 +45,7 @@ export class OpenBlobs implements Disposable {
 
   /** Those who still read have their files until they are done. */
   [Symbol.dispose](): void {
-    for (const digest of [...this.#entries.keys()]) this.forget(digest);
+    for (const digest of this.#entries.keys()) this.forget(digest);
   }
 
   #add(digest: ContentDigest, path: string): Entry {
