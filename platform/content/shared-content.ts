@@ -11,6 +11,8 @@ import type { IngestGate } from './ingests.ts';
 /** A bucket that takes longer is a miss. */
 const LOOK_MS = 2_000;
 const RENEW_MS = 10_000;
+/** Whoever has waited so long for another node brings it too. */
+const PATIENCE_MS = 300_000;
 /** How long an answer of the bucket is good for. */
 const PRESENT_MS = 600_000;
 const ABSENT_MS = 1_000;
@@ -23,6 +25,12 @@ type Knowledge =
   | { readonly kind: 'absent' | 'theirs' | 'free'; readonly untilMs: number }
   | { readonly kind: 'ours'; readonly claim: Claim; admitted: boolean };
 
+interface Sighting {
+  readonly version: string;
+  readonly firstMs: number;
+  readonly sinceMs: number;
+}
+
 /**
  * The whole fleet as one content store: what the bucket has counts as present here, and what another node is bringing is
  * waited for. containerd asks inside its write transaction, so both questions are answered at once, from what is known; who is told
@@ -33,8 +41,8 @@ export class SharedContent implements OtherContent, IngestGate, AsyncDisposable 
   readonly #claims: ContentClaims;
   readonly #log: Logger;
   readonly #known = new Map<ContentDigest, Knowledge>();
-  /** Claims of other nodes: since when their version is the same. */
-  readonly #seen = new Map<ContentDigest, { readonly version: string; readonly sinceMs: number }>();
+  /** Claims of other nodes: since when there is one, and since when its version is the same. */
+  readonly #seen = new Map<ContentDigest, Sighting>();
   readonly #damaged = new Set<ContentDigest>();
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
@@ -132,9 +140,13 @@ export class SharedContent implements OtherContent, IngestGate, AsyncDisposable 
     if (!looking.wanted) return passing('absent', ABSENT_MS);
     const claim = await this.#claims.take(digest, this.#staleVersion(digest), { signal });
     if (claim.isOurs) return { kind: 'ours', claim, admitted: false };
-    if (this.#seen.get(digest)?.version !== claim.version)
-      this.#seen.set(digest, { version: claim.version, sinceMs: performance.now() });
-    return passing('theirs', THEIRS_MS);
+    const now = performance.now();
+    const seen = this.#seen.get(digest);
+    if (seen?.version !== claim.version)
+      this.#seen.set(digest, { version: claim.version, firstMs: seen?.firstMs ?? now, sinceMs: now });
+    return seen && now - seen.firstMs >= PATIENCE_MS
+      ? passing('free', CLAIM_MS)
+      : passing('theirs', THEIRS_MS);
   }
 
   #staleVersion(digest: ContentDigest): string | undefined {
