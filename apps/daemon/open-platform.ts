@@ -53,7 +53,7 @@ export interface Platform extends AsyncDisposable {
 /** Throws `failed_precondition` when another daemon has this root. */
 export async function openPlatform(
   config: DaemonConfig,
-  hooks: { readonly log: Logger; readonly uploaded: () => void },
+  hooks: { readonly log: Logger; readonly uploaded: () => void; readonly unpacked: () => void },
 ): Promise<Platform> {
   const { root, keys, cacheBytes, readDeadlineMs } = config;
   const { log } = hooks;
@@ -109,7 +109,8 @@ export async function openPlatform(
       remote,
       attributes: directoryAttributes,
       layers: layersForSnapshots(layers),
-      listener: { committed: (layer) => uploads.enqueue(layer) },
+      listener: { committed: (layer) => uploads.enqueue(layer), unpacked: hooks.unpacked },
+      boot: residency.boot,
     }),
   );
   for (const key of snapshotter.missing) log.error('snapshot has lost its directory', { key });

@@ -1,4 +1,5 @@
 import { CodedError } from '@lade/errors';
+import { isDigest, type Digest } from '@lade/oci';
 
 export type Kind = 'view' | 'active' | 'committed';
 
@@ -44,4 +45,13 @@ export function storableLabels(labels: Labels): Labels {
 /** The value of one label; unlike plain indexing it never finds what every object inherits. */
 export function labelOf(labels: Labels, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
+}
+
+/**
+ * The chain id that a committed snapshot stands for, as containerd says: its label snapshot.ref, or else the name that it was
+ * given behind `<namespace>/<number>/`.
+ */
+export function declaredChain(name: string, labels: Labels): Digest | undefined {
+  const chain = labelOf(labels, SNAPSHOT_REF) ?? name.slice(name.lastIndexOf('/') + 1);
+  return isDigest(chain) ? chain : undefined;
 }
