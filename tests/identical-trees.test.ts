@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { lstat, mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { ContainerdClient, type SnapshotsClient } from '@lade/containerd-client';
+import { ContainerdClient } from '@lade/containerd-client';
 import { programIn } from '@lade/debian';
 import { LAYER_FILES } from '@lade/layers';
-import { mount } from '@lade/linux';
 import { chainIds, type Digest } from '@lade/oci';
-import { compareTrees, startOrigin, unmountBelow, unpackSet } from '@lade/sandbox';
+import { startOrigin, unpackSet } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import { CACHE } from './programs.ts';
+import { compareWithUnpacked, mountView } from './snapshot-views.ts';
 import { Testbed, needsRoot, readImage } from './testbed.ts';
 
 /*
@@ -32,7 +32,7 @@ for (const { version, images } of CASES) {
       await t.test(`${name} is the same tree with overlayfs and with Lade`, async () => {
         const image = await bed.image(name);
         await using origin = await startOrigin([image.layout]);
-        const unpackedFrom = BigInt(Date.now()) * NS_PER_MS;
+        const unpackedFrom = new Date();
         for (const snapshotter of SNAPSHOTTERS)
           await node.containerd.pull(`${origin.address}/${image.name}`, { snapshotter });
         const chains = chainIds((await readImage(image)).diffIds);
@@ -63,58 +63,22 @@ for (const { version, images } of CASES) {
 }
 
 const SNAPSHOTTERS = ['overlayfs', 'lade'] as const;
-const NS_PER_MS = 1_000_000n;
-const NS_PER_SECOND = 1_000_000_000n;
-
 /** The differences between the two snapshots of a chain, mounted below `folder`, without those that are undecidable. */
 async function compareSnapshots(
   { containerd }: LadeNode,
   chain: Digest,
   folder: string,
-  unpackedFrom: bigint,
+  unpackedFrom: Date,
 ): Promise<string[]> {
   using client = ContainerdClient.open({ address: containerd.address });
   return await client.withLease(async (leased) => {
     await using views = new AsyncDisposableStack();
-    const trees = SNAPSHOTTERS.map((snapshotter) => join(folder, snapshotter));
-    for (const [i, snapshotter] of SNAPSHOTTERS.entries())
-      views.use(await mountView(leased.snapshots(snapshotter), chain, trees[i] ?? ''));
-    const [expected = '', actual = ''] = trees;
-    const differences: string[] = [];
-    for (const difference of await compareTrees(expected, actual))
-      if (!(await isUndecidable(difference, expected, unpackedFrom))) differences.push(difference);
-    return differences;
+    const [expected, actual] = SNAPSHOTTERS.map((snapshotter) => join(folder, snapshotter)) as [
+      string,
+      string,
+    ];
+    for (const [i, target] of [expected, actual].entries())
+      views.use(await mountView(leased.snapshots(SNAPSHOTTERS[i] ?? ''), chain, target));
+    return await compareWithUnpacked(expected, actual, unpackedFrom);
   });
-}
-
-async function mountView(
-  snapshots: SnapshotsClient,
-  parent: string,
-  target: string,
-): Promise<AsyncDisposable> {
-  const key = `view-of-${parent}`;
-  await mkdir(target, { recursive: true });
-  for (const request of await snapshots.view(key, { parent })) await mount({ ...request, target });
-  return {
-    async [Symbol.asyncDispose]() {
-      await unmountBelow(target);
-      await snapshots.remove(key);
-    },
-  };
-}
-
-/**
- * A directory that a layer adds to without an entry for it has, from containerd's differ, the time of unpacking: another
- * one each time. With Lade it has the time that it has in the layers below, or else the epoch. Of `difference`, a line of
- * compareTrees, exactly this is excused: a directory's mtime since `unpackedFrom` (ns) in `expected`, and not in the other.
- */
-async function isUndecidable(difference: string, expected: string, unpackedFrom: bigint): Promise<boolean> {
-  const [, path, ...times] = /^(.*): mtime (\d+)\.(\d{9}) \| (\d+)\.(\d{9})$/s.exec(difference) ?? [];
-  if (path === undefined) return false;
-  const [seconds = 0n, nanoseconds = 0n, ladeSeconds = 0n, ladeNanoseconds = 0n] = times.map(BigInt);
-  const time = seconds * NS_PER_SECOND + nanoseconds;
-  const ladeTime = ladeSeconds * NS_PER_SECOND + ladeNanoseconds;
-  const isOfUnpacking = time >= unpackedFrom && time <= BigInt(Date.now()) * NS_PER_MS;
-  if (!isOfUnpacking || ladeTime >= unpackedFrom) return false;
-  return (await lstat(Buffer.from(`${expected}/${path}`, 'latin1'))).isDirectory();
 }

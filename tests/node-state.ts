@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Status } from '@lade/control-protocol';
 import { mountPointsBelow } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import { waitUntil } from './testbed.ts';
@@ -33,4 +34,9 @@ export async function assertNodeEmpty(node: LadeNode): Promise<void> {
     assert.deepEqual(await readdir(join(node.root, folder)), [], folder);
   assert.deepEqual(await listSnapshots(node), []);
   assert.deepEqual(JSON.parse(await node.ladeOrThrow('layers', '--json')), []);
+}
+
+/** Layers of images that this node keeps as files. */
+export async function countPlainSnapshots(node: LadeNode): Promise<number> {
+  return (JSON.parse(await node.ladeOrThrow('status', '--json')) as Status).plainSnapshots;
 }

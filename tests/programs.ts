@@ -14,6 +14,7 @@ export async function installPrograms(log: (line: string) => void): Promise<Node
     (await unpackSet(name, { cacheFolder: CACHE, log })).folder;
   const containerd = await unpack('containerd-2.1');
   await unpack('containerd-1.7');
+  await unpack('containerd-1.6');
   const runc = await unpack('runc');
   await unpack('moto');
   const erofsUtils = await wrapPrograms(await unpack('erofs-utils'), ['fsck.erofs', 'dump.erofs']);

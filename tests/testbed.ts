@@ -18,7 +18,7 @@ import {
 import { LadeNode, type NodeOptions } from '@lade/tour';
 import { CACHE } from './programs.ts';
 
-export type ContainerdVersion = '1.7' | '2.1';
+export type ContainerdVersion = '1.6' | '1.7' | '2.1';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot && process.env['CI']) throw new Error('these tests need root');

@@ -25,6 +25,7 @@ const STATUS: Status = {
   containerd: '2.1.9',
   uploads: { waiting: 3, lastError: 'Cannot put packs/x: refused' },
   layers: 2,
+  plainSnapshots: 1,
   residency: {
     fetchedChunks: 40,
     copiedChunks: 2,
@@ -138,6 +139,7 @@ test('lade status, images and layers print tables for people and JSON for script
   const status = await lade('status');
   assert.equal(status.code, 0, status.stderr);
   assert.match(status.stdout, /^bucket +s3:\/\/bucket\/prefix$/m);
+  assert.match(status.stdout, /^layers +2, 1 more as plain snapshots$/m);
   assert.match(status.stdout, /^uploads +3 waiting$/m);
   assert.match(status.stdout, /^chunks +40 fetched, 2 copied, 1 found here, 3 zeros$/m);
   assert.match(status.stdout, /^fetched +12\.3 MB in 20 requests, 5 retries, 4 hedges$/m);

@@ -45,5 +45,10 @@ export class ContentFiles {
 
 /** Reads a file from its start. */
 export function pullFile(file: FileHandle): PullSource {
-  return async (buffer) => (await file.read(buffer, 0, buffer.byteLength)).bytesRead;
+  let position = 0; // others may read the same file
+  return async (buffer) => {
+    const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, position);
+    position += bytesRead;
+    return bytesRead;
+  };
 }

@@ -51,6 +51,7 @@ export function createControlPlatform(
           ...(lastError === undefined ? {} : { lastError }),
         },
         layers: layers.list().length,
+        plainSnapshots: platform.snapshotter.plainSnapshots().length,
         residency: { ...counters, waitMs: Math.round(counters.waitMs) },
         ...(keeperRestarts === undefined ? {} : { keeper: { restarts: keeperRestarts } }),
       };

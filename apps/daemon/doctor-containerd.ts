@@ -49,7 +49,7 @@ function judgeVersion(version: string, found: string): Outcome {
   if (takesDiffer(version)) return { state: 'ok', found };
   return {
     state: 'warning',
-    found: `${found}; it takes no differ, so this node uses the bucket's layers but brings none there`,
+    found: `${found}; it takes no differ, so layers that the bucket lacks are unpacked first, and converted later`,
     cure: 'Install containerd 1.7 or newer',
   };
 }

@@ -4,19 +4,11 @@ import { isCodedError } from '@lade/errors';
 import { publishImage } from '@lade/images';
 import { chainKey } from '@lade/layers';
 import type { Logger } from '@lade/log';
-import {
-  chainIds,
-  isIndexType,
-  isManifestType,
-  parseImageConfig,
-  parseImageIndex,
-  parseManifest,
-  type Digest,
-} from '@lade/oci';
+import { chainIds, type Digest } from '@lade/oci';
 import type { ContainerdNode, NodeImage } from './containerd-node.ts';
+import { readManifests, type ImageManifest } from './image-manifests.ts';
 
 const SETTLE_MS = 200;
-const RETRY_MS = 10_000;
 /** The transfer service of containerd 1.7 tells nobody of its images. */
 const LOOK_MS = 60_000;
 /** After a failure of the bucket, or of an image that may stay unpublishable. */
@@ -24,8 +16,7 @@ const PUBLISH_RETRY_MS = 30_000;
 
 /**
  * Publishes the record of every image of this node's containerd whose layers the bucket has. It looks when it starts,
- * when containerd tells of an image, when an upload has ended, and again after a failure; without a containerd it waits
- * for one.
+ * when it is woken, every minute, and again after a failure; without a containerd it waits for one.
  */
 export class ImagePublisher implements AsyncDisposable {
   readonly #node: ContainerdNode;
@@ -34,13 +25,13 @@ export class ImagePublisher implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #published = new Set<string>();
   #wake = Promise.withResolvers<void>();
-  readonly #work: Promise<unknown>;
+  readonly #work: Promise<void>;
 
   constructor(node: ContainerdNode, bucket: Bucket, log: Logger) {
     this.#node = node;
     this.#bucket = bucket;
     this.#log = log;
-    this.#work = Promise.all([this.#listen(), this.#run()]);
+    this.#work = this.#run();
   }
 
   /** Something may have become publishable. */
@@ -52,19 +43,6 @@ export class ImagePublisher implements AsyncDisposable {
     this.#stop.abort();
     this.wake();
     await this.#work;
-  }
-
-  async #listen(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        for await (const _ of this.#node.imageChanges(signal)) this.wake();
-      } catch (reason) {
-        if (!signal.aborted) this.#log.debug('containerd is not reachable', { error: reason });
-      }
-      await this.#pause(RETRY_MS);
-      this.wake();
-    }
   }
 
   async #run(): Promise<void> {
@@ -90,7 +68,7 @@ export class ImagePublisher implements AsyncDisposable {
     if (this.#published.has(id)) return;
     const scope = { namespace: image.namespace, signal };
     try {
-      if (!(await isInBucket(await topChains(image, node, scope), bucket, signal))) return;
+      if (!(await hasWholeManifest(bucket, await readManifests(image.target, node, scope), signal))) return;
       const content = { read: async (digest: Digest) => node.readDocument(digest, scope) };
       await publishImage(image, { content, bucket, signal });
       this.#published.add(id);
@@ -111,33 +89,25 @@ export class ImagePublisher implements AsyncDisposable {
   }
 }
 
-/** The chain id of the top layer, for each manifest of the image that this node has. */
-async function topChains(
-  { target }: NodeImage,
-  node: ContainerdNode,
-  scope: { readonly namespace: string; readonly signal: AbortSignal },
-): Promise<Digest[]> {
-  const index = isIndexType(target.mediaType) ? await node.readDocument(target.digest, scope) : undefined;
-  const manifests = index ? parseImageIndex(index, target.digest).manifests : [target];
-  const tops: Digest[] = [];
-  for (const { digest } of manifests.filter(({ mediaType }) => isManifestType(mediaType))) {
-    const bytes = await node.readDocument(digest, scope);
-    const config = bytes && parseManifest(bytes, digest).config.digest;
-    const configBytes = config && (await node.readDocument(config, scope));
-    const top = configBytes && chainIds(parseImageConfig(configBytes, config).rootfs.diff_ids).at(-1);
-    if (top) tops.push(top);
-  }
-  return tops;
-}
-
-async function isInBucket(chains: readonly Digest[], bucket: Bucket, signal: AbortSignal): Promise<boolean> {
-  for (const chain of chains) {
-    try {
-      await bucket.head(chainKey(chain), { signal });
-      return true;
-    } catch (reason) {
-      if (!isCodedError(reason, 'not_found')) throw reason;
-    }
+/** Whether the bucket has every layer of one of these manifests. */
+async function hasWholeManifest(
+  bucket: Bucket,
+  manifests: readonly ImageManifest[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (const { diffIds } of manifests) {
+    if (diffIds.length > 0 && (await hasChains(bucket, chainIds(diffIds), signal))) return true;
   }
   return false;
+}
+
+/** The top layer comes last, so it is missing first. */
+async function hasChains(bucket: Bucket, chains: readonly Digest[], signal: AbortSignal): Promise<boolean> {
+  try {
+    for (const chain of chains.toReversed()) await bucket.head(chainKey(chain), { signal });
+    return true;
+  } catch (reason) {
+    if (isCodedError(reason, 'not_found')) return false;
+    throw reason;
+  }
 }

@@ -56,7 +56,7 @@ export interface Platform extends AsyncDisposable {
 /** Throws `failed_precondition` when another daemon has this root. */
 export async function openPlatform(
   config: DaemonConfig,
-  hooks: { readonly log: Logger; readonly uploaded: () => void },
+  hooks: { readonly log: Logger; readonly uploaded: () => void; readonly unpacked: () => void },
 ): Promise<Platform> {
   const { root, keys, cacheBytes, readDeadlineMs } = config;
   const { log } = hooks;
@@ -105,7 +105,8 @@ export async function openPlatform(
   residency.quota?.start((diffId) => layers.isMounted(diffId));
   const uploads = stack.use(queue);
   const remote = new RemoteLayers({ bucket, keys, layers, log });
-  const snapshotter = stack.use(await openSnapshotter({ root, db, remote, layers, uploads, log }));
+  const found = { remote, layers, uploads, unpacked: hooks.unpacked };
+  const snapshotter = stack.use(await openSnapshotter({ root, db, log, boot: residency.boot, ...found }));
   const content = stack.use(
     await openContent({
       root,
@@ -152,14 +153,16 @@ async function openSnapshotter(parts: {
   readonly remote: RemoteLayers;
   readonly layers: LocalLayers;
   readonly uploads: UploadQueue;
+  readonly boot: string;
+  readonly unpacked: () => void;
   readonly log: Logger;
 }): Promise<Snapshotter> {
-  const { layers, uploads, log, ...own } = parts;
+  const { layers, uploads, unpacked, log, ...own } = parts;
   const snapshotter = await Snapshotter.open({
     ...own,
     attributes: directoryAttributes,
     layers: layersForSnapshots(layers),
-    listener: { committed: (layer) => uploads.enqueue(layer) },
+    listener: { committed: (layer) => uploads.enqueue(layer), unpacked },
   });
   for (const key of snapshotter.missing) log.error('snapshot has lost its directory', { key });
   await snapshotter.cleanup();

@@ -13,7 +13,10 @@ import { Snapshots } from '@lade/protocol/snapshots';
 import { parseConfig, type DaemonConfig } from './config.ts';
 import { ContainerdNode } from './containerd-node.ts';
 import { createControlPlatform } from './control-platform.ts';
+import { createContentConverter } from './convert-content.ts';
 import { ImagePublisher } from './image-publisher.ts';
+import { ImageWatch } from './image-watch.ts';
+import { LayerConverter } from './layer-converter.ts';
 import { createLayerUnpacker } from './layer-unpacker.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
@@ -33,12 +36,15 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   await using stack = new AsyncDisposableStack();
   const node = stack.use(new ContainerdNode(config.containerd));
   let uploaded = (): void => {};
-  const platform = stack.use(await openPlatform(config, { log, uploaded: () => uploaded() }));
+  let unpacked = (): void => {};
+  const hooks = { log, uploaded: () => uploaded(), unpacked: () => unpacked() };
+  const platform = stack.use(await openPlatform(config, hooks));
   await mkdir(dirname(config.address), { recursive: true, mode: 0o711 }).catch((reason: unknown) => {
     throw wrapError(reason, `Cannot listen on ${config.address}`, { cure: 'Choose another --address' });
   });
   const server = stack.use(new GrpcServer());
-  const unpacker = createLayerUnpacker(platform, node, { maxTarBytes: config.maxLayerBytes, log });
+  const convert = createContentConverter(platform, node, { maxTarBytes: config.maxLayerBytes, log });
+  const unpacker = createLayerUnpacker(platform.foreground, convert);
   server.add(Snapshots, snapshotHandlers(platform.snapshotter));
   server.add(Content, contentHandlers(platform.content.store, platform.content.ingests));
   server.add(Diff, diffHandlers(platform.snapshotter, unpacker));
@@ -55,6 +61,14 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   platform.uploads.start();
   platform.content.start();
   const publisher = stack.use(new ImagePublisher(node, platform.bucket, log));
+  const converter = stack.use(new LayerConverter({ ...platform, node, convert, log }));
+  stack.use(
+    new ImageWatch(node, log, () => {
+      publisher.wake();
+      converter.wake();
+    }),
+  );
+  unpacked = () => converter.wake();
   uploaded = () => {
     publisher.wake();
     releaseMemory();

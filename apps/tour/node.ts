@@ -149,7 +149,7 @@ export class LadeNode implements AsyncDisposable {
     const deadline = Date.now() + CONNECT_MS;
     const snapshots = async (...args: string[]): Promise<ProgramResult> =>
       this.containerd.ctr('snapshots', '--snapshotter', 'lade', ...args);
-    while ((await snapshots('prepare', PROBE)).stderr.includes('connection error')) {
+    while ((await snapshots('prepare', PROBE)).stderr.includes('unavailable')) {
       if (Date.now() > deadline)
         throw new CodedError('deadline_exceeded', 'Cannot wait any longer for containerd to find the daemon');
       await sleep(100);

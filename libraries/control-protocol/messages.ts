@@ -18,6 +18,8 @@ export interface Status {
   };
   /** How many layers are on this node. */
   readonly layers: number;
+  /** Layers of images that are kept as containerd's own differ unpacked them, for now or because their blobs are gone. */
+  readonly plainSnapshots: number;
   readonly residency: ResidencyStatus;
   /** Missing in fill mode "full", which needs no keeper. */
   readonly keeper?: {

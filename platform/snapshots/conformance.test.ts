@@ -15,7 +15,8 @@ testSnapshotter('the Snapshotter', async (root) =>
     db: databases.adopt(openDatabase(join(root, 'state.db')), (db) => db.close()),
     layers: new PlainLayers(join(root, 'layers')),
     remote: NO_REMOTE,
-    listener: { committed: () => undefined },
+    listener: { committed: () => undefined, unpacked: () => undefined },
+    boot: 'a boot',
     attributes: TAR_ATTRIBUTES,
   }),
 );

@@ -4,8 +4,9 @@ import type { Usage } from './snapshot.ts';
 
 type Statement = ReturnType<Database['prepare']>;
 
-/** Which rows have a directory of their own: all but layers and views of something. */
-const OWNS_CONTENT = "(diff_id IS NULL OR kind = 'active') AND (kind <> 'view' OR parent_id IS NULL)";
+/** Which rows have a directory of their own: all but layers, unless they replaced it lately, and views of something. */
+const OWNS_CONTENT =
+  "(diff_id IS NULL OR replaced_in IS NOT NULL OR kind = 'active') AND (kind <> 'view' OR parent_id IS NULL)";
 
 /** What the database knows about directories and layers on the disk; the tables belong to SnapshotStore. */
 export class DiskRecords {
@@ -16,6 +17,7 @@ export class DiskRecords {
   readonly #setUsage: Statement;
   readonly #setCorrected: Statement;
   readonly #referenced: Statement;
+  readonly #disown: Statement;
 
   constructor(db: Database) {
     this.#ownsContent = db.prepare(`SELECT 1 FROM snapshots WHERE id = ? AND ${OWNS_CONTENT}`);
@@ -25,6 +27,7 @@ export class DiskRecords {
     this.#setUsage = db.prepare('UPDATE snapshots SET size_bytes = ?, inodes = ? WHERE id = ?');
     this.#setCorrected = db.prepare('UPDATE snapshots SET corrected = ? WHERE id = ?');
     this.#referenced = db.prepare('SELECT 1 FROM snapshots WHERE diff_id = ? LIMIT 1');
+    this.#disown = db.prepare('UPDATE snapshots SET replaced_in = NULL WHERE replaced_in <> ?');
   }
 
   ownsContent(id: number): boolean {
@@ -55,5 +58,10 @@ export class DiskRecords {
 
   isReferenced(diffId: Digest): boolean {
     return this.#referenced.get(diffId) !== undefined;
+  }
+
+  /** Gives up the directories that layers replaced in an earlier boot than `boot`, whose mounts are gone. */
+  disownReplaced(boot: string): void {
+    this.#disown.run(boot);
   }
 }

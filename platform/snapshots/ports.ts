@@ -31,13 +31,16 @@ export interface RemoteLayers {
   ): Promise<({ readonly diffId: Digest } & Disposable) | undefined>;
 }
 
-/** Told inside the transaction that commits a converted layer, so that it can enqueue the publication atomically. */
+/** Told inside the transaction that commits the layer of an image. */
 export interface CommitListener {
+  /** It is converted: its publication can be enqueued atomically. */
   committed(layer: {
     readonly chainId: Digest;
     readonly parentChainId: Digest | undefined;
     readonly diffId: Digest;
   }): void;
+  /** It was unpacked as files: there is one more of the plain snapshots. */
+  unpacked(): void;
 }
 
 /** What Node's fs cannot do with directories. Paths are raw bytes. */

@@ -51,7 +51,7 @@ export class SnapshotQueries {
       `${SELECT_ROWS} WHERE s.ref = ? AND s.parent_id IS ? AND s.kind = 'committed' ORDER BY s.id LIMIT 1`,
     );
     this.#layer = db.prepare(
-      "SELECT diff_id FROM snapshots WHERE chain_id = ? AND kind = 'committed' LIMIT 1",
+      "SELECT diff_id FROM snapshots WHERE chain_id = ? AND kind = 'committed' AND diff_id IS NOT NULL LIMIT 1",
     );
   }
 

@@ -2,6 +2,9 @@ import type { Digest } from '@lade/oci';
 import type { Labels } from '@lade/containerd-store';
 import type { Info, Kind, Usage } from './snapshot.ts';
 
+/** What isDigest() accepts, as SQLite's GLOB wants it. */
+const DIGEST = `sha256:${'[0-9a-f]'.repeat(64)}`;
+
 /**
  * The tables of this unit, step by step.
  *
@@ -12,9 +15,10 @@ import type { Info, Kind, Usage } from './snapshot.ts';
  * | labels          | JSON object |
  * | ref             | the label containerd.io/snapshot.ref |
  * | diff_id         | the converted layer that is the content; NULL: the content is the directory |
- * | chain_id        | of a committed layer whose ancestors all have one |
+ * | chain_id        | of a committed snapshot: of its layer and its ancestors; of a directory: what containerd says that it is |
  * | size_bytes, inodes | usage of a committed directory, NULL until it was asked for |
  * | corrected       | whether fixes/<id> must lie above the layer; NULL until a mount asked |
+ * | replaced_in     | the boot in which a layer took the place of the directory, as long as the directory is there: mounts of that boot may show it |
  */
 export const SCHEMA: readonly string[] = [
   `CREATE TABLE snapshots (
@@ -36,12 +40,15 @@ export const SCHEMA: readonly string[] = [
    CREATE INDEX snapshots_by_ref ON snapshots (ref, parent_id) WHERE ref IS NOT NULL;
    CREATE INDEX snapshots_by_diff_id ON snapshots (diff_id) WHERE diff_id IS NOT NULL;
    CREATE INDEX snapshots_by_chain_id ON snapshots (chain_id) WHERE chain_id IS NOT NULL;`,
+  `ALTER TABLE snapshots ADD COLUMN replaced_in TEXT;
+   UPDATE snapshots SET chain_id = coalesce(ref, substr(key, -71))
+     WHERE kind = 'committed' AND chain_id IS NULL AND '/' || coalesce(ref, key) GLOB '*/${DIGEST}';`,
 ];
 
 /** What every query for rows selects; statements that use it read integers as bigint. */
 export const SELECT_ROWS = `
   SELECT s.id, s.key, s.parent_id, (SELECT key FROM snapshots WHERE id = s.parent_id) AS parent, s.kind, s.created_at,
-         s.updated_at, s.labels, s.diff_id, s.chain_id, s.size_bytes, s.inodes, s.corrected
+         s.updated_at, s.labels, s.diff_id, s.chain_id, s.size_bytes, s.inodes, s.corrected, s.replaced_in
   FROM snapshots s`;
 
 export interface SnapshotRow {
@@ -52,13 +59,15 @@ export interface SnapshotRow {
   readonly chainId: Digest | undefined;
   readonly usage: Usage | undefined;
   readonly corrected: boolean | undefined;
+  /** It has a layer, and still the directory that the layer has replaced. */
+  readonly isReplaced: boolean;
 }
 
 export type Columns = Readonly<Record<string, unknown>>;
 
 export function toRow(columns: Columns): SnapshotRow {
   const { id, key, parent_id, parent, kind, created_at, updated_at, labels } = columns;
-  const { diff_id, chain_id, size_bytes, inodes, corrected } = columns;
+  const { diff_id, chain_id, size_bytes, inodes, corrected, replaced_in } = columns;
   return {
     id: Number(id),
     parentId: parent_id === null ? undefined : Number(parent_id),
@@ -74,5 +83,6 @@ export function toRow(columns: Columns): SnapshotRow {
     chainId: (chain_id as Digest | null) ?? undefined,
     usage: size_bytes === null ? undefined : { sizeBytes: Number(size_bytes), inodes: Number(inodes) },
     corrected: corrected === null ? undefined : corrected === 1n,
+    isReplaced: replaced_in !== null,
   };
 }

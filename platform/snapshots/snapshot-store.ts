@@ -3,7 +3,7 @@ import { CodedError } from '@lade/errors';
 import { chainId, type Digest } from '@lade/oci';
 import { migrate, transaction, type Database } from '@lade/sqlite';
 import type { CommitListener } from './ports.ts';
-import type { Info, Kind } from './snapshot.ts';
+import { declaredChain, type Info, type Kind } from './snapshot.ts';
 import { SnapshotQueries } from './snapshot-queries.ts';
 import { SCHEMA, type SnapshotRow } from './snapshot-row.ts';
 
@@ -128,12 +128,13 @@ export class SnapshotStore {
         );
       }
       const parent = parentId === undefined ? this.#parent(options.parent) : this.queries.byId(parentId);
-      const chain = diffId && chainOn(parent, diffId);
-      const labels = JSON.stringify(storableLabels(options.labels));
-      const columns = { $id: id, $name: name, $now: nowNs(), $labels: labels };
+      const labels = storableLabels(options.labels);
+      const chain = diffId ? chainOn(parent, diffId) : declaredChain(name, labels);
+      const columns = { $id: id, $name: name, $now: nowNs(), $labels: JSON.stringify(labels) };
       this.#commit.run({ ...columns, $parentId: parent?.id ?? null, $chainId: chain ?? null });
-      if (diffId && chain)
+      if (chain && diffId)
         this.#listener.committed({ chainId: chain, parentChainId: parent?.chainId, diffId });
+      else if (chain) this.#listener.unpacked();
       return id;
     });
   }
@@ -224,7 +225,7 @@ function requireName(name: string): void {
     throw new CodedError('invalid_argument', 'Cannot use a snapshot without a name: it is empty');
 }
 
-/** The chain id of `layer` on `parent`; undefined when something below is no converted layer. */
+/** The chain id of `layer` on `parent`; undefined when `parent` is no layer of an image. */
 function chainOn(parent: SnapshotRow | undefined, layer: Digest): Digest | undefined {
   return parent && !parent.chainId ? undefined : chainId(parent?.chainId, layer);
 }

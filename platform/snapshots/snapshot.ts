@@ -1,4 +1,5 @@
-import type { Labels } from '@lade/containerd-store';
+import { labelOf, type Labels } from '@lade/containerd-store';
+import { isDigest, type Digest } from '@lade/oci';
 
 export type Kind = 'view' | 'active' | 'committed';
 
@@ -21,3 +22,12 @@ export interface Usage {
 
 /** Names the chain id that a Prepare is going to be unpacked to (the remote-snapshot handshake). */
 export const SNAPSHOT_REF = 'containerd.io/snapshot.ref';
+
+/**
+ * The chain id that a committed snapshot stands for, as containerd says: its label snapshot.ref, or else the name that it was
+ * given behind `<namespace>/<number>/`.
+ */
+export function declaredChain(name: string, labels: Labels): Digest | undefined {
+  const chain = labelOf(labels, SNAPSHOT_REF) ?? name.slice(name.lastIndexOf('/') + 1);
+  return isDigest(chain) ? chain : undefined;
+}

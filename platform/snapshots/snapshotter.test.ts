@@ -198,7 +198,7 @@ test('a layer above plain files has no chain and is not told; a listener that th
   const committed = (): never => {
     throw new Error('the queue is full');
   };
-  const snapshotter = await bed.open({ listener: { committed } });
+  const snapshotter = await bed.open({ listener: { committed, unpacked: () => {} } });
   await snapshotter.prepare('plain', '');
   snapshotter.commit('P', 'plain');
   await snapshotter.prepare('above', 'P');

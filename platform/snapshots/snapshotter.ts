@@ -10,6 +10,7 @@ import { DiskRecords } from './disk-records.ts';
 import { diskUsage } from './disk-usage.ts';
 import { LowerDirectories } from './lower-directories.ts';
 import { readOnlyMounts, writableDirectory, writableMounts, type Mount } from './mount.ts';
+import { PlainSnapshots, type PlainSnapshot } from './plain-snapshots.ts';
 import type { CommitListener, DirectoryAttributes, LayerMounts, RemoteLayers } from './ports.ts';
 import { reconcile } from './reconcile.ts';
 import { SNAPSHOT_REF, type Info, type Usage } from './snapshot.ts';
@@ -26,7 +27,11 @@ export interface SnapshotterOptions {
   readonly remote: RemoteLayers;
   readonly listener: CommitListener;
   readonly attributes: DirectoryAttributes;
+  /** Names this boot of the machine: mounts of another one are gone. */
+  readonly boot: string;
 }
+
+const NOTHING: Usage = { sizeBytes: 0, inodes: 0 };
 
 interface Waiting {
   readonly signal?: AbortSignal;
@@ -45,6 +50,7 @@ export class Snapshotter implements AsyncDisposable {
   readonly missing: readonly string[];
   readonly #store: SnapshotStore;
   readonly #records: DiskRecords;
+  readonly #plain: PlainSnapshots;
   readonly #layers: LayerMounts;
   readonly #lower: LowerDirectories;
   readonly #targets: Targets;
@@ -60,16 +66,18 @@ export class Snapshotter implements AsyncDisposable {
     const directories = await openRoot(options.root);
     const store = new SnapshotStore(options.db, options.listener);
     const records = new DiskRecords(options.db);
-    const missing = await reconcile(records, directories.snapshots, directories.fixes);
+    const missing = await reconcile(records, directories.snapshots, directories.fixes, options.boot);
     return new Snapshotter(options, { ...directories, store, records, missing });
   }
 
-  private constructor({ layers, remote, attributes }: SnapshotterOptions, opened: OpenedState) {
+  private constructor(options: SnapshotterOptions, opened: OpenedState) {
+    const { db, listener, boot, layers, remote, attributes } = options;
     const { store, records, snapshots, fixes } = opened;
     const missing = new Set(opened.missing.map(({ id }) => id));
     this.missing = opened.missing.map(({ key }) => key);
     this.#store = store;
     this.#records = records;
+    this.#plain = new PlainSnapshots(db, listener, boot);
     this.#layers = layers;
     this.#lower = new LowerDirectories({ layers, attributes, records, snapshots, fixes, missing });
     this.#targets = new Targets(store, remote);
@@ -143,12 +151,9 @@ export class Snapshotter implements AsyncDisposable {
   /** What the snapshot occupies, without its parents. Walks the directory, of a committed one only the first time. */
   async usage(key: string, options: Waiting = {}): Promise<Usage> {
     const row = this.#store.get(key);
-    if (row.diffId) return this.#layers.usage(row.diffId);
-    if (row.info.kind === 'view') return { sizeBytes: 0, inodes: 0 };
-    if (row.usage) return row.usage;
-    const usage = await diskUsage(this.#lower.plainContent(row), options);
-    if (row.info.kind === 'committed') this.#records.setUsage(row.id, usage);
-    return usage;
+    const layer = row.diffId ? await this.#layers.usage(row.diffId) : NOTHING;
+    const directory = await this.#directoryUsage(row, options);
+    return { sizeBytes: layer.sizeBytes + directory.sizeBytes, inodes: layer.inodes + directory.inodes };
   }
 
   /** Deletes what removed snapshots have left on the disk, and the layers that no snapshot refers to any more. */
@@ -189,6 +194,21 @@ export class Snapshotter implements AsyncDisposable {
     this.#store.attach(key, diffId);
   }
 
+  /** Layers of images that are kept as the files that containerd has unpacked, one snapshot of each chain, parents first. */
+  plainSnapshots(): PlainSnapshot[] {
+    return this.#plain.list();
+  }
+
+  /** Makes a converted layer the content of the plain snapshots of its chain; returns how many there were. */
+  replacePlain(parentChainId: Digest | undefined, diffId: Digest): number {
+    return this.#plain.replace(parentChainId, diffId);
+  }
+
+  /** Whether containerd has begun to unpack a layer within the last `withinMs`, and has not committed it yet. */
+  isUnpacking(withinMs: number): boolean {
+    return this.#plain.isUnpacking(withinMs);
+  }
+
   /** Waits for the removal under way; what is left is removed at the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
@@ -219,6 +239,15 @@ export class Snapshotter implements AsyncDisposable {
     const content = this.#lower.plainContent(row);
     if (row.info.kind === 'view') return readOnlyMounts([content], this.#overlayOptions);
     return writableMounts(content, join(this.#snapshots.path(row.id), 'work'), lower, this.#overlayOptions);
+  }
+
+  async #directoryUsage(row: SnapshotRow, options: Waiting): Promise<Usage> {
+    if (row.info.kind === 'view' || (row.diffId && !row.isReplaced)) return NOTHING;
+    if (row.usage) return row.usage;
+    const directory = row.isReplaced ? this.#snapshots.path(row.id) : this.#lower.plainContent(row);
+    const usage = await diskUsage(directory, options);
+    if (row.info.kind === 'committed') this.#records.setUsage(row.id, usage);
+    return usage;
   }
 
   /** Removes the directories of a number that its row, if there still is one, does not own. */

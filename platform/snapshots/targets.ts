@@ -1,9 +1,6 @@
-import { labelOf } from '@lade/containerd-store';
 import { chainId, isDigest, type Digest } from '@lade/oci';
 import { SharedCalls } from '@lade/streams';
 import type { RemoteLayers } from './ports.ts';
-import { SNAPSHOT_REF } from './snapshot.ts';
-import type { SnapshotRow } from './snapshot-row.ts';
 import type { NewSnapshot, SnapshotStore } from './snapshot-store.ts';
 
 type Found = Awaited<ReturnType<RemoteLayers['find']>>;
@@ -31,7 +28,7 @@ export class Targets {
     const parent = this.#store.checkNew(snapshot);
     if (this.#store.queries.target(target, parent?.id)) return true;
     if (!isDigest(target)) return false;
-    const parentChain = parent && declaredChain(parent);
+    const parentChain = parent?.chainId;
     if (parent && !parentChain) return false;
     const layer =
       this.#store.queries.layerOf(target) ?? (await this.#find(target, parentChain, options))?.diffId;
@@ -55,10 +52,4 @@ export class Targets {
     };
     return this.#lookups.run(`${target} ${parentChain ?? ''}`, find, options);
   }
-}
-
-/** The chain id of a committed snapshot, or what containerd said that it is when the layer was unpacked as files. */
-function declaredChain({ chainId, info }: SnapshotRow): Digest | undefined {
-  const ref = labelOf(info.labels, SNAPSHOT_REF);
-  return chainId ?? (ref !== undefined && isDigest(ref) ? ref : undefined);
 }

@@ -39,7 +39,8 @@ async function openBed(root: string, unpacker: LayerUnpacker = NOBODY): Promise<
         retain: async () => {},
       },
       remote: { find: async () => undefined },
-      listener: { committed: () => {} },
+      listener: { committed: () => {}, unpacked: () => {} },
+      boot: 'a boot',
       attributes: { copyAttributes: async () => {}, isOpaque: async () => false },
     }),
   );

@@ -20,6 +20,7 @@ const STATUS: Status = {
   fillMode: 'full',
   uploads: { waiting: 2, lastError: 'Cannot put' },
   layers: 1,
+  plainSnapshots: 0,
   residency: {
     fetchedChunks: 40,
     copiedChunks: 2,

@@ -19,20 +19,24 @@ export const status = defineCommand({
 });
 
 function format(status: Status): string {
-  const { version, root, bucket, fillMode, containerd, uploads, layers, residency, keeper } = status;
+  const { version, root, bucket, fillMode, containerd, uploads, residency, keeper } = status;
   const lines: [name: string, value: string][] = [
     ['version', version],
     ['root', root],
     ['bucket', bucket],
     ['fill mode', fillMode],
     ['containerd', containerd ?? 'not reached'],
-    ['layers', String(layers)],
+    ['layers', describeLayers(status)],
     ...describeResidency(residency),
     ['uploads', `${uploads.waiting} waiting`],
   ];
   if (keeper) lines.push(['keeper', `${keeper.restarts} restarts of the daemon`]);
   if (uploads.lastError !== undefined) lines.push(['last error', uploads.lastError]);
   return lines.map(([name, value]) => `${name.padEnd(12)}${printable(value)}\n`).join('');
+}
+
+function describeLayers({ layers, plainSnapshots }: Status): string {
+  return plainSnapshots === 0 ? String(layers) : `${layers}, ${plainSnapshots} more as plain snapshots`;
 }
 
 function describeResidency(done: ResidencyStatus): [name: string, value: string][] {

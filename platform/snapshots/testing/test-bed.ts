@@ -19,6 +19,8 @@ export interface TestBed extends AsyncDisposable {
   readonly layers: PlainLayers;
   /** What the listener was told. */
   readonly commits: Parameters<CommitListener['committed']>[0][];
+  /** How often the listener was told of files. */
+  readonly unpacked: { count: number };
   /** Opens the snapshotter; again for what the next start would find. */
   open(options?: Partial<SnapshotterOptions>): Promise<Snapshotter>;
 }
@@ -31,7 +33,11 @@ export async function openTestBed(): Promise<TestBed> {
   const layers = new PlainLayers(join(folder.path, 'layers'));
   const root = join(folder.path, 'root');
   const commits: TestBed['commits'] = [];
-  const listener: CommitListener = { committed: (layer) => void commits.push(layer) };
+  const unpacked = { count: 0 };
+  const listener: CommitListener = {
+    committed: (layer) => void commits.push(layer),
+    unpacked: () => void unpacked.count++,
+  };
   const owned = resources.move();
   return {
     folder: folder.path,
@@ -39,8 +45,10 @@ export async function openTestBed(): Promise<TestBed> {
     db,
     layers,
     commits,
+    unpacked,
     open: async (options = {}) => {
-      const parts = { root, db, layers, remote: NO_REMOTE, listener, attributes: TAR_ATTRIBUTES };
+      const fixed = { remote: NO_REMOTE, attributes: TAR_ATTRIBUTES, boot: 'a boot' };
+      const parts = { root, db, layers, listener, ...fixed };
       return owned.use(await Snapshotter.open({ ...parts, ...options }));
     },
     async contents() {

@@ -1,0 +1,36 @@
+import {
+  isIndexType,
+  isManifestType,
+  parseImageConfig,
+  parseImageIndex,
+  parseManifest,
+  type Descriptor,
+  type Digest,
+} from '@lade/oci';
+import type { ContainerdNode } from './containerd-node.ts';
+
+export interface ImageManifest {
+  /** As the registry has them, bottom first. */
+  readonly layers: readonly Descriptor[];
+  readonly diffIds: readonly Digest[];
+}
+
+/** Each manifest of an image that this node has, with its config. */
+export async function readManifests(
+  target: Descriptor,
+  node: ContainerdNode,
+  scope: { readonly namespace: string; readonly signal: AbortSignal },
+): Promise<ImageManifest[]> {
+  const index = isIndexType(target.mediaType) ? await node.readDocument(target.digest, scope) : undefined;
+  const candidates = index ? parseImageIndex(index, target.digest).manifests : [target];
+  const manifests: ImageManifest[] = [];
+  for (const { digest } of candidates.filter(({ mediaType }) => isManifestType(mediaType))) {
+    const bytes = await node.readDocument(digest, scope);
+    const manifest = bytes && parseManifest(bytes, digest);
+    const config = manifest && (await node.readDocument(manifest.config.digest, scope));
+    if (!config) continue;
+    const { diff_ids: diffIds } = parseImageConfig(config, manifest.config.digest).rootfs;
+    manifests.push({ layers: manifest.layers, diffIds });
+  }
+  return manifests;
+}

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ContainerdClient, type Mount } from '@lade/containerd-client';
+import type { LayerSummary } from '@lade/control-protocol';
+import { chainIds, digestOf } from '@lade/oci';
+import { startOrigin } from '@lade/sandbox';
+import type { LadeNode } from '@lade/tour';
+import { assertNodeEmpty, countPlainSnapshots } from './node-state.ts';
+import { compareWithUnpacked, mountView } from './snapshot-views.ts';
+import { Testbed, inSteps, needsRoot, readImage, waitUntil } from './testbed.ts';
+
+/*
+ * containerd 1.6 has its own differ unpack every layer: into directories at first, which later become layers.
+ */
+test('what containerd unpacks as files becomes layers', needsRoot, async (t) => {
+  await using bed = await Testbed.open(t);
+  const step = inSteps(t);
+  const image = await bed.image('odd');
+  const small = await bed.image('busybox');
+  const { diffIds, layers } = await readImage(image);
+  const chains = chainIds(diffIds);
+  await using origin = await startOrigin([image.layout, small.layout]);
+  const reference = `${origin.address}/${image.name}`;
+  const node = await bed.node('node', await bed.bucket('directory'), '1.6');
+  using client = ContainerdClient.open({ address: node.containerd.address });
+  const leased = client.underLease((await client.leases.create({ id: 'of-this-test' })).id);
+  const snapshots = leased.snapshots('lade');
+  const unpackedFrom = new Date();
+  await using views = new AsyncDisposableStack();
+  const holds: string[] = [];
+  // As a pull does that unpacks a layer, for half a minute at most.
+  const hold = async (): Promise<void> => {
+    const key = `extract-${holds.length}-hold ${digestOf('hold')}`;
+    await snapshots.prepare(key);
+    holds.push(key);
+  };
+  const viewsOf = async (folder: string): Promise<string[]> => {
+    const targets = PLACES.map((i) => join(bed.folder, folder, String(i)));
+    for (const [i, target] of targets.entries())
+      views.use(await mountView(snapshots, chains[PLACES[i] ?? 0] ?? '', target));
+    return targets;
+  };
+  let plain: readonly string[] = [];
+  let plainDirectories: readonly string[] = [];
+
+  await step('they can be mounted at once, and stay files while a pull is going on', async () => {
+    await hold();
+    await node.containerd.pull(reference, { snapshotter: 'lade' });
+    await hold();
+    plain = await viewsOf('plain');
+    plainDirectories = directoriesOf(await snapshots.mounts(`view-${plain.at(-1)}`));
+    assert.equal(plainDirectories.length, diffIds.length);
+    assert.equal(await countPlainSnapshots(node), diffIds.length);
+    await hold();
+  });
+
+  await step('a daemon that starts turns them into layers', async () => {
+    await node.killDaemon();
+    await node.startDaemon();
+    assert.equal(await countPlainSnapshots(node), diffIds.length);
+    for (const [i, key] of holds.entries()) await snapshots.commit(`was-held-${i}`, key);
+    await waitUntil('all are layers', async () => (await countPlainSnapshots(node)) === 0);
+    const converted = await listLayers(node);
+    assert.deepEqual(converted.map(({ diffId }) => diffId).sort(), diffIds.toSorted());
+    assert.deepEqual(new Set(converted.map((layer) => layer.origin)), new Set(['converted']));
+  });
+
+  await step('a layer is the tree that containerd has unpacked, on its own and in its place', async () => {
+    const lade = await viewsOf('lade');
+    for (const [i, target] of lade.entries())
+      assert.deepEqual(await compareWithUnpacked(plain[i] ?? '', target, unpackedFrom), [], `${i}`);
+    const mounts = await snapshots.mounts(`view-${lade.at(-1)}`);
+    const trees = directoriesOf(mounts).filter((path) => path.startsWith(join(node.root, 'mounts')));
+    assert.equal(trees.length, diffIds.length);
+    for (const [i, layer] of trees.entries())
+      assert.deepEqual(
+        (await compareWithUnpacked(plainDirectories[i] ?? '', layer, unpackedFrom)).filter(isOfLayerAlone),
+        [],
+      );
+  });
+
+  await step('containers use them, and the bucket has them', async () => {
+    assert.equal(await node.run(reference, 'cat', '/odd/comes-back'), 'after');
+    await node.publishes(reference);
+    await node.uploaded();
+    await node.ladeOrThrow('verify', reference);
+  });
+
+  await step('a blob that is another layer replaces nothing', async () => {
+    const chain = digestOf('no layer at all');
+    const labels = { 'containerd.io/snapshot/cri.layer-digest': layers[0] ?? chain };
+    await snapshots.prepare('lie');
+    await snapshots.commit(chain, 'lie', { labels });
+    await waitUntil('the daemon has seen it', async () => (await logged(node, 'another layer')) === 1);
+    assert.equal(await countPlainSnapshots(node), 1);
+    await snapshots.remove(chain);
+    await waitUntil('it is gone', async () => (await countPlainSnapshots(node)) === 0);
+  });
+
+  await step('what has lost its blob stays as it is, and is tried once', async () => {
+    await hold();
+    await node.containerd.pull(`${origin.address}/${small.name}`, { snapshotter: 'lade' });
+    const { layers: blobs } = await readImage(small);
+    await node.ctr('content', 'remove', ...blobs);
+    await node.stopDaemon();
+    await node.startDaemon();
+    await snapshots.commit('was-held-last', holds.at(-1) ?? '');
+    await waitUntil('the daemon has seen it', async () => (await logged(node, 'no blob')) === blobs.length);
+    assert.equal(await countPlainSnapshots(node), blobs.length);
+    // ctr may lose what a program says that ends at once.
+    const speak = ['/bin/busybox', 'sh', '-c', 'echo hi; sleep 0.5'];
+    assert.equal(await node.run(`${origin.address}/${small.name}`, ...speak), 'hi\n');
+    assert.equal(await logged(node, 'no blob'), blobs.length);
+  });
+
+  await step('files and layers go with their images', async () => {
+    await views.disposeAsync();
+    await client.leases.delete('of-this-test', { sync: true });
+    for (const name of [image.name, small.name])
+      await node.ctr('images', 'remove', '--sync', `${origin.address}/${name}`);
+    await waitUntil('the layers are gone', async () => (await listLayers(node)).length === 0);
+    await assertNodeEmpty(node);
+  });
+});
+
+/** Of the odd image's layers: the one that takes away what is below, and the top. */
+const PLACES = [2, 4] as const;
+
+/** What a view shows, top first. */
+function directoriesOf(mounts: readonly Mount[]): string[] {
+  const [{ type, source, options } = { type: '', source: '', options: [] }] = mounts;
+  if (type === 'bind') return [source];
+  return options
+    .filter((option) => option.startsWith('lowerdir='))
+    .flatMap((option) => option.slice('lowerdir='.length).split(':'));
+}
+
+/**
+ * What a layer on its own need not share with the files that were unpacked above other layers: how its implied directories look,
+ * which have it from below where they have a place, and when its whiteouts were made.
+ */
+function isOfLayerAlone(difference: string): boolean {
+  return !EXCUSED.some((pattern) => pattern.test(difference));
+}
+
+const EXCUSED = [
+  /^(?:odd|odd\/sticky|tmp): (?:mode|owner) /,
+  /^odd\/xattr-folder: xattr /,
+  /^odd\/(?:comes-back|gone-file|gone-folder|never-there): mtime \d+\.\d+ \| 0\.0+$/,
+];
+
+async function listLayers(node: LadeNode): Promise<LayerSummary[]> {
+  return JSON.parse(await node.ladeOrThrow('layers', '--json')) as LayerSummary[];
+}
+
+/** How often the daemon has said something with this text. */
+async function logged(node: LadeNode, text: string): Promise<number> {
+  return (await readFile(node.logFile, 'utf8')).split(text).length - 1;
+}
