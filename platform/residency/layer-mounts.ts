@@ -32,8 +32,9 @@ interface MountedLayer {
 }
 
 /**
- * The mount points `<root>/mounts/<number>-<mode>`: at most one EROFS mount per layer, shared by every snapshot. The name says
- * how the kernel has opened the blob, which no later daemon can change under a mount that is in use.
+ * The mount points `<root>/mounts/<number><n|u|w>`: at most one EROFS mount per layer, shared by every snapshot. The name says
+ * how the kernel has opened the blob, which no later daemon can change under a mount that is in use. It is short because an
+ * overlay mount names all layers of a chain in one page.
  */
 export class LayerMountPoints {
   readonly #folder: string;
@@ -101,7 +102,7 @@ export class LayerMountPoints {
 
   async #mount({ number, diffId }: MountedLayer, find: () => Promise<MountTarget>): Promise<string> {
     const { current } = this.#modes;
-    const path = join(this.#folder, `${number}-${current.name}`);
+    const path = join(this.#folder, `${number}${LETTERS[current.name]}`);
     try {
       await mkdir(path, { recursive: true, mode: 0o755 });
       const target = await find();
@@ -119,12 +120,19 @@ export class LayerMountPoints {
   }
 }
 
-/** Undefined for what is no mount point of a layer. */
+/** Filled on notice, by user space, or whole. */
+const LETTERS = { fanotify: 'n', fuse: 'u', full: 'w' } as const satisfies Record<FillModeName, string>;
+const MODES = new Map<string | undefined, FillModeName>(
+  (Object.entries(LETTERS) as [FillModeName, string][]).map(([mode, letter]) => [letter, mode]),
+);
+
+/** Undefined for what is no mount point of a layer. Earlier releases have left names such as `12-fanotify`. */
 export function parseMountName(
   name: string,
 ): { readonly number: number; readonly mode: FillModeName } | undefined {
-  const [, number, mode] = /^([1-9]\d*)-(full|fanotify|fuse)$/.exec(name) ?? [];
-  return number === undefined ? undefined : { number: Number(number), mode: mode as FillModeName };
+  const [, number, letter, word] = /^([1-9]\d*)(?:([nuw])|-(full|fanotify|fuse))$/.exec(name) ?? [];
+  const mode = MODES.get(letter) ?? (word as FillModeName | undefined);
+  return mode && { number: Number(number), mode };
 }
 
 async function remove(path: string, mounter: ErofsMounter): Promise<void> {

@@ -121,7 +121,7 @@ test('retain() keeps what is referenced or waits for its upload, and unmounts th
     node.layers.list().map(({ diffId }) => diffId),
     [a, b],
   );
-  assert.deepEqual(await readdir(join(node.root, 'mounts')), ['1-full', '2-full']);
+  assert.deepEqual(await readdir(join(node.root, 'mounts')), ['1w', '2w']);
   assert.deepEqual(await node.folders(), [hexOf(a), hexOf(b)].sort());
 });
 
@@ -151,7 +151,7 @@ test('a layer is mounted once for all, and by the next daemon not again', async 
   const node = await openNode(t);
   await convert(node);
   const [first, second] = await Promise.all([node.layers.mount(DIFF_ID), node.layers.mount(DIFF_ID)]);
-  assert.equal(first, join(node.root, 'mounts/1-full'));
+  assert.equal(first, join(node.root, 'mounts/1w'));
   assert.equal(first, second);
   assert.equal(await (await node.reopen()).mount(DIFF_ID), first);
   assert.deepEqual(node.mounter.calls, [first]);
@@ -159,6 +159,20 @@ test('a layer is mounted once for all, and by the next daemon not again', async 
     metadata: join(node.layers.folderOf(DIFF_ID), 'meta.erofs'),
     blob: join(node.layers.folderOf(DIFF_ID), 'blob'),
   });
+});
+
+test('a mount that an earlier release has left under a longer name is taken over', async (t) => {
+  const node = await openNode(t);
+  await convert(node);
+  const old = join(node.root, 'mounts/1-full');
+  await mkdir(old, { recursive: true });
+  const folder = node.layers.folderOf(DIFF_ID);
+  const files = { metadata: join(folder, 'meta.erofs'), blob: join(folder, 'blob') };
+  await node.mounter.mount(files, old, { mode: 'full' });
+  const layers = await node.reopen();
+  assert.equal(await layers.mount(DIFF_ID), old);
+  await layers.retain(() => false);
+  assert.deepEqual(await readdir(join(node.root, 'mounts')), []);
 });
 
 test('a mount that fails names the layer, leaves no mount point, and is tried again', async (t) => {
@@ -181,18 +195,18 @@ test('a start removes what a crash has left, and nothing else', async (t) => {
   const node = await openNode(t);
   await convert(node);
   const mounted = await node.layers.mount(DIFF_ID);
-  const stray = join(node.root, 'mounts/77-full');
+  const stray = join(node.root, 'mounts/77w');
   for (const name of ['.new-1-1', '.old-1-2', hexOf(digestOf('no row'))]) {
     await mkdir(join(node.root, 'layers', name));
     await writeFile(join(node.root, 'layers', name, 'blob'), 'half');
   }
   await mkdir(stray);
-  await mkdir(join(node.root, 'mounts/78-full'));
+  await mkdir(join(node.root, 'mounts/78w'));
   await node.mounter.mount({ metadata: 'metadata', blob: 'blob' }, stray, { mode: 'full' });
   const layers = await node.reopen();
   assert.deepEqual(await node.folders(), [FOLDER]);
   assert.deepEqual([...node.mounter.mounted.keys()], [mounted]);
-  assert.deepEqual(await readdir(join(node.root, 'mounts')), ['1-full']);
+  assert.deepEqual(await readdir(join(node.root, 'mounts')), ['1w']);
   assert.ok(layers.has(DIFF_ID));
 });
 

@@ -7,6 +7,7 @@ import type { DiskRecords } from './disk-records.ts';
 import { findCorrections, writeCorrections } from './implied-directories.ts';
 import type { DirectoryAttributes, LayerMounts } from './ports.ts';
 import type { SnapshotRow } from './snapshot-row.ts';
+import { requireFewLayers, requireStackable } from './stack-limits.ts';
 
 interface Options {
   readonly signal?: AbortSignal;
@@ -18,6 +19,8 @@ export interface LowerDirectoriesParts {
   readonly records: DiskRecords;
   readonly snapshots: Directories;
   readonly fixes: Directories;
+  /** What overlay mounts have beside their directories. */
+  readonly overlayOptions: readonly string[];
   /** Ids of the snapshots whose directory is gone. */
   readonly missing: ReadonlySet<number>;
 }
@@ -33,15 +36,19 @@ export class LowerDirectories {
 
   /**
    * The directories of `chain` (both top first): its layers, mounted in parallel, each with its correction directly
-   * above it where it needs one. Throws `data_loss` for a snapshot whose directory is gone.
+   * above it where it needs one. Throws `data_loss` for a snapshot whose directory is gone, `failed_precondition` for more
+   * than one overlay mount can stack.
    */
   async resolve(chain: readonly SnapshotRow[], options: Options): Promise<string[]> {
+    const name = chain[0]?.info.name ?? '';
+    requireFewLayers(name, chain.length);
     const contents = await Promise.all(chain.map(async (row) => this.#contentOf(row, options)));
     const stack: string[] = [];
     for (const row of chain.toReversed()) {
       stack.unshift(...contents.splice(-1));
       if (await this.#isCorrected(row, stack, options)) stack.unshift(this.#parts.fixes.path(row.id));
     }
+    if (stack.length > 1) requireStackable(name, stack, this.#otherOptions());
     return stack;
   }
 
@@ -51,6 +58,13 @@ export class LowerDirectories {
     throw new CodedError('data_loss', `Cannot use snapshot ${info.name}: its directory is gone`, {
       cure: 'Remove it and what was made from it, and pull or create it again',
     });
+  }
+
+  /** As long as those of a snapshot to come can be. */
+  #otherOptions(): string[] {
+    const { snapshots, overlayOptions } = this.#parts;
+    const directory = snapshots.path(Number.MAX_SAFE_INTEGER);
+    return [...overlayOptions, `workdir=${directory}/work`, `upperdir=${directory}/fs`];
   }
 
   async #contentOf(row: SnapshotRow, options: Options): Promise<string> {

@@ -5,7 +5,7 @@ import type { Usage } from './snapshot.ts';
 export interface LayerMounts {
   /**
    * Directory where the layer's file system is mounted, after mounting it if needed. Overlay mounts name every layer
-   * of a chain within 4096 bytes: give short paths (at most some 20 bytes beyond what they share with the snapshots'
+   * of a chain within 4096 bytes: give short paths (at most some 15 bytes beyond what they share with the snapshots'
    * root), without colon, comma and backslash. Must work for every diff id that was attached here or that
    * RemoteLayers found.
    */

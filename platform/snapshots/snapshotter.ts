@@ -79,7 +79,9 @@ export class Snapshotter implements AsyncDisposable {
     this.#records = records;
     this.#plain = new PlainSnapshots(db, listener, boot);
     this.#layers = layers;
-    this.#lower = new LowerDirectories({ layers, attributes, records, snapshots, fixes, missing });
+    const overlayOptions = this.#overlayOptions;
+    const folders = { snapshots, fixes, missing };
+    this.#lower = new LowerDirectories({ layers, attributes, records, overlayOptions, ...folders });
     this.#targets = new Targets(store, remote);
     this.#snapshots = snapshots;
     this.#contents = new ContentDirectories(snapshots);

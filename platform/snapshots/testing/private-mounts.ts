@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Mount } from '../mount.ts';
+import { compactLower } from '../stack-limits.ts';
 
 const run = promisify(execFile);
 
@@ -35,29 +36,14 @@ export const PRINT_TREE = `
 find . -mindepth 1 -printf '%p %y %m %U %G %l\\n' | LC_ALL=C sort
 find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum`;
 
-/**
- * The directory that containerd changes to before an overlay mount whose options near a page, and the options with the
- * layers named from there.
- */
-export function compactOverlay(options: readonly string[]): { directory: string; options: string[] } {
-  const lowerdir = options.find((option) => option.startsWith('lowerdir=')) ?? 'lowerdir=';
-  const layers = lowerdir.slice('lowerdir='.length).split(':');
-  const directory = layers.reduce(commonDirectory, dirname(layers[0] ?? '/'));
-  const relative = layers.map((layer) => layer.slice(directory.length + 1));
-  const others = options.filter((option) => option !== lowerdir);
-  return { directory, options: [...others, `lowerdir=${relative.join(':')}`] };
-}
-
-function commonDirectory(directory: string, path: string): string {
-  return path.startsWith(`${directory}/`) ? directory : commonDirectory(dirname(directory), path);
-}
-
 function mountCommand({ type, source, options }: Mount, point: string): string {
   if (type === 'bind') {
     const bind = `mount --rbind ${quote(source)} ${quote(point)}`;
     return options.includes('ro') ? `${bind}\nmount -o remount,bind,ro ${quote(point)}` : bind;
   }
-  const compact = compactOverlay(options);
+  const lowerdir = options.find((option) => option.startsWith('lowerdir=')) ?? 'lowerdir=';
+  const others = options.filter((option) => option !== lowerdir);
+  const compact = compactLower(lowerdir.slice('lowerdir='.length).split(':'), others);
   return `cd ${quote(compact.directory)}\nmount -t ${type} -o ${quote(compact.options.join(','))} ${source} ${quote(point)}`;
 }
 
