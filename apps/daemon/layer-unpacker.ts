@@ -7,7 +7,7 @@ import type { Platform } from './open-platform.ts';
 
 /** Converts the layers that containerd has fetched, straight from its content store. */
 export function createLayerUnpacker(
-  { layers, foreground }: Platform,
+  { layers, made, foreground }: Platform,
   node: ContainerdNode,
   { maxTarBytes, log }: { readonly maxTarBytes: number; readonly log: Logger },
 ): LayerUnpacker {
@@ -16,6 +16,11 @@ export function createLayerUnpacker(
     async unpack({ digest, sizeBytes }, { namespace, signal }) {
       using _turn = foreground.enter();
       const started = Date.now();
+      const known = made.find(digest);
+      if (known) {
+        log.info('layer unpacked that was made here', { digest, diffId: known.diffId });
+        return known;
+      }
       try {
         await using content = await node.openContent(digest, { namespace, signal });
         const layer = await layers.convert(content.source, { limits, signal });

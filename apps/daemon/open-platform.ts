@@ -20,6 +20,7 @@ import {
   LayerSync,
   LayerTable,
   LocalLayers,
+  MadeLayers,
   RemoteLayers,
   openResidency,
   type ResidencyCounters,
@@ -36,6 +37,7 @@ import { readAllAsUsual } from './read-ahead-device.ts';
 export interface Platform extends AsyncDisposable {
   readonly bucket: Bucket;
   readonly layers: LocalLayers;
+  readonly made: MadeLayers;
   readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
   readonly uploads: UploadQueue;
@@ -118,6 +120,7 @@ export async function openPlatform(
   return {
     bucket,
     layers,
+    made: new MadeLayers(table, layers),
     remote,
     snapshotter,
     uploads,
@@ -147,6 +150,7 @@ async function lockRoot(root: string): Promise<Disposable> {
 function layersForSnapshots(layers: LocalLayers): Parameters<typeof Snapshotter.open>[0]['layers'] {
   return {
     mount: async (diffId) => layers.mount(diffId),
+    layerAt: (directory) => layers.layerAt(directory),
     usage: async (diffId) => layers.usage(diffId),
     impliedDirectories: async (diffId) => layers.impliedDirectories(diffId),
     retain: async (referenced) => layers.retain(referenced),

@@ -13,6 +13,7 @@ import { parseConfig, type DaemonConfig } from './config.ts';
 import { ContainerdNode } from './containerd-node.ts';
 import { createControlPlatform } from './control-platform.ts';
 import { ImagePublisher } from './image-publisher.ts';
+import { createLayerMaker } from './layer-maker.ts';
 import { createLayerUnpacker } from './layer-unpacker.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
@@ -37,9 +38,11 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     throw wrapError(reason, `Cannot listen on ${config.address}`, { cure: 'Choose another --address' });
   });
   const server = stack.use(new GrpcServer());
-  const unpacker = createLayerUnpacker(platform, node, { maxTarBytes: config.maxLayerBytes, log });
+  const conversion = { maxTarBytes: config.maxLayerBytes, log };
+  const unpacker = createLayerUnpacker(platform, node, conversion);
+  const maker = createLayerMaker(platform, node, conversion);
   server.add(Snapshots, snapshotHandlers(platform.snapshotter));
-  server.add(Diff, diffHandlers(platform.snapshotter, unpacker));
+  server.add(Diff, diffHandlers(platform.snapshotter, { unpacker, maker }));
   await server.listen(config.address);
   stack.use(
     await serveControl({

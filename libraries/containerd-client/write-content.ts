@@ -46,7 +46,7 @@ export async function writeContent(
 
 /**
  * Opens the ingest, then writes what `rest` gives for the offset that it stands at. The answer to the commit. Throws `unavailable`
- * when another one keeps it open, before it reads from `rest`. @internal
+ * when another one keeps it open, before it reads from `rest`.
  */
 export async function writeIngest(
   connection: Connection,
@@ -93,7 +93,7 @@ async function attempt(
   }
 }
 
-/** Skips what the ingest has; returns the offset that it ends at. @internal */
+/** Skips what the ingest has; returns the offset that it ends at. */
 export async function* writeRequests(
   ref: string,
   bytes: ByteSource,

@@ -8,6 +8,7 @@ import { openRoot, type Directories } from './directories.ts';
 import { DiskRecords } from './disk-records.ts';
 import { diskUsage } from './disk-usage.ts';
 import { LowerDirectories } from './lower-directories.ts';
+import { MountedChanges, type SnapshotChanges } from './mounted-changes.ts';
 import { readOnlyMounts, writableDirectory, writableMounts, type Mount } from './mount.ts';
 import type { CommitListener, DirectoryAttributes, LayerMounts, RemoteLayers } from './ports.ts';
 import { reconcile } from './reconcile.ts';
@@ -47,6 +48,7 @@ export class Snapshotter implements AsyncDisposable {
   readonly #layers: LayerMounts;
   readonly #lower: LowerDirectories;
   readonly #targets: Targets;
+  readonly #changes: MountedChanges;
   readonly #snapshots: Directories;
   readonly #contents: ContentDirectories;
   readonly #fixes: Directories;
@@ -72,6 +74,7 @@ export class Snapshotter implements AsyncDisposable {
     this.#layers = layers;
     this.#lower = new LowerDirectories({ layers, attributes, records, snapshots, fixes, missing });
     this.#targets = new Targets(store, remote);
+    this.#changes = new MountedChanges({ queries: store.queries, layers, snapshots, fixes });
     this.#snapshots = snapshots;
     this.#contents = new ContentDirectories(snapshots);
     this.#fixes = fixes;
@@ -168,6 +171,14 @@ export class Snapshotter implements AsyncDisposable {
     const id = directory === undefined ? undefined : this.#snapshots.idOf(directory, 'fs');
     const row = id === undefined ? undefined : this.#store.queries.byId(id);
     return row?.info.kind === 'active' ? { id: row.id, key: row.info.name } : undefined;
+  }
+
+  /**
+   * Where the one snapshot keeps its changes that `right` shows and `left`, of its parent or empty without one, does not.
+   * Undefined for mounts that are not ours, or not of a snapshot and its parent.
+   */
+  changesBetween(left: readonly Mount[], right: readonly Mount[]): SnapshotChanges | undefined {
+    return this.#changes.between(left, right);
   }
 
   /**

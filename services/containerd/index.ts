@@ -1,2 +1,8 @@
-export { diffHandlers, type LayerUnpacker, type UnpackedLayer } from './diff/handlers.ts';
+export {
+  diffHandlers,
+  type LayerMaker,
+  type LayerRequest,
+  type LayerUnpacker,
+  type UnpackedLayer,
+} from './diff/handlers.ts';
 export { snapshotHandlers } from './snapshots/handlers.ts';

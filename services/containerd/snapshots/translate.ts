@@ -33,6 +33,10 @@ export function fromWireMounts(mounts: readonly WireMount[]): Mount[] {
   return mounts.map(({ type, source, target, options }) => ({ type, source, target, options }));
 }
 
+export function fromTimestamp({ seconds, nanos }: Timestamp): bigint {
+  return seconds * SECOND_NS + BigInt(nanos);
+}
+
 function toTimestamp(ns: bigint): Timestamp {
   return create(TimestampSchema, { seconds: ns / SECOND_NS, nanos: Number(ns % SECOND_NS) });
 }
