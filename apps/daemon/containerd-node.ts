@@ -1,4 +1,5 @@
-import { ContainerdClient, type ContainerdCalls } from '@lade/containerd-client';
+import { randomUUID } from 'node:crypto';
+import { ContainerdClient, type ContainerdCalls, type Labels } from '@lade/containerd-client';
 import { isCodedError } from '@lade/errors';
 import type { NodeImages } from '@lade/images';
 import type { Descriptor, Digest } from '@lade/oci';
@@ -9,7 +10,7 @@ import { ContentFiles, pullFile } from './content-files.ts';
 const LEASE_MS = 3_600_000;
 const MAX_DOCUMENT_BYTES = 8 << 20;
 
-interface Scope {
+export interface Scope {
   readonly namespace: string;
   readonly signal: AbortSignal;
 }
@@ -54,6 +55,29 @@ export class ContainerdNode implements Disposable {
       sizeBytes: size,
       [Symbol.asyncDispose]: async () => file?.close(),
     };
+  }
+
+  /**
+   * Stores content that is known only at its end. containerd tells a differ nothing of its caller's lease, so what is stored gets
+   * one of its own, which outlasts the call: whoever made it has this long to refer to it.
+   */
+  async ingest(
+    bytes: ByteSource,
+    { ref, labels }: { readonly ref: string | undefined; readonly labels: () => Labels },
+    { namespace, signal }: Scope,
+  ): Promise<{ readonly digest: Digest; readonly sizeBytes: number }> {
+    const calls = this.#client.inNamespace(namespace);
+    const { id } = await calls.leases.create({ expiresInMs: LEASE_MS, signal });
+    const name = ref ?? `lade-${randomUUID()}`;
+    try {
+      const ingested = await calls.underLease(id).content.ingest(bytes, { ref: name, labels, signal });
+      return { digest: ingested.digest, sizeBytes: ingested.size };
+    } catch (reason) {
+      // What cannot be cleared away now, garbage collection finds without a lease.
+      if (ref === undefined) await calls.content.abort(name).catch(() => {});
+      await calls.leases.delete(id).catch(() => {});
+      throw reason;
+    }
   }
 
   /** A small blob whole, or undefined where it is not here. */

@@ -21,6 +21,7 @@ import {
   LayerSync,
   LayerTable,
   LocalLayers,
+  MadeLayers,
   RemoteLayers,
   openResidency,
   type ResidencyCounters,
@@ -39,6 +40,7 @@ export interface Platform extends AsyncDisposable {
   readonly bucket: Bucket;
   readonly content: Content;
   readonly layers: LocalLayers;
+  readonly made: MadeLayers;
   readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
   readonly uploads: UploadQueue;
@@ -122,6 +124,7 @@ export async function openPlatform(
     bucket,
     content,
     layers,
+    made: new MadeLayers(table, layers),
     remote,
     snapshotter,
     uploads,
@@ -173,6 +176,7 @@ async function openSnapshotter(parts: {
 function layersForSnapshots(layers: LocalLayers): Parameters<typeof Snapshotter.open>[0]['layers'] {
   return {
     mount: async (diffId) => layers.mount(diffId),
+    layerAt: (directory) => layers.layerAt(directory),
     usage: async (diffId) => layers.usage(diffId),
     impliedDirectories: async (diffId) => layers.impliedDirectories(diffId),
     retain: async (referenced) => layers.retain(referenced),

@@ -17,6 +17,7 @@ import { createContentConverter } from './convert-content.ts';
 import { ImagePublisher } from './image-publisher.ts';
 import { ImageWatch } from './image-watch.ts';
 import { LayerConverter } from './layer-converter.ts';
+import { createLayerMaker } from './layer-maker.ts';
 import { createLayerUnpacker } from './layer-unpacker.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
@@ -43,11 +44,13 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     throw wrapError(reason, `Cannot listen on ${config.address}`, { cure: 'Choose another --address' });
   });
   const server = stack.use(new GrpcServer());
-  const convert = createContentConverter(platform, node, { maxTarBytes: config.maxLayerBytes, log });
-  const unpacker = createLayerUnpacker(platform.foreground, convert);
+  const conversion = { maxTarBytes: config.maxLayerBytes, log };
+  const convert = createContentConverter(platform, node, conversion);
+  const unpacker = createLayerUnpacker(platform, convert, log);
+  const maker = createLayerMaker(platform, node, conversion);
   server.add(Snapshots, snapshotHandlers(platform.snapshotter));
   server.add(Content, contentHandlers(platform.content.store, platform.content.ingests));
-  server.add(Diff, diffHandlers(platform.snapshotter, unpacker));
+  server.add(Diff, diffHandlers(platform.snapshotter, { unpacker, maker }));
   await server.listen(config.address);
   stack.use(
     await serveControl({

@@ -4,6 +4,7 @@ import { Content, type Info } from '@lade/protocol/content';
 import { CodedError, isCodedError } from '@lade/errors';
 import type { ByteSource } from '@lade/streams';
 import type { Connection, RequestOptions } from './connection.ts';
+import { ingestContent, type IngestOptions, type Ingested } from './ingest-content.ts';
 import { writeContent } from './write-content.ts';
 import { isOurs, present, toDate, type Labels } from './translate.ts';
 
@@ -85,6 +86,26 @@ export class ContentClient {
       if (!isCodedError(reason, 'already_exists')) throw reason;
       if (options.labels) await this.setLabels(descriptor.digest, options.labels, options);
     }
+  }
+
+  /**
+   * Stores bytes of which nothing is known before their end; what containerd has already gets those of the labels that it lacks. Throws
+   * `unavailable` while another one writes under the same ref. An ingest that fails stays there, to be aborted or
+   * begun again.
+   */
+  async ingest(bytes: ByteSource, options: IngestOptions): Promise<Ingested> {
+    const { digest, size, isNew } = await ingestContent(this.#connection, bytes, options);
+    const labels = options.labels?.() ?? {};
+    if (isNew || Object.keys(labels).length === 0) return { digest, size };
+    const { labels: known } = await this.info(digest, options);
+    const lacking = Object.entries(labels).filter(([key]) => !Object.hasOwn(known, key));
+    if (lacking.length > 0) await this.setLabels(digest, Object.fromEntries(lacking), options);
+    return { digest, size };
+  }
+
+  /** Drops what an ingest has written so far. Throws `not_found`. */
+  async abort(ref: string, options: RequestOptions = {}): Promise<void> {
+    await this.#connection.call(Content.method.abort, { ref }, options);
   }
 
   async delete(digest: Digest, options: RequestOptions = {}): Promise<void> {

@@ -1,3 +1,4 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { Descriptor } from '@lade/oci';
 import { Diff } from '@lade/protocol/diff';
 import type { Connection, RequestOptions } from './connection.ts';
@@ -8,6 +9,8 @@ export interface CompareOptions extends RequestOptions {
   readonly mediaType?: string;
   readonly ref?: string;
   readonly labels?: Labels;
+  /** Modification times after this are stated as this. */
+  readonly sourceDateEpoch?: Date;
 }
 
 /** Turns layers into file trees, and back. */
@@ -33,10 +36,11 @@ export class DiffClient {
   async compare(
     left: readonly Mount[],
     right: readonly Mount[],
-    { mediaType = '', ref = '', labels = {}, ...options }: CompareOptions = {},
+    { mediaType = '', ref = '', labels = {}, sourceDateEpoch, ...options }: CompareOptions = {},
   ): Promise<Descriptor> {
     const trees = { left: fromMounts(left), right: fromMounts(right) };
-    const request = { ...trees, mediaType, ref, labels: { ...labels } };
+    const epoch = sourceDateEpoch ? { sourceDateEpoch: timestampFromDate(sourceDateEpoch) } : {};
+    const request = { ...trees, mediaType, ref, labels: { ...labels }, ...epoch };
     const { diff } = await this.#connection.call(Diff.method.diff, request, options);
     return toDescriptor(present(diff, 'the layer that was made'));
   }

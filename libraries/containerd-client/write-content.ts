@@ -2,24 +2,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { CodedError, isCodedError } from '@lade/errors';
 import type { Descriptor } from '@lade/oci';
-import { Content, WriteAction, type WriteContentRequestSchema } from '@lade/protocol/content';
+import {
+  Content,
+  WriteAction,
+  type WriteContentRequestSchema,
+  type WriteContentResponse,
+} from '@lade/protocol/content';
 import type { ByteSource } from '@lade/streams';
 import type { Connection, RequestOptions } from './connection.ts';
 import type { PutOptions } from './content-client.ts';
 
-type WriteRequest = MessageInitShape<typeof WriteContentRequestSchema>;
+export type WriteRequest = MessageInitShape<typeof WriteContentRequestSchema>;
 
 /** A message: small enough to leave room below the limit of 16 MiB on either side, large enough to cost little. */
 const MAX_MESSAGE_BYTES = 1 << 20;
 
 /** Waits between tries to open an ingest that somebody else has open: 50 ms, doubled up to a second, about ten in all. */
 const LOCK_WAITS_MS = Array.from({ length: 14 }, (_, i) => Math.min(50 * 2 ** i, 1000));
-
-interface Ingest {
-  readonly ref: string;
-  readonly total: bigint;
-  readonly expected: string;
-}
 
 /**
  * Writes one ingest to its end and commits it. Throws `already_exists` when containerd has the content, before it reads from
@@ -37,17 +36,7 @@ export async function writeContent(
     yield { ...ingest, action: WriteAction.COMMIT, offset: BigInt(end), labels: { ...labels } };
   };
   try {
-    for (const waitMs of LOCK_WAITS_MS) {
-      if (await attempt(connection, ingest, rest, options)) return;
-      await sleep(waitMs, undefined, options.signal ? { signal: options.signal } : {});
-    }
-    throw new CodedError(
-      'unavailable',
-      `Cannot write content ${descriptor.digest}: ingest ${ref} is locked`,
-      {
-        cure: 'Wait until the other writer is done, or choose another ref',
-      },
-    );
+    await writeIngest(connection, ingest, rest, options);
   } catch (reason) {
     if (isCodedError(reason, 'failed_precondition'))
       await connection.call(Content.method.abort, { ref }, options);
@@ -55,33 +44,57 @@ export async function writeContent(
   }
 }
 
-/** Opens the ingest, then writes what `rest` gives for the offset that it stands at. False while another one has it open. */
-async function attempt(
+/**
+ * Opens the ingest, then writes what `rest` gives for the offset that it stands at. The answer to the commit. Throws `unavailable`
+ * when another one keeps it open, before it reads from `rest`.
+ */
+export async function writeIngest(
   connection: Connection,
-  ingest: Ingest,
+  ingest: WriteRequest & { readonly ref: string },
   rest: (known: number) => AsyncIterable<WriteRequest>,
   options: RequestOptions,
-): Promise<boolean> {
+): Promise<WriteContentResponse> {
+  for (const waitMs of LOCK_WAITS_MS) {
+    const committed = await attempt(connection, ingest, rest, options);
+    if (committed) return committed;
+    await sleep(waitMs, undefined, options.signal ? { signal: options.signal } : {});
+  }
+  throw new CodedError('unavailable', `Cannot write content: ingest ${ingest.ref} is locked`, {
+    cure: 'Wait until the other writer is done, or choose another ref',
+  });
+}
+
+/** The answer to the commit, or undefined while another one has the ingest open. */
+async function attempt(
+  connection: Connection,
+  ingest: WriteRequest & { readonly ref: string },
+  rest: (known: number) => AsyncIterable<WriteRequest>,
+  options: RequestOptions,
+): Promise<WriteContentResponse | undefined> {
   const opened = Promise.withResolvers<number>();
   const requests = async function* (): AsyncGenerator<WriteRequest> {
     yield { ...ingest, action: WriteAction.STAT };
     yield* rest(await opened.promise);
   };
   try {
-    for await (const { action, offset } of connection.converse(Content.method.write, requests(), options)) {
-      if (action === WriteAction.STAT) opened.resolve(Number(offset));
-      if (action === WriteAction.COMMIT) break;
+    for await (const answer of connection.converse(Content.method.write, requests(), options)) {
+      if (answer.action === WriteAction.STAT) opened.resolve(Number(answer.offset));
+      if (answer.action === WriteAction.COMMIT) return answer;
     }
-    return true;
+    throw new CodedError(
+      'data_loss',
+      `Cannot write ingest ${ingest.ref}: containerd did not answer the commit`,
+    );
   } catch (reason) {
     // The code is also that of a containerd which is gone.
-    if (isCodedError(reason, 'unavailable') && reason.message.includes(`${ingest.ref} locked`)) return false;
+    if (isCodedError(reason, 'unavailable') && reason.message.includes(`${ingest.ref} locked`))
+      return undefined;
     throw reason;
   }
 }
 
 /** Skips what the ingest has; returns the offset that it ends at. */
-async function* writeRequests(
+export async function* writeRequests(
   ref: string,
   bytes: ByteSource,
   known: number,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compressChunk, decompress } from '@lade/compression';
+import { compressChunk, decompress, type Compression } from '@lade/compression';
 import type { Digest } from '@lade/oci';
 import type { ByteSource, PullSource } from '@lade/streams';
 import type { StoreRun } from './blob-writer.ts';
@@ -19,6 +19,13 @@ export interface ConvertedLayer {
   readonly inodes: number;
 }
 
+export interface ConvertOptions {
+  readonly limits?: ConvertLimits;
+  /** How the layer is packed, where that is known; its first bytes tell it else. */
+  readonly format?: Compression;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Turns a layer as the registry has it (tar; plain, gzip or zstd) into the files of LAYER_FILES inside `folder`,
  * in one pass and bounded memory. The caller compares the diff id, and removes the folder when this throws:
@@ -28,17 +35,15 @@ export interface ConvertedLayer {
 export async function convertLayer(
   layer: ByteSource | PullSource,
   folder: string,
-  options: { readonly limits?: ConvertLimits; readonly signal?: AbortSignal } = {},
+  { limits = DEFAULT_CONVERT_LIMITS, ...source }: ConvertOptions = {},
 ): Promise<ConvertedLayer> {
-  const limits = options.limits ?? DEFAULT_CONVERT_LIMITS;
   await using blob = await open(join(folder, LAYER_FILES.blob), 'wx', 0o600);
   await using recipeFile = await open(join(folder, LAYER_FILES.recipe), 'wx', 0o600);
   const recipe = new StoredFrames(recipeFile);
   const store = { storeBlob: storeIn(blob), storeRecipe: async (piece: Uint8Array) => recipe.append(piece) };
   const layout = new LayerLayout(store, limits);
   await using digester = new StreamDigester();
-  const signal = options.signal ? { signal: options.signal } : {};
-  for await (const bytes of decompress(layer, { maxBytes: limits.maxTarBytes, ...signal })) {
+  for await (const bytes of decompress(layer, { ...source, maxBytes: limits.maxTarBytes })) {
     layout.write(bytes);
     await digester.update(bytes);
     await layout.drain();

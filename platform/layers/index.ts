@@ -2,7 +2,7 @@ export { MAX_CHUNK_BYTES, BLOCK_BYTES, blocksOf, type Chunk } from './chunk.ts';
 export { NO_CHAIN_KEYS, parseChainKey, type ChainKeys, type ChainRecord } from './chain-record.ts';
 export { ChunkCatalogue, type BlobChunk, type PackedChunk } from './chunk-catalogue.ts';
 export { ChunkTable } from './chunk-table.ts';
-export { convertLayer, type ConvertedLayer } from './convert.ts';
+export { convertLayer, type ConvertedLayer, type ConvertOptions } from './convert.ts';
 export { openHotChunks, publishHotChunks, type HotChunk, type HotChunks } from './hot-chunks.ts';
 export { claimOf, metadataDigest } from './index-claim.ts';
 export { indexHeadBytes, type LayerIndex, type PackReference } from './index-object.ts';

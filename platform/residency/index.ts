@@ -6,6 +6,7 @@ export { createFullMode } from './full-mode.ts';
 export { parseMountName, type ErofsMounter, type MountManner } from './layer-mounts.ts';
 export { LayerTable, type LayerRow } from './layer-table.ts';
 export { LocalLayers, type LocalLayersOptions, type PinnedLayer } from './local-layers.ts';
+export { MadeLayers } from './made-layers.ts';
 export { RemoteLayers, type RemoteLayersOptions } from './remote-layers.ts';
 export type { OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
 export { openResidency, type Residency, type ResidencyOptions } from './open-residency.ts';

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { wrapError } from '@lade/errors';
 import { LAYER_FILES } from '@lade/layers';
 import type { Digest } from '@lade/oci';
@@ -73,6 +73,11 @@ export class LayerMountPoints {
   async modeOf(number: number): Promise<FillModeName | undefined> {
     const path = await this.#mounted.get(number)?.catch(() => undefined);
     return path === undefined ? undefined : parseMountName(basename(path))?.mode;
+  }
+
+  /** The number of the layer whose mount point it is. */
+  numberAt(directory: string): number | undefined {
+    return dirname(directory) === this.#folder ? parseMountName(basename(directory))?.number : undefined;
   }
 
   /** Whether the layer is mounted, or about to be. */

@@ -91,20 +91,12 @@ test('conversions of one layer at the same time make one', async (t) => {
   assert.deepEqual(await node.folders(), [FOLDER]);
 });
 
-test('a compressed layer that is known is not read again, until its layer has gone', async (t) => {
+test('layerAt() knows the mount points of layers, and nothing else', async (t) => {
   const node = await openNode(t);
-  const packed = gzipSync(TAR);
-  const options = { compressed: digestOf(packed) };
-  async function* untouched(): AsyncGenerator<Uint8Array> {
-    yield* [];
-    assert.fail('read');
-  }
-  (await node.layers.convert(fromBytes(packed), options))[Symbol.dispose]();
-  using again = await node.layers.convert(untouched(), options);
-  assert.equal(again.diffId, DIFF_ID);
-  again[Symbol.dispose]();
-  await node.layers.retain(() => false);
-  await assert.rejects(node.layers.convert(untouched(), options), /read/);
+  const place = await node.layers.mount(await convert(node));
+  assert.equal(node.layers.layerAt(place), DIFF_ID);
+  for (const other of [`${place}/usr`, `/elsewhere/${place}`, place.replace('1-', '2-'), node.root])
+    assert.equal(node.layers.layerAt(other), undefined, other);
 });
 
 test('retain() keeps what is referenced or waits for its upload, and unmounts the rest', async (t) => {

@@ -9,7 +9,7 @@ import {
   metadataDigest,
   readLocalIndex,
   type ChunkCatalogue,
-  type ConvertLimits,
+  type ConvertOptions,
   type LayerIndex,
 } from '@lade/layers';
 import type { Logger } from '@lade/log';
@@ -103,29 +103,16 @@ export class LocalLayers {
     };
   }
 
-  /**
-   * Converts a layer as the registry has it; `compressed` is its digest there, by which it is known the next time.
-   * Throws as convertLayer() does, and leaves nothing behind then.
-   */
-  async convert(
-    layer: ByteSource | PullSource,
-    options: { readonly compressed?: Digest; readonly limits?: ConvertLimits; readonly signal?: AbortSignal },
-  ): Promise<PinnedLayer> {
-    const { compressed, ...limited } = options;
-    const known = compressed && this.#options.table.sourceOf(compressed);
-    if (known && this.has(known)) return this.pin(known);
+  /** Converts a layer as the registry has it. Throws as convertLayer() does, and leaves nothing behind then. */
+  async convert(layer: ByteSource | PullSource, options: ConvertOptions): Promise<PinnedLayer> {
     const { sync } = this.#options;
     const converted = await this.#build('converted', async (folder) => {
-      await convertLayer(layer, folder, limited);
+      await convertLayer(layer, folder, options);
       const index = await readLocalIndex(folder);
       await sync.vouch(folder, index);
       return { index, isWhole: true };
     });
     sync.syncLater(this.folderOf(converted.diffId));
-    using owned = new DisposableStack();
-    owned.use(converted);
-    if (compressed) this.#options.table.rememberSource(compressed, converted.diffId);
-    owned.move();
     return converted;
   }
 
@@ -151,6 +138,12 @@ export class LocalLayers {
     const row = this.#row(diffId);
     if (!this.#mounts.has(row.number)) this.#options.table.markUsed(diffId);
     return this.#mounts.mount(row, () => this.#target(row));
+  }
+
+  /** The layer that mount() has put there. */
+  layerAt(directory: string): Digest | undefined {
+    const number = this.#mounts.numberAt(directory);
+    return this.#options.table.list().find((row) => row.number === number)?.diffId;
   }
 
   /** Whether the layer is mounted, or about to be. */

@@ -31,10 +31,10 @@ export class Directories {
     return join(this.#folder, String(id));
   }
 
-  /** The number of the directory that holds `path` as its direct child `name`, if it is one of these. */
-  idOf(path: string, name: string): number | undefined {
-    const [prefix, suffix] = [`${this.#folder}/`, `/${name}`];
-    const digits = path.slice(prefix.length, -suffix.length);
+  /** The number of the directory that is at `path`, or that holds `path` as its direct child `name`, if it is one of these. */
+  idOf(path: string, name?: string): number | undefined {
+    const [prefix, suffix] = [`${this.#folder}/`, name === undefined ? '' : `/${name}`];
+    const digits = path.slice(prefix.length, path.length - suffix.length);
     const fits = path.startsWith(prefix) && path.endsWith(suffix) && /^[1-9]\d*$/.test(digits);
     return fits ? Number(digits) : undefined;
   }

@@ -154,6 +154,7 @@ test(
     const layers = {
       mount: bed.layers.mount.bind(bed.layers),
       usage: bed.layers.usage.bind(bed.layers),
+      layerAt: bed.layers.layerAt.bind(bed.layers),
       retain: bed.layers.retain.bind(bed.layers),
       impliedDirectories,
     };

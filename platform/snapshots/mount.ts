@@ -29,7 +29,23 @@ export function readOnlyMounts(layers: readonly string[], overlayOptions: readon
 export function writableDirectory(mounts: readonly Mount[]): string | undefined {
   const mount = mounts.at(-1);
   if (mount?.type === 'bind') return mount.options.includes('ro') ? undefined : mount.source;
-  return mount?.options.find((option) => option.startsWith('upperdir='))?.slice('upperdir='.length);
+  return mount && optionOf(mount, 'upperdir');
+}
+
+/** The directories that `mounts` show, top first, the one that is written to included; undefined for mounts of another form. */
+export function stackedDirectories(mounts: readonly Mount[]): readonly string[] | undefined {
+  const [mount, ...others] = mounts;
+  if (!mount) return [];
+  if (others.length > 0 || mount.target !== '') return undefined;
+  if (mount.type === 'bind') return [mount.source];
+  const lower = mount.type === 'overlay' ? optionOf(mount, 'lowerdir') : undefined;
+  if (lower === undefined) return undefined;
+  const upper = optionOf(mount, 'upperdir');
+  return [...(upper === undefined ? [] : [upper]), ...lower.split(':')];
+}
+
+function optionOf({ options }: Mount, name: string): string | undefined {
+  return options.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
 function bind(source: string, access: 'ro' | 'rw'): Mount {

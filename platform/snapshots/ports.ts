@@ -10,6 +10,8 @@ export interface LayerMounts {
    * RemoteLayers found.
    */
   mount(diffId: Digest, options: { readonly signal?: AbortSignal }): Promise<string>;
+  /** The layer that mount() has put there; undefined for any other directory. */
+  layerAt(directory: string): Digest | undefined;
   /** What the layer occupies on this node. */
   usage(diffId: Digest): Promise<Usage>;
   /** Paths (byte strings, `a/b`) of the directories that the layer's tar did not name; never the root. */

@@ -27,6 +27,7 @@ export class SnapshotQueries {
   readonly #chain: Statement;
   readonly #target: Statement;
   readonly #layer: Statement;
+  readonly #keys: Statement;
 
   constructor(db: Database) {
     const rows = (sql: string): Statement => {
@@ -53,6 +54,7 @@ export class SnapshotQueries {
     this.#layer = db.prepare(
       "SELECT diff_id FROM snapshots WHERE chain_id = ? AND kind = 'committed' AND diff_id IS NOT NULL LIMIT 1",
     );
+    this.#keys = db.prepare('SELECT key FROM snapshots WHERE diff_id = ?');
   }
 
   byKey(key: string): SnapshotRow | undefined {
@@ -76,6 +78,11 @@ export class SnapshotQueries {
   /** The converted layer on top of `chainId`, if a committed snapshot has it. */
   layerOf(chainId: string): Digest | undefined {
     return this.#layer.get(chainId)?.['diff_id'] as Digest | undefined;
+  }
+
+  /** Keys of the snapshots whose content is this converted layer. */
+  keysOf(diffId: Digest): string[] {
+    return this.#keys.all(diffId).map(({ key }) => String(key));
   }
 
   /**

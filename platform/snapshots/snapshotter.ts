@@ -9,6 +9,7 @@ import { openRoot, type Directories } from './directories.ts';
 import { DiskRecords } from './disk-records.ts';
 import { diskUsage } from './disk-usage.ts';
 import { LowerDirectories } from './lower-directories.ts';
+import { MountedChanges, type SnapshotChanges } from './mounted-changes.ts';
 import { readOnlyMounts, writableDirectory, writableMounts, type Mount } from './mount.ts';
 import { PlainSnapshots, type PlainSnapshot } from './plain-snapshots.ts';
 import type { CommitListener, DirectoryAttributes, LayerMounts, RemoteLayers } from './ports.ts';
@@ -54,6 +55,7 @@ export class Snapshotter implements AsyncDisposable {
   readonly #layers: LayerMounts;
   readonly #lower: LowerDirectories;
   readonly #targets: Targets;
+  readonly #changes: MountedChanges;
   readonly #snapshots: Directories;
   readonly #contents: ContentDirectories;
   readonly #fixes: Directories;
@@ -83,6 +85,7 @@ export class Snapshotter implements AsyncDisposable {
     const folders = { snapshots, fixes, missing };
     this.#lower = new LowerDirectories({ layers, attributes, records, overlayOptions, ...folders });
     this.#targets = new Targets(store, remote);
+    this.#changes = new MountedChanges({ queries: store.queries, layers, snapshots, fixes });
     this.#snapshots = snapshots;
     this.#contents = new ContentDirectories(snapshots);
     this.#fixes = fixes;
@@ -176,6 +179,14 @@ export class Snapshotter implements AsyncDisposable {
     const id = directory === undefined ? undefined : this.#snapshots.idOf(directory, 'fs');
     const row = id === undefined ? undefined : this.#store.queries.byId(id);
     return row?.info.kind === 'active' ? { id: row.id, key: row.info.name } : undefined;
+  }
+
+  /**
+   * Where the one snapshot keeps its changes that `right` shows and `left`, of its parent or empty without one, does not.
+   * Undefined for mounts that are not ours, or not of a snapshot and its parent.
+   */
+  changesBetween(left: readonly Mount[], right: readonly Mount[]): SnapshotChanges | undefined {
+    return this.#changes.between(left, right);
   }
 
   /**

@@ -50,6 +50,7 @@ test('a chain that no overlay mount can stack is refused before anything is moun
       usage: layers.usage.bind(layers),
       impliedDirectories: layers.impliedDirectories.bind(layers),
       retain: layers.retain.bind(layers),
+      layerAt: layers.layerAt.bind(layers),
     },
   });
   for (let i = 0; i < 501; i++) {

@@ -11,12 +11,15 @@ import { Kind, Snapshots, type Info } from '@lade/protocol/snapshots';
 import { Snapshotter } from '@lade/snapshots';
 import { testSnapshotter, type ConformanceSubject } from '@lade/snapshots/conformance';
 import { openDatabase } from '@lade/sqlite';
-import { diffHandlers, snapshotHandlers, type LayerUnpacker } from './index.ts';
+import { diffHandlers, snapshotHandlers, type LayerMaker, type LayerUnpacker } from './index.ts';
 
 const LAYER = digestOf('layer');
-const NOBODY: LayerUnpacker = {
+const NOBODY: LayerUnpacker & LayerMaker = {
   unpack: async () => {
     throw new CodedError('not_found', 'Cannot read the layer');
+  },
+  make: async () => {
+    throw new CodedError('not_found', 'Cannot make a layer');
   },
 };
 
@@ -25,7 +28,7 @@ interface Bed extends AsyncDisposable {
 }
 
 /** A snapshotter without layers behind a real socket. */
-async function openBed(root: string, unpacker: LayerUnpacker = NOBODY): Promise<Bed> {
+async function openBed(root: string, ports: Partial<LayerUnpacker & LayerMaker> = {}): Promise<Bed> {
   await using stack = new AsyncDisposableStack();
   const db = stack.adopt(openDatabase(join(root, 'state.db')), (opened) => opened.close());
   const snapshotter = stack.use(
@@ -34,6 +37,7 @@ async function openBed(root: string, unpacker: LayerUnpacker = NOBODY): Promise<
       db,
       layers: {
         mount: async () => root,
+        layerAt: () => undefined,
         usage: async () => ({ sizeBytes: 5, inodes: 1 }),
         impliedDirectories: async () => [],
         retain: async () => {},
@@ -46,16 +50,17 @@ async function openBed(root: string, unpacker: LayerUnpacker = NOBODY): Promise<
   );
   const server = stack.use(new GrpcServer());
   server.add(Snapshots, snapshotHandlers(snapshotter));
-  server.add(Diff, diffHandlers(snapshotter, unpacker));
+  const both = { ...NOBODY, ...ports };
+  server.add(Diff, diffHandlers(snapshotter, { unpacker: both, maker: both }));
   await server.listen(join(root, 's.sock'));
   const client = stack.use(new GrpcClient(join(root, 's.sock')));
   const owned = stack.move();
   return { client, [Symbol.asyncDispose]: async () => owned.disposeAsync() };
 }
 
-async function openTestBed(t: TestContext, unpacker?: LayerUnpacker): Promise<GrpcClient> {
+async function openTestBed(t: TestContext, ports?: Partial<LayerUnpacker & LayerMaker>): Promise<GrpcClient> {
   const folder = await mkdtempDisposable(join(tmpdir(), 'lade-services-'));
-  const bed = await openBed(folder.path, unpacker);
+  const bed = await openBed(folder.path, ports);
   t.after(async () => {
     await bed[Symbol.asyncDispose]();
     await folder.remove();
@@ -153,7 +158,6 @@ test('Apply leaves foreign mounts and foreign media types to the next differ', a
   ]) {
     await assert.rejects(client.call(Diff.method.apply, request), (e) => isCodedError(e, 'unimplemented'));
   }
-  await assert.rejects(client.call(Diff.method.diff, {}), (e) => isCodedError(e, 'unimplemented'));
 });
 
 test('an Apply that fails leaves the snapshot as it was', async (t) => {
@@ -163,4 +167,55 @@ test('an Apply that fails leaves the snapshot as it was', async (t) => {
   await assert.rejects(client.call(Diff.method.apply, { diff, mounts }), (e) => isCodedError(e, 'not_found'));
   const again = await client.call(Snapshots.method.mounts, { key: 'k' });
   assert.deepEqual(again.mounts[0]?.source, mounts[0]?.source);
+});
+
+type Made = Parameters<LayerMaker['make']>;
+
+test('Diff makes a layer of the snapshot behind the mounts, in the namespace of its key', async (t) => {
+  const asked: [...Made][] = [];
+  const client = await openTestBed(t, {
+    async make(...args) {
+      asked.push(args);
+      return { digest: LAYER, sizeBytes: 77 };
+    },
+  });
+  const { mounts: right } = await client.call(Snapshots.method.prepare, { key: 'k8s.io/7/container' });
+  const { mounts: left } = await client.call(Snapshots.method.view, { key: 'k8s.io/8/empty' });
+  const mediaTypes = {
+    '': 'gzip',
+    [MEDIA_TYPES.layer]: 'none',
+    [MEDIA_TYPES.layerGzip]: 'gzip',
+    [MEDIA_TYPES.layerZstd]: 'zstd',
+    [MEDIA_TYPES.dockerLayerGzip]: 'gzip',
+  };
+  for (const [mediaType, compression] of Object.entries(mediaTypes)) {
+    const { diff } = await client.call(Diff.method.diff, { left, right, mediaType });
+    assert.deepEqual([diff?.digest, diff?.size], [LAYER, 77n]);
+    assert.equal(diff?.mediaType, mediaType || MEDIA_TYPES.layerGzip);
+    assert.equal(asked.at(-1)?.[1].compression, compression);
+  }
+  const request = { ref: 'a ref', labels: { a: 'label' }, sourceDateEpoch: { seconds: 5n, nanos: 7 } };
+  await client.call(Diff.method.diff, { left, right, ...request }, { namespace: 'named' });
+  const [plain, full] = [asked[0], asked.at(-1)];
+  assert.deepEqual(plain?.[0].keys, ['k8s.io/7/container']);
+  assert.deepEqual(plain[1], { compression: 'gzip', ref: undefined, labels: {}, modifiedUntilNs: undefined });
+  const { ref, labels, modifiedUntilNs } = full?.[1] ?? {};
+  assert.deepEqual([ref, labels, modifiedUntilNs], ['a ref', { a: 'label' }, 5_000_000_007n]);
+  assert.deepEqual([plain[2].namespace, full?.[2].namespace], ['k8s.io', 'named']);
+});
+
+test('Diff leaves foreign mounts, other pairs than parent and child, and foreign media types to the next differ', async (t) => {
+  const client = await openTestBed(t);
+  const { mounts } = await client.call(Snapshots.method.prepare, { key: 'k' });
+  const { mounts: other } = await client.call(Snapshots.method.prepare, { key: 'other' });
+  const foreign = [{ type: 'bind', source: '/somewhere/else', options: ['rw'] }];
+  for (const request of [
+    {},
+    { right: foreign },
+    { left: foreign, right: mounts },
+    { left: other, right: mounts },
+    { right: mounts, mediaType: 'application/vnd.example.layer+encrypted' },
+  ])
+    await assert.rejects(client.call(Diff.method.diff, request), (e) => isCodedError(e, 'unimplemented'));
+  await assert.rejects(client.call(Diff.method.diff, { right: mounts }), (e) => isCodedError(e, 'not_found'));
 });

@@ -1,3 +1,9 @@
 export { contentHandlers } from './content/handlers.ts';
-export { diffHandlers, type LayerUnpacker, type UnpackedLayer } from './diff/handlers.ts';
+export {
+  diffHandlers,
+  type LayerMaker,
+  type LayerRequest,
+  type LayerUnpacker,
+  type UnpackedLayer,
+} from './diff/handlers.ts';
 export { snapshotHandlers } from './snapshots/handlers.ts';

@@ -7,3 +7,8 @@ const SECOND_NS = 1_000_000_000n;
 export function toTimestamp(ns: bigint): Timestamp {
   return create(TimestampSchema, { seconds: ns / SECOND_NS, nanos: Number(ns % SECOND_NS) });
 }
+
+/** Nanoseconds since 1970. */
+export function fromTimestamp({ seconds, nanos }: Timestamp): bigint {
+  return seconds * SECOND_NS + BigInt(nanos);
+}

@@ -40,6 +40,10 @@ export class PlainLayers implements LayerMounts {
     return this.#get(diffId).directory;
   }
 
+  layerAt(directory: string): Digest | undefined {
+    return [...this.#layers].find(([, layer]) => layer.directory === directory)?.[0];
+  }
+
   async usage(diffId: Digest): Promise<Usage> {
     this.#get(diffId);
     return { sizeBytes: 4096, inodes: 7 };

@@ -1,11 +1,18 @@
 import { create } from '@bufbuild/protobuf';
+import type { Compression } from '@lade/compression';
 import { CodedError } from '@lade/errors';
 import type { ServiceHandlers } from '@lade/grpc';
 import { MEDIA_TYPES, isLayerType, parseDigest, type Digest } from '@lade/oci';
 import { DescriptorSchema } from '@lade/protocol';
-import { ApplyResponseSchema, type Diff } from '@lade/protocol/diff';
-import type { Snapshotter } from '@lade/snapshots';
+import { ApplyResponseSchema, DiffResponseSchema, type Diff } from '@lade/protocol/diff';
+import type { SnapshotChanges, Snapshotter } from '@lade/snapshots';
 import { fromWireMounts } from '../snapshots/translate.ts';
+import { fromTimestamp } from '../timestamp.ts';
+
+interface Call {
+  readonly namespace: string;
+  readonly signal: AbortSignal;
+}
 
 /** A layer that is converted and cannot go away before it is attached to its snapshot. */
 export interface UnpackedLayer extends Disposable {
@@ -17,17 +24,36 @@ export interface UnpackedLayer extends Disposable {
 export interface LayerUnpacker {
   unpack(
     layer: { readonly digest: Digest; readonly sizeBytes: number },
-    options: { readonly namespace: string; readonly signal: AbortSignal },
+    options: Call,
   ): Promise<UnpackedLayer>;
 }
 
+export interface LayerRequest {
+  readonly compression: Compression;
+  /** Names the ingest; undefined when any name will do. */
+  readonly ref: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Modification times after this, in nanoseconds since 1970, are stated as this. */
+  readonly modifiedUntilNs: bigint | undefined;
+}
+
+/** Makes a layer of a snapshot's changes, in containerd's content store. */
+export interface LayerMaker {
+  make(
+    changes: SnapshotChanges,
+    request: LayerRequest,
+    options: Call,
+  ): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
+}
+
 /**
- * containerd.services.diff.v1.Diff. Apply converts the layer instead of unpacking it into the mounts; mounts that are not
- * ours, and media types that are no tar, are `unimplemented`, so that containerd asks its next differ.
+ * containerd.services.diff.v1.Diff. Apply converts the layer instead of unpacking it into the mounts; Diff reads the changes
+ * where overlayfs keeps them, instead of comparing two trees. Mounts that are not ours, or not of a snapshot and its parent, and
+ * media types that are no tar are `unimplemented`, so that containerd asks its next differ.
  */
 export function diffHandlers(
   snapshotter: Snapshotter,
-  unpacker: LayerUnpacker,
+  { unpacker, maker }: { readonly unpacker: LayerUnpacker; readonly maker: LayerMaker },
 ): ServiceHandlers<typeof Diff> {
   return {
     async apply({ diff, mounts }, { namespace, signal }) {
@@ -50,15 +76,46 @@ export function diffHandlers(
         }),
       });
     },
-    async diff() {
-      throw unimplemented('layers are made from snapshots by the walking differ');
+    async diff({ left, right, ref, labels, ...request }, { namespace, signal }) {
+      const mediaType = request.mediaType || MEDIA_TYPES.layerGzip;
+      const compression = PACKED.get(mediaType);
+      if (!compression) throw unimplemented(`${mediaType} is no layer that can be made`);
+      const changes = snapshotter.changesBetween(fromWireMounts(left), fromWireMounts(right));
+      if (!changes) throw unimplemented('the mounts are not those of one of our snapshots and of its parent');
+      const epoch = request.sourceDateEpoch;
+      const { digest, sizeBytes } = await maker.make(
+        changes,
+        {
+          compression,
+          ref: ref || undefined,
+          labels,
+          modifiedUntilNs: epoch && fromTimestamp(epoch),
+        },
+        { namespace: namespace || soleNamespaceOf(changes.keys), signal },
+      );
+      return create(DiffResponseSchema, {
+        diff: create(DescriptorSchema, { mediaType, digest, size: BigInt(sizeBytes) }),
+      });
     },
   };
 }
 
+const PACKED: ReadonlyMap<string, Compression> = new Map([
+  [MEDIA_TYPES.layer, 'none'],
+  [MEDIA_TYPES.layerGzip, 'gzip'],
+  [MEDIA_TYPES.layerZstd, 'zstd'],
+  [MEDIA_TYPES.dockerLayerGzip, 'gzip'],
+]);
+
 /** containerd 1.7 calls differs without a namespace, but puts it in front of every snapshot key: `<namespace>/<n>/<key>`. */
 function namespaceOf(key: string): string {
   return key.slice(0, Math.max(0, key.indexOf('/')));
+}
+
+function soleNamespaceOf(keys: readonly string[]): string {
+  const [namespace = '', ...others] = new Set(keys.map(namespaceOf));
+  if (others.length === 0) return namespace;
+  throw unimplemented('several namespaces have this layer, and the call names none');
 }
 
 function unimplemented(why: string): CodedError {
