@@ -15,7 +15,7 @@ import {
   type BuiltImage,
   type ImageName,
 } from '@lade/sandbox';
-import { LadeNode } from '@lade/tour';
+import { LadeNode, type NodeOptions } from '@lade/tour';
 import { CACHE } from './programs.ts';
 
 export type ContainerdVersion = '1.6' | '1.7' | '2.1';
@@ -25,6 +25,10 @@ if (!isRoot && process.env['CI']) throw new Error('these tests need root');
 
 /** Options of a test that runs containerd. */
 export const needsRoot = { skip: isRoot ? false : 'NOT TESTED: containerd needs root' };
+
+export interface TestNodeOptions extends Pick<NodeOptions, 'bucketUrl' | 'flags' | 'configureKubernetes'> {
+  readonly containerdVersion: ContainerdVersion;
+}
 
 /** The nodes of one test, and its bucket. What was started last is stopped first; nothing of it stays. */
 export class Testbed implements AsyncDisposable {
@@ -68,11 +72,15 @@ export class Testbed implements AsyncDisposable {
     containerdVersion: ContainerdVersion,
     flags: readonly string[] = [],
   ): Promise<LadeNode> {
-    const packages = await this.#packages(containerdVersion);
+    return this.nodeWith(name, { bucketUrl, containerdVersion, flags });
+  }
+
+  async nodeWith(name: string, options: TestNodeOptions): Promise<LadeNode> {
+    const packages = await this.#packages(options.containerdVersion);
     // Tests compare buckets: nothing may come to them while they look on.
-    const quiet = ['--record-starts', 'off'];
-    const options = { packages, containerdVersion, bucketUrl, flags: [...quiet, ...flags] };
-    return this.#stack.use(await LadeNode.start({ ...options, folder: join(this.folder, name) }));
+    const flags = ['--record-starts', 'off', ...(options.flags ?? [])];
+    const folder = join(this.folder, name);
+    return this.#stack.use(await LadeNode.start({ ...options, packages, flags, folder }));
   }
 
   /** Has the containerds started from now on trust registries with this certificate (PEM), and no others. */
