@@ -24,7 +24,7 @@ for (const version of ['1.7', '2.1'] as const) {
     const blobs = [image.restored.digest, image.config, ...image.layers];
     const bucketUrl = await bed.bucket('directory');
     const node = async (name: string, ...flags: string[]): Promise<LadeNode> =>
-      bed.contentNode(name, bucketUrl, version, flags);
+      bed.nodeWith(name, { bucketUrl, containerdVersion: version, flags, content: true });
     const first = await node('first');
     await using origin = await startOrigin([built.layout]);
     const reference = `${origin.address}/${built.name}`;
@@ -95,7 +95,8 @@ test('two nodes pull the same ten images at once: everything once', needsRoot, a
   const layouts = images.map(({ layout }) => layout);
   await using origin = await startOrigin(layouts);
   const bucketUrl = await bed.bucket('directory');
-  const start = async (name: string): Promise<LadeNode> => bed.contentNode(name, bucketUrl, '2.1', SHARED);
+  const start = async (name: string): Promise<LadeNode> =>
+    bed.nodeWith(name, { bucketUrl, containerdVersion: '2.1', flags: SHARED, content: true });
   const nodes = [await start('a'), await start('b')];
   const references = images.map(({ name }) => `${origin.address}/${name}`);
   await Promise.all(

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ContainerdClient, type Mount } from '@lade/containerd-client';
 import type { LayerSummary } from '@lade/control-protocol';
-import { chainIds, digestOf } from '@lade/oci';
+import { MEDIA_TYPES, chainIds, digestOf, type Digest } from '@lade/oci';
 import { startOrigin } from '@lade/sandbox';
+import { fromBytes } from '@lade/streams';
 import type { LadeNode } from '@lade/tour';
+import { encodeTar } from './broken-layers.ts';
 import { assertNodeEmpty, countPlainSnapshots } from './node-state.ts';
 import { compareWithUnpacked, mountView } from './snapshot-views.ts';
 import { Testbed, inSteps, needsRoot, readImage, waitUntil } from './testbed.ts';
@@ -88,11 +90,25 @@ test('what containerd unpacks as files becomes layers', needsRoot, async (t) => 
     await node.ladeOrThrow('verify', reference);
   });
 
+  const commit = async (chain: Digest, blob: Digest): Promise<void> => {
+    await snapshots.prepare(`of-${chain}`);
+    const labels = { 'containerd.io/snapshot/cri.layer-digest': blob };
+    await snapshots.commit(chain, `of-${chain}`, { labels });
+  };
+
+  await step('a label that names the blob does without an image', async () => {
+    const tar = encodeTar({ path: 'file', kind: 'file', content: Buffer.from('content') });
+    const diffId = digestOf(tar);
+    const blob = { mediaType: MEDIA_TYPES.layer, digest: diffId, size: tar.byteLength };
+    await leased.content.put(blob, fromBytes(tar));
+    await commit(diffId, diffId);
+    await waitUntil('it is a layer', async () => (await listLayers(node)).some((it) => it.diffId === diffId));
+    assert.equal(await countPlainSnapshots(node), 0);
+  });
+
   await step('a blob that is another layer replaces nothing', async () => {
     const chain = digestOf('no layer at all');
-    const labels = { 'containerd.io/snapshot/cri.layer-digest': layers[0] ?? chain };
-    await snapshots.prepare('lie');
-    await snapshots.commit(chain, 'lie', { labels });
+    await commit(chain, layers[0] ?? chain);
     await waitUntil('the daemon has seen it', async () => (await logged(node, 'another layer')) === 1);
     assert.equal(await countPlainSnapshots(node), 1);
     await snapshots.remove(chain);

@@ -26,6 +26,13 @@ if (!isRoot && process.env['CI']) throw new Error('these tests need root');
 /** Options of a test that runs containerd. */
 export const needsRoot = { skip: isRoot ? false : 'NOT TESTED: containerd needs root' };
 
+export interface TestNodeOptions extends Pick<
+  NodeOptions,
+  'bucketUrl' | 'flags' | 'content' | 'configureKubernetes'
+> {
+  readonly containerdVersion: ContainerdVersion;
+}
+
 /** The nodes of one test, and its bucket. What was started last is stopped first; nothing of it stays. */
 export class Testbed implements AsyncDisposable {
   readonly folder: string;
@@ -68,17 +75,15 @@ export class Testbed implements AsyncDisposable {
     containerdVersion: ContainerdVersion,
     flags: readonly string[] = [],
   ): Promise<LadeNode> {
-    return this.#start(name, { containerdVersion, bucketUrl, flags });
+    return this.nodeWith(name, { bucketUrl, containerdVersion, flags });
   }
 
-  /** Starts an empty node whose containerd keeps its content in Lade's store. */
-  async contentNode(
-    name: string,
-    bucketUrl: string,
-    containerdVersion: ContainerdVersion,
-    flags: readonly string[] = [],
-  ): Promise<LadeNode> {
-    return this.#start(name, { containerdVersion, bucketUrl, flags, content: true });
+  async nodeWith(name: string, options: TestNodeOptions): Promise<LadeNode> {
+    const packages = await this.#packages(options.containerdVersion);
+    // Tests compare buckets: nothing may come to them while they look on.
+    const flags = ['--record-starts', 'off', ...(options.flags ?? [])];
+    const folder = join(this.folder, name);
+    return this.#stack.use(await LadeNode.start({ ...options, packages, flags, folder }));
   }
 
   /** Has the containerds started from now on trust registries with this certificate (PEM), and no others. */
@@ -117,20 +122,6 @@ export class Testbed implements AsyncDisposable {
 
   get #cache(): { readonly cacheFolder: string; readonly log: (line: string) => void } {
     return { cacheFolder: CACHE, log: this.#log };
-  }
-
-  async #start(
-    name: string,
-    options: Pick<NodeOptions, 'bucketUrl' | 'content'> & {
-      readonly containerdVersion: ContainerdVersion;
-      readonly flags: readonly string[];
-    },
-  ): Promise<LadeNode> {
-    const packages = await this.#packages(options.containerdVersion);
-    // Tests compare buckets: nothing may come to them while they look on.
-    const flags = ['--record-starts', 'off', ...options.flags];
-    const folder = join(this.folder, name);
-    return this.#stack.use(await LadeNode.start({ ...options, packages, flags, folder }));
   }
 
   async #packages(version: ContainerdVersion): Promise<string[]> {

@@ -254,9 +254,17 @@ test('lade install --print gives the configuration of the containerd that is ask
   const args = ['install', '--print', '--address', '/run/x.sock', '--containerd-version'];
   const { code, stdout, stderr } = await run([...args, '2.1']);
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /^version = 3\n/);
+  assert.match(stdout, /^version = 2\n/);
   assert.match(stdout, /\[proxy_plugins\."lade"\]\n {2}type = "snapshot"\n {2}address = "\/run\/x\.sock"/);
-  assert.match((await run([...args, '1.7'])).stdout, /^version = 2\n/);
+  assert.doesNotMatch(stdout, /cri/);
+  assert.match(
+    (await run([...args, '2.1', '--cri'])).stdout,
+    /^\[plugins\."io\.containerd\.cri\.v1\.images"\]$/m,
+  );
+  assert.match(
+    (await run([...args, '1.7', '--cri'])).stdout,
+    /^\[plugins\."io\.containerd\.grpc\.v1\.cri"\.containerd\]$/m,
+  );
   assert.equal((await run([...args, '1.5'])).code, 1);
   assert.deepEqual((await run(['install', '--print'], { PATH: '/nonexistent' })).code, 1);
 });

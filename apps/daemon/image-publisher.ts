@@ -4,7 +4,7 @@ import { isCodedError } from '@lade/errors';
 import { publishImage } from '@lade/images';
 import { chainKey } from '@lade/layers';
 import type { Logger } from '@lade/log';
-import { chainIds, type Digest } from '@lade/oci';
+import { chainIds, isDigest, type Digest } from '@lade/oci';
 import type { ContainerdNode, NodeImage } from './containerd-node.ts';
 import { readManifests, type ImageManifest } from './image-manifests.ts';
 
@@ -50,7 +50,10 @@ export class ImagePublisher implements AsyncDisposable {
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers<void>();
       try {
-        for await (const image of this.#node.images(signal)) await this.#consider(image);
+        for await (const image of this.#node.images(signal)) {
+          // Kubernetes has each image once more under the digest of its config, which names it nowhere else.
+          if (!isDigest(image.name)) await this.#consider(image);
+        }
       } catch (reason) {
         if (!signal.aborted) this.#log.debug('images not looked through', { error: reason });
       }

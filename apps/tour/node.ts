@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { configureContainerd } from '@lade/containerd-config';
+import { configureContainerd, type ContainerdConfiguration } from '@lade/containerd-config';
 import { CodedError } from '@lade/errors';
 import {
   killProcessesOf,
@@ -28,6 +28,11 @@ export interface NodeOptions {
   readonly containerdVersion: string;
   /** Whether containerd keeps its content in Lade's store. */
   readonly content?: boolean;
+  /**
+   * Has containerd serve the Kubernetes runtime interface too, and makes its configuration, to be imported; without it, it is
+   * what configureContainerd() makes.
+   */
+  readonly configureKubernetes?: (snapshotter: ContainerdConfiguration['snapshotter']) => Promise<string>;
   /** More flags of `lade serve`. */
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
@@ -50,13 +55,17 @@ export class LadeNode implements AsyncDisposable {
   }
 
   static async start(options: NodeOptions): Promise<LadeNode> {
-    const { folder, packages, containerdVersion, content = false } = options;
+    const { folder, packages, containerdVersion: version, configureKubernetes, content = false } = options;
     await mkdir(folder, { recursive: true });
     await using stack = new AsyncDisposableStack();
     stack.defer(async () => removeFolder(folder));
     const snapshotter = { name: 'lade', address: addressIn(folder), exportsRoot: join(folder, 'lade') };
-    const config = configureContainerd({ version: containerdVersion, snapshotter, content });
-    const containerd = stack.use(await startContainerd({ packages, folder: join(folder, 'cd'), config }));
+    const config =
+      (await configureKubernetes?.(snapshotter)) ?? configureContainerd({ version, snapshotter, content });
+    const cri = configureKubernetes !== undefined;
+    const containerd = stack.use(
+      await startContainerd({ packages, folder: join(folder, 'cd'), config, cri }),
+    );
     const daemon = stack.use(await startDaemon(options, containerd.address));
     const node = new LadeNode(options, containerd, daemon);
     await node.#connects();

@@ -28,7 +28,8 @@ export interface ContainerdConfiguration {
  * proxy plugins. `overlayfs` with containerd's own differ stays usable beside it. Throws `unimplemented` below 1.6.
  */
 export function configureContainerd(configuration: ContainerdConfiguration): string {
-  const [major, minor] = parseVersion(configuration.version);
+  const version = parseVersion(configuration.version);
+  const [major, minor] = version;
   if (major < 1 || (major === 1 && minor < 6)) {
     throw new CodedError(
       'unimplemented',
@@ -40,18 +41,26 @@ export function configureContainerd(configuration: ContainerdConfiguration): str
   }
   const isWhole = major > 1 || minor >= 7;
   const sections = [
-    `version = ${major === 1 ? 2 : 3}`,
+    FORMAT,
     ...(configuration.content ? [`disabled_plugins = [${quoteToml(BUILT_IN_CONTENT)}]`] : []),
     snapshotPlugin(configuration),
     ...(configuration.content ? [contentPlugin(configuration)] : []),
     ...(isWhole ? [exports(configuration), diffPlugin(configuration), transferService(configuration)] : []),
-    ...(configuration.cri ? [criSnapshotter(configuration, major)] : []),
+    ...(configuration.cri ? [criSnapshotter(configuration, version)] : []),
   ];
   return `${sections.join('\n\n')}\n`;
 }
 
+type Version = readonly [major: number, minor: number];
+
+/**
+ * Of containerd 2 too, with the names that plugins have in 3: an import of format 3 would keep it (up to 2.2) from converting a
+ * main file of format 2, whose settings for Kubernetes are lost then.
+ */
+const FORMAT = 'version = 2';
+
 /** "major.minor" of any text that begins with it; throws `invalid_argument` for another text. */
-export function parseVersion(version: string): [major: number, minor: number] {
+export function parseVersion(version: string): Version {
   const match = /^v?(\d+)\.(\d+)/.exec(version);
   if (!match) {
     throw new CodedError(
@@ -119,9 +128,28 @@ function transferService({ snapshotter, platform = machinePlatform() }: Containe
   return [entry('overlayfs', 'walking'), entry(snapshotter.name, `${snapshotter.name}-diff`)].join('\n');
 }
 
-function criSnapshotter({ snapshotter }: ContainerdConfiguration, major: number): string {
+function criSnapshotter({ snapshotter }: ContainerdConfiguration, [major, minor]: Version): string {
   const section = major === 1 ? '"io.containerd.grpc.v1.cri".containerd' : '"io.containerd.cri.v1.images"';
-  return [`[plugins.${section}]`, `  snapshotter = ${quoteToml(snapshotter.name)}`].join('\n');
+  return [
+    ...(major === 1 ? REPLACES : []),
+    ...(major === 1 && minor < 7 ? linkImageFolder(snapshotter) : []),
+    `[plugins.${section}]`,
+    `  snapshotter = ${quoteToml(snapshotter.name)}`,
+  ].join('\n');
+}
+
+/** Imports of containerd 1 replace what the main file says about a plugin; those of 2 add to it. */
+const REPLACES = [
+  '# Imported, this replaces all that the main file says below plugins."io.containerd.grpc.v1.cri". Does it say anything there,',
+  '# then put the line "snapshotter" into its section "containerd" there, and leave this section out.',
+];
+
+/** containerd 1.6 knows no exports of proxy plugins: kubelet asks it for a folder that is not there. */
+function linkImageFolder({ name, exportsRoot }: ContainerdConfiguration['snapshotter']): string[] {
+  return [
+    '# kubelet looks below the root of containerd for the disk of images. Let it find that of this snapshotter:',
+    `#   ln -s ${exportsRoot} /var/lib/containerd/io.containerd.snapshotter.v1.${name}`,
+  ];
 }
 
 function machinePlatform(): string {

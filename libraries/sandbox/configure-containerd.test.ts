@@ -29,6 +29,7 @@ test('containerd 1.6 gets the snapshotter alone: it panics at proxy plugins of t
   const understood = await dump(t, 'containerd-1.6', config);
   assert.match(understood, /\[proxy_plugins\.probe\]\n address = "\/run\/probe\.sock"\n type = "snapshot"/);
   assert.match(understood, / snapshotter = "probe"/);
+  assert.match(config, /^# +ln -s \/var\/lib\/probe .*\/io\.containerd\.snapshotter\.v1\.probe$/m);
 });
 
 for (const [version, set, cri] of [
@@ -65,6 +66,30 @@ for (const [version, set, cri] of [
     ];
     for (const [i, settings] of wanted.entries())
       for (const setting of settings) assert.ok(unpack[i]?.includes(setting), setting);
+  });
+}
+
+const PINNED = ['[plugins."io.containerd.cri.v1.images".pinned_images]', 'sandbox = "probe/pause"'] as const;
+const OLD_CRI = 'io.containerd.grpc.v1.cri';
+const CRI_SETTING = 'sandbox_image = "probe/pause"';
+
+for (const [set, version, format, settings, keeps] of [
+  ['containerd-1.6', '1.6.20', 2, [`[plugins."${OLD_CRI}"]`, CRI_SETTING], false],
+  ['containerd-1.7', '1.7.24', 2, [`[plugins."${OLD_CRI}"]`, CRI_SETTING], false],
+  ['containerd-2.1', '2.1.9', 2, [`[plugins."${OLD_CRI}"]`, CRI_SETTING], true],
+  ['containerd-2.1', '2.1.9', 3, PINNED, true],
+] as const) {
+  const name = `${set}, main file of format ${format}`;
+  test(`${name}: an import ${keeps ? 'keeps' : 'replaces, and says so,'} what it says`, async (t) => {
+    const config = configureContainerd({ version, snapshotter: SNAPSHOTTER, cri: true });
+    assert.equal(/^# Imported, this replaces/m.test(config), !keeps);
+    await using place = await mkdtempDisposable(join(tmpdir(), 'lade-config-'));
+    const imported = join(place.path, 'imported.toml');
+    await writeFile(imported, config);
+    const main = [`version = ${format}`, `imports = ["${imported}"]`, ...settings];
+    const understood = await dump(t, set, `${main.join('\n')}\n`);
+    assert.match(understood, / snapshotter = "probe"/);
+    assert.equal(understood.includes('"probe/pause"'), keeps);
   });
 }
 
