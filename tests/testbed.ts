@@ -26,7 +26,10 @@ if (!isRoot && process.env['CI']) throw new Error('these tests need root');
 /** Options of a test that runs containerd. */
 export const needsRoot = { skip: isRoot ? false : 'NOT TESTED: containerd needs root' };
 
-export interface TestNodeOptions extends Pick<NodeOptions, 'bucketUrl' | 'flags' | 'configureKubernetes'> {
+export interface TestNodeOptions extends Pick<
+  NodeOptions,
+  'bucketUrl' | 'flags' | 'configure' | 'kubernetes'
+> {
   readonly containerdVersion: ContainerdVersion;
 }
 

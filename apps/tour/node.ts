@@ -26,11 +26,10 @@ export interface NodeOptions {
   readonly packages: readonly string[];
   /** Of the containerd in them, as "2.1". */
   readonly containerdVersion: string;
-  /**
-   * Has containerd serve the Kubernetes runtime interface too, and makes its configuration, to be imported; without it, it is
-   * what configureContainerd() makes.
-   */
-  readonly configureKubernetes?: (snapshotter: ContainerdConfiguration['snapshotter']) => Promise<string>;
+  /** Makes the configuration that containerd imports; without it, it is what configureContainerd() makes. */
+  readonly configure?: (snapshotter: ContainerdConfiguration['snapshotter']) => Promise<string>;
+  /** Whether containerd serves the Kubernetes runtime interface too. */
+  readonly kubernetes?: boolean;
   /** More flags of `lade serve`. */
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
@@ -53,14 +52,12 @@ export class LadeNode implements AsyncDisposable {
   }
 
   static async start(options: NodeOptions): Promise<LadeNode> {
-    const { folder, packages, containerdVersion: version, configureKubernetes } = options;
+    const { folder, packages, containerdVersion: version, configure, kubernetes: cri = false } = options;
     await mkdir(folder, { recursive: true });
     await using stack = new AsyncDisposableStack();
     stack.defer(async () => removeFolder(folder));
     const snapshotter = { name: 'lade', address: addressIn(folder), exportsRoot: join(folder, 'lade') };
-    const config =
-      (await configureKubernetes?.(snapshotter)) ?? configureContainerd({ version, snapshotter });
-    const cri = configureKubernetes !== undefined;
+    const config = (await configure?.(snapshotter)) ?? configureContainerd({ version, snapshotter });
     const containerd = stack.use(
       await startContainerd({ packages, folder: join(folder, 'cd'), config, cri }),
     );
