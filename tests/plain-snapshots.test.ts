@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ContainerdClient, type Mount } from '@lade/containerd-client';
 import { configureContainerd } from '@lade/containerd-config';
 import type { LayerSummary } from '@lade/control-protocol';
@@ -56,6 +57,8 @@ test('what containerd unpacks as files becomes layers', needsRoot, async (t) => 
     plain = await viewsOf('plain');
     plainDirectories = directoriesOf(await snapshots.mounts(`view-${plain.at(-1)}`));
     assert.equal(plainDirectories.length, diffIds.length);
+    // Longer than the conversion of any of them takes.
+    await sleep(2_000);
     assert.equal(await countPlainSnapshots(node), diffIds.length);
     await hold();
   });
