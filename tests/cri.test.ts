@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { ContainerdConfiguration } from '@lade/containerd-config';
 import type { ImageSummary } from '@lade/control-protocol';
 import type { Digest } from '@lade/oci';
-import { assembleImage, mountPointsBelow, startOrigin, type BuiltImage, type Origin } from '@lade/sandbox';
+import { mountPointsBelow, startOrigin, type Origin } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import { Kubelet, type Pod } from './kubelet.ts';
 import { assertNodeEmpty, countPlainSnapshots, listSnapshots } from './node-state.ts';
-import { CACHE } from './programs.ts';
+import { ANSWER, buildPause, buildSpeaker } from './small-images.ts';
 import {
   Testbed,
   inSteps,
@@ -36,14 +36,17 @@ for (const [version, fill] of CASES) {
   test(`a pod on containerd ${version}`, needsRoot, async (t) => {
     await using bed = await Testbed.open(t);
     const step = inSteps(t);
-    const images = await buildImages(bed.folder);
+    const images = [await buildSpeaker(bed.folder), await buildPause(bed.folder)];
     const layers = (await Promise.all(images.map(readImage))).flatMap((image) => image.layers);
     await using origin = await startOrigin(images.map(({ layout }) => layout));
     const [app = '', pause = ''] = images.map(({ name }) => `${origin.address}/${name}`);
     const bucketUrl = await bed.bucket('directory');
-    const configureKubernetes = async (own: Snapshotter): Promise<string> => configure(version, own, pause);
+    const kubernetes = {
+      kubernetes: true,
+      configure: async (own: Snapshotter) => configure(version, own, pause),
+    };
     const node = async (name: string, flags: readonly string[]): Promise<LadeNode> =>
-      bed.nodeWith(name, { bucketUrl, containerdVersion: version, flags, configureKubernetes });
+      bed.nodeWith(name, { bucketUrl, containerdVersion: version, flags, ...kubernetes });
     const first = await node('first', []);
     const second = await node('second', ['--fill', fill]);
 
@@ -51,7 +54,7 @@ for (const [version, fill] of CASES) {
       using kubelet = new Kubelet(first.containerd.address, await bed.makeFolder('first-logs'));
       const pod = await kubelet.runPod('first');
       await kubelet.pull(app);
-      await kubelet.run(pod, 'app', app, SPEAK);
+      await kubelet.run(pod, 'app', app, WRITE_AND_SPEAK);
       await waitUntil('it speaks', async () => (await kubelet.output(pod, 'app')) === ANSWER);
       await waitUntil('all is converted', async () => (await countPlainSnapshots(first)) === 0);
       await first.publishes(app);
@@ -61,7 +64,7 @@ for (const [version, fill] of CASES) {
 
     using kubelet = new Kubelet(second.containerd.address, await bed.makeFolder('second-logs'));
     const runs = async (pod: Pod): Promise<string> => {
-      const id = await kubelet.run(pod, 'app', app, SPEAK);
+      const id = await kubelet.run(pod, 'app', app, WRITE_AND_SPEAK);
       await waitUntil('it speaks', async () => (await kubelet.output(pod, 'app')) === ANSWER);
       return id;
     };
@@ -103,7 +106,7 @@ for (const [version, fill] of CASES) {
 async function assertImageNames(node: LadeNode, registry: string): Promise<void> {
   const images = JSON.parse(await node.ladeOrThrow('images', '--json')) as ImageSummary[];
   const names = images.map(({ name }) => name.replace(`${registry}/`, '').replace(/@.*/, '@'));
-  assert.deepEqual(names.sort(), ['app:latest', 'app@', 'pause:latest', 'pause@']);
+  assert.deepEqual(names.sort(), ['pause:latest', 'pause@', 'speaker:latest', 'speaker@']);
 }
 
 async function assertStats(kubelet: Kubelet, id: string, imageFolder: string): Promise<void> {
@@ -148,9 +151,8 @@ function imageFolderOf(version: ContainerdVersion, node: LadeNode): string {
 
 type Snapshotter = ContainerdConfiguration['snapshotter'];
 
-const ANSWER = 'from the bucket\n';
 const WRITTEN_BYTES = 1 << 20;
-const SPEAK = [
+const WRITE_AND_SPEAK = [
   '/bin/busybox',
   'sh',
   '-c',
@@ -195,21 +197,3 @@ function settingsOf2(pause: string, imagesTable: string): string[] {
 const OF_IMAGES = ['stats_collect_period = 1'];
 /** Root may lack the right to spare a process from the kernel's search for memory. */
 const OF_RUNTIME = ['restrict_oom_score_adj = true'];
-
-/** One that says something, and one that waits; they share their first layer. */
-async function buildImages(folder: string): Promise<BuiltImage[]> {
-  const busybox = { packages: ['busybox-static'] };
-  const answer = { fill: async (root: string) => writeFile(join(root, 'answer'), ANSWER) };
-  const pause = { Entrypoint: ['/bin/busybox', 'sleep', '1000000'] };
-  const recipes = [
-    { name: 'app:latest', layers: [busybox, answer] },
-    { name: 'pause:latest', layers: [busybox], config: pause },
-  ];
-  const built: BuiltImage[] = [];
-  for (const [i, recipe] of recipes.entries()) {
-    const layout = join(folder, `image-${i}`);
-    await assembleImage({ recipe, layout, cacheFolder: CACHE });
-    built.push({ layout, name: recipe.name });
-  }
-  return built;
-}

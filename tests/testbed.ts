@@ -28,7 +28,7 @@ export const needsRoot = { skip: isRoot ? false : 'NOT TESTED: containerd needs 
 
 export interface TestNodeOptions extends Pick<
   NodeOptions,
-  'bucketUrl' | 'flags' | 'content' | 'configureKubernetes'
+  'bucketUrl' | 'flags' | 'content' | 'configure' | 'kubernetes'
 > {
   readonly containerdVersion: ContainerdVersion;
 }

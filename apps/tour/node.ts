@@ -28,11 +28,10 @@ export interface NodeOptions {
   readonly containerdVersion: string;
   /** Whether containerd keeps its content in Lade's store. */
   readonly content?: boolean;
-  /**
-   * Has containerd serve the Kubernetes runtime interface too, and makes its configuration, to be imported; without it, it is
-   * what configureContainerd() makes.
-   */
-  readonly configureKubernetes?: (snapshotter: ContainerdConfiguration['snapshotter']) => Promise<string>;
+  /** Makes the configuration that containerd imports; without it, it is what configureContainerd() makes. */
+  readonly configure?: (snapshotter: ContainerdConfiguration['snapshotter']) => Promise<string>;
+  /** Whether containerd serves the Kubernetes runtime interface too. */
+  readonly kubernetes?: boolean;
   /** More flags of `lade serve`. */
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
@@ -55,14 +54,19 @@ export class LadeNode implements AsyncDisposable {
   }
 
   static async start(options: NodeOptions): Promise<LadeNode> {
-    const { folder, packages, containerdVersion: version, configureKubernetes, content = false } = options;
+    const {
+      folder,
+      packages,
+      containerdVersion: version,
+      kubernetes: cri = false,
+      content = false,
+    } = options;
     await mkdir(folder, { recursive: true });
     await using stack = new AsyncDisposableStack();
     stack.defer(async () => removeFolder(folder));
     const snapshotter = { name: 'lade', address: addressIn(folder), exportsRoot: join(folder, 'lade') };
     const config =
-      (await configureKubernetes?.(snapshotter)) ?? configureContainerd({ version, snapshotter, content });
-    const cri = configureKubernetes !== undefined;
+      (await options.configure?.(snapshotter)) ?? configureContainerd({ version, snapshotter, content });
     const containerd = stack.use(
       await startContainerd({ packages, folder: join(folder, 'cd'), config, cri }),
     );

@@ -1,0 +1,35 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assembleImage, type BuiltImage, type ImageRecipe } from '@lade/sandbox';
+import { CACHE } from './programs.ts';
+
+/** What /answer says in {@link buildSpeaker}'s image. */
+export const ANSWER = 'from the bucket\n';
+
+const BUSYBOX = { packages: ['busybox-static'] };
+
+/** An image of two layers, /bin/busybox and /answer. */
+export async function buildSpeaker(folder: string): Promise<BuiltImage> {
+  const answer = { fill: async (root: string) => writeFile(join(root, 'answer'), ANSWER) };
+  return assemble(folder, { name: 'speaker:latest', layers: [BUSYBOX, answer] });
+}
+
+/** An image that waits; its one layer is the first of the speaker's. */
+export async function buildPause(folder: string): Promise<BuiltImage> {
+  const config = { Entrypoint: ['/bin/busybox', 'sleep', '1000000'] };
+  return assemble(folder, { name: 'pause:latest', layers: [BUSYBOX], config });
+}
+
+/** A command that says {@link ANSWER}. ctr may lose what a program says that ends at once. */
+export const SPEAK = [
+  '/bin/busybox',
+  'sh',
+  '-c',
+  '/bin/busybox cat /answer; /bin/busybox sleep 0.5',
+] as const;
+
+async function assemble(folder: string, recipe: ImageRecipe): Promise<BuiltImage> {
+  const layout = join(folder, recipe.name.replace(':', '-'));
+  await assembleImage({ recipe, layout, cacheFolder: CACHE });
+  return { layout, name: recipe.name };
+}
