@@ -254,7 +254,9 @@ test('lade install --print gives the configuration of the containerd that is ask
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^version = 3\n/);
   assert.match(stdout, /\[proxy_plugins\."lade"\]\n {2}type = "snapshot"\n {2}address = "\/run\/x\.sock"/);
+  assert.match(stdout, /capabilities = \["remap-ids"\]\n/);
   assert.match((await run([...args, '1.7'])).stdout, /^version = 2\n/);
+  assert.doesNotMatch((await run([...args, '1.6'])).stdout, /capabilities/);
   assert.equal((await run([...args, '1.5'])).code, 1);
   assert.deepEqual((await run(['install', '--print'], { PATH: '/nonexistent' })).code, 1);
 });

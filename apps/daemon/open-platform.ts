@@ -24,12 +24,13 @@ import {
   openResidency,
   type ResidencyCounters,
 } from '@lade/residency';
-import { Snapshotter } from '@lade/snapshots';
+import { Snapshotter, type AgreedTerms } from '@lade/snapshots';
 import { openDatabase } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
 import { createErofsMounter } from './erofs-mounter.ts';
 import { openFillModes } from './fill-modes.ts';
+import { idMapper } from './id-mapper.ts';
 import { readAllAsUsual } from './read-ahead-device.ts';
 
 /** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
@@ -50,11 +51,14 @@ export interface Platform extends AsyncDisposable {
   leave(): void;
 }
 
+export interface PlatformHooks {
+  readonly log: Logger;
+  readonly uploaded: () => void;
+  readonly terms?: AgreedTerms;
+}
+
 /** Throws `failed_precondition` when another daemon has this root. */
-export async function openPlatform(
-  config: DaemonConfig,
-  hooks: { readonly log: Logger; readonly uploaded: () => void },
-): Promise<Platform> {
+export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): Promise<Platform> {
   const { root, keys, cacheBytes, readDeadlineMs } = config;
   const { log } = hooks;
   await using stack = new AsyncDisposableStack();
@@ -110,6 +114,8 @@ export async function openPlatform(
       attributes: directoryAttributes,
       layers: layersForSnapshots(layers),
       listener: { committed: (layer) => uploads.enqueue(layer) },
+      mapper: idMapper,
+      terms: hooks.terms,
     }),
   );
   for (const key of snapshotter.missing) log.error('snapshot has lost its directory', { key });

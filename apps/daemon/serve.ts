@@ -9,6 +9,7 @@ import { shareHeap } from '@lade/linux';
 import { createLogger } from '@lade/log';
 import { Diff } from '@lade/protocol/diff';
 import { Snapshots } from '@lade/protocol/snapshots';
+import { agreedTerms } from './agreed-terms.ts';
 import { parseConfig, type DaemonConfig } from './config.ts';
 import { ContainerdNode } from './containerd-node.ts';
 import { createControlPlatform } from './control-platform.ts';
@@ -32,7 +33,8 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   await using stack = new AsyncDisposableStack();
   const node = stack.use(new ContainerdNode(config.containerd));
   let uploaded = (): void => {};
-  const platform = stack.use(await openPlatform(config, { log, uploaded: () => uploaded() }));
+  const hooks = { log, uploaded: () => uploaded(), terms: agreedTerms(node) };
+  const platform = stack.use(await openPlatform(config, hooks));
   await mkdir(dirname(config.address), { recursive: true, mode: 0o711 }).catch((reason: unknown) => {
     throw wrapError(reason, `Cannot listen on ${config.address}`, { cure: 'Choose another --address' });
   });

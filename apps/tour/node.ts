@@ -52,8 +52,15 @@ export class LadeNode implements AsyncDisposable {
     await mkdir(folder, { recursive: true });
     await using stack = new AsyncDisposableStack();
     stack.defer(async () => removeFolder(folder));
-    const snapshotter = { name: 'lade', address: addressIn(folder), exportsRoot: join(folder, 'lade') };
-    const config = configureContainerd({ version: containerdVersion, snapshotter });
+    const config = configureContainerd({
+      version: containerdVersion,
+      snapshotter: {
+        name: 'lade',
+        address: addressIn(folder),
+        exportsRoot: join(folder, 'lade'),
+        capabilities: ['remap-ids'],
+      },
+    });
     const containerd = stack.use(await startContainerd({ packages, folder: join(folder, 'cd'), config }));
     const daemon = stack.use(await startDaemon(options, containerd.address));
     const node = new LadeNode(options, containerd, daemon);

@@ -1,4 +1,5 @@
 import type { Digest } from '@lade/oci';
+import type { IdMapping } from './id-mapping.ts';
 import type { Info, Kind, Labels, Usage } from './snapshot.ts';
 
 /**
@@ -14,6 +15,7 @@ import type { Info, Kind, Labels, Usage } from './snapshot.ts';
  * | chain_id        | of a committed layer whose ancestors all have one |
  * | size_bytes, inodes | usage of a committed directory, NULL until it was asked for |
  * | corrected       | whether fixes/<id> must lie above the layer; NULL until a mount asked |
+ * | uid_map, gid_map | of a snapshot whose mounts have containerd map ids |
  */
 export const SCHEMA: readonly string[] = [
   `CREATE TABLE snapshots (
@@ -35,12 +37,14 @@ export const SCHEMA: readonly string[] = [
    CREATE INDEX snapshots_by_ref ON snapshots (ref, parent_id) WHERE ref IS NOT NULL;
    CREATE INDEX snapshots_by_diff_id ON snapshots (diff_id) WHERE diff_id IS NOT NULL;
    CREATE INDEX snapshots_by_chain_id ON snapshots (chain_id) WHERE chain_id IS NOT NULL;`,
+  `ALTER TABLE snapshots ADD COLUMN uid_map TEXT; ALTER TABLE snapshots ADD COLUMN gid_map TEXT;`,
 ];
 
 /** What every query for rows selects; statements that use it read integers as bigint. */
 export const SELECT_ROWS = `
   SELECT s.id, s.key, s.parent_id, (SELECT key FROM snapshots WHERE id = s.parent_id) AS parent, s.kind, s.created_at,
-         s.updated_at, s.labels, s.diff_id, s.chain_id, s.size_bytes, s.inodes, s.corrected
+         s.updated_at, s.labels, s.diff_id, s.chain_id, s.size_bytes, s.inodes, s.corrected,
+         s.uid_map, s.gid_map
   FROM snapshots s`;
 
 export interface SnapshotRow {
@@ -51,13 +55,14 @@ export interface SnapshotRow {
   readonly chainId: Digest | undefined;
   readonly usage: Usage | undefined;
   readonly corrected: boolean | undefined;
+  readonly idMapping: IdMapping | undefined;
 }
 
 export type Columns = Readonly<Record<string, unknown>>;
 
 export function toRow(columns: Columns): SnapshotRow {
   const { id, key, parent_id, parent, kind, created_at, updated_at, labels } = columns;
-  const { diff_id, chain_id, size_bytes, inodes, corrected } = columns;
+  const { diff_id, chain_id, size_bytes, inodes, corrected, uid_map, gid_map } = columns;
   return {
     id: Number(id),
     parentId: parent_id === null ? undefined : Number(parent_id),
@@ -73,5 +78,6 @@ export function toRow(columns: Columns): SnapshotRow {
     chainId: (chain_id as Digest | null) ?? undefined,
     usage: size_bytes === null ? undefined : { sizeBytes: Number(size_bytes), inodes: Number(inodes) },
     corrected: corrected === null ? undefined : corrected === 1n,
+    idMapping: uid_map === null ? undefined : { uids: uid_map as string, gids: gid_map as string },
   };
 }
