@@ -1,4 +1,5 @@
-import { S3Client } from '@aws-sdk/client-s3';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import type { CredentialSource } from '../credentials.ts';
 
 const CONNECT_MS = 3_000;
 /** A store silent for that long in the middle of a request is given up. */
@@ -15,7 +16,7 @@ export interface S3Options {
   /** Name the bucket in the path instead of the host. */
   readonly pathStyle?: boolean;
   /** Without these, the SDK's default chain finds credentials. */
-  readonly credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
+  readonly credentials?: CredentialSource;
 }
 
 /** A client that gives up on stores that are dead or silent, and asks for no checksum that a store may not know. */
@@ -34,6 +35,14 @@ export function createS3Client({ endpoint, region, pathStyle, credentials }: S3O
       httpsAgent: agent,
     },
     ...(endpoint === undefined ? {} : { endpoint }),
-    ...(credentials === undefined ? {} : { credentials }),
+    ...(credentials === undefined ? {} : { credentials: toProvider(credentials) }),
   });
+}
+
+/** The SDK asks again shortly before the expiration. */
+function toProvider(source: CredentialSource): Extract<S3ClientConfig['credentials'], () => unknown> {
+  return async () => {
+    const { expiresAt, ...credentials } = await source();
+    return { ...credentials, ...(expiresAt ? { expiration: expiresAt } : {}) };
+  };
 }

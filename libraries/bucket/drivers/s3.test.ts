@@ -28,7 +28,13 @@ async function openOn(t: TestContext, answer: Answer): Promise<Bucket> {
 }
 
 function openAt(endpoint: string): Bucket {
-  return openS3Bucket({ bucket: 'store', prefix: 'p/', endpoint, pathStyle: true, credentials: CREDENTIALS });
+  return openS3Bucket({
+    bucket: 'store',
+    prefix: 'p/',
+    endpoint,
+    pathStyle: true,
+    credentials: async () => CREDENTIALS,
+  });
 }
 
 function sendError(response: ServerResponse, status: number, name: string): void {
