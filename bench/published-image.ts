@@ -10,7 +10,7 @@ import {
   startS3StandIn,
   type Origin,
   type ReadyImage,
-  type S3StandIn,
+  type StandIn,
 } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import type { BenchContext } from './benchmark.ts';
@@ -34,7 +34,7 @@ interface StartableImage {
 /** An image in a registry, and in a bucket, where a node that is gone has brought it. */
 export interface PublishedImage extends StartableImage, AsyncDisposable {
   readonly origin: Origin;
-  readonly store: S3StandIn;
+  readonly store: StandIn;
   /** A small one in the same places that has nothing in common with it: a node that has run it is no longer new. */
   readonly other: StartableImage;
   /** Of all its files. */

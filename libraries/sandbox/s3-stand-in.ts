@@ -1,65 +1,15 @@
-import { createReadStream } from 'node:fs';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { pipeline } from 'node:stream/promises';
-import { parseRange } from './parse-range.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { S3Objects, type S3Condition, type S3Object } from './s3-objects.ts';
-
-/** One request that a stand-in answered. */
-export interface StandInRequest {
-  readonly method: string;
-  /** Of the object; '' when the bucket was asked. */
-  readonly key: string;
-  readonly status: number;
-  /** Where in the object the answer's body begins. */
-  readonly offset: number;
-  /** Bytes of the answer's body that were sent. */
-  readonly bytes: number;
-}
-
-/** A server that stands in for S3 where moto is too slow to be measured against: one bucket, addressed by path. */
-export interface S3StandIn extends AsyncDisposable {
-  /** As "127.0.0.1:35001". */
-  readonly address: string;
-  /** Everything answered so far, in order of completion. */
-  requests(): readonly StandInRequest[];
-}
+import { finish, sendObject, sendXml, startStandIn, toXml, type Exchange, type StandIn } from './stand-in.ts';
 
 /**
- * Starts an empty store that keeps its objects in files of `folder`, which is left to the caller. It knows what the bucket
- * contract needs (ranges, conditional puts, multipart uploads, list v2), and checks neither signatures nor checksums.
+ * Starts an empty store, one bucket, addressed by path, where moto is too slow to be measured against. It keeps its objects
+ * in files of `folder`, which is left to the caller, knows what the bucket contract needs (ranges, conditional puts, multipart
+ * uploads, list v2), and checks neither signatures nor checksums.
  */
-export async function startS3StandIn(folder: string): Promise<S3StandIn> {
+export async function startS3StandIn(folder: string): Promise<StandIn> {
   const objects = new S3Objects(folder);
-  const log: StandInRequest[] = [];
-  const server = createServer((request, response) => {
-    const exchange = open(request, response);
-    answer(exchange, objects)
-      .catch(() => response.destroy())
-      .finally(() => log.push(describe(exchange)));
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    requests: () => log,
-    async [Symbol.asyncDispose]() {
-      if (!server.listening) return;
-      const closed = server[Symbol.asyncDispose]();
-      // Afterwards, when no new one can come.
-      server.closeAllConnections();
-      await closed;
-    },
-  };
-}
-
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly key: string;
-  readonly query: URLSearchParams;
-  offset: number;
-  sentBytes: number;
+  return startStandIn(open, async (exchange) => answer(exchange, objects));
 }
 
 function open(request: IncomingMessage, response: ServerResponse): Exchange {
@@ -67,10 +17,6 @@ function open(request: IncomingMessage, response: ServerResponse): Exchange {
   const [, , ...names] = path.split('/');
   const key = decodeURIComponent(names.join('/'));
   return { request, response, key, query: new URLSearchParams(query), offset: 0, sentBytes: 0 };
-}
-
-function describe({ request, response, key, offset, sentBytes }: Exchange): StandInRequest {
-  return { method: request.method ?? '', key, status: response.statusCode, offset, bytes: sentBytes };
 }
 
 async function answer(exchange: Exchange, objects: S3Objects): Promise<void> {
@@ -90,7 +36,7 @@ async function answerUpload(exchange: Exchange, objects: S3Objects): Promise<voi
   const { request, key, query } = exchange;
   const id = query.get('uploadId') ?? '';
   if (query.has('uploads')) {
-    const result = `<UploadId>${objects.beginUpload()}</UploadId>`;
+    const result = toXml({ UploadId: objects.beginUpload() });
     sendXml(exchange, 200, 'InitiateMultipartUploadResult', result);
   } else if (request.method === 'PUT') {
     await objects.putPart(id, Number(query.get('partNumber')), request);
@@ -99,7 +45,7 @@ async function answerUpload(exchange: Exchange, objects: S3Objects): Promise<voi
     request.resume();
     const object = await objects.completeUpload(id, key, conditionOf(request));
     if (!object) return tellPut(exchange, objects, object);
-    sendXml(exchange, 200, 'CompleteMultipartUploadResult', `<ETag>${escapeXml(object.etag)}</ETag>`);
+    sendXml(exchange, 200, 'CompleteMultipartUploadResult', toXml({ ETag: object.etag }));
   } else {
     await objects.abortUpload(id);
     finish(exchange, 204);
@@ -118,25 +64,8 @@ function tellPut(exchange: Exchange, objects: S3Objects, object: S3Object | unde
 }
 
 async function read(exchange: Exchange, object: S3Object | undefined): Promise<void> {
-  const { request, response } = exchange;
   if (!object) return refuse(exchange, 404, 'NoSuchKey');
-  const { sizeBytes, etag, file, modified } = object;
-  const range = parseRange(request.headers.range, sizeBytes);
-  if (range === 'unsatisfiable') return refuse(exchange, 416, 'InvalidRange');
-  const { start, end } = range ?? { start: 0, end: sizeBytes - 1 };
-  exchange.offset = start;
-  response.writeHead(range ? 206 : 200, {
-    'content-length': end - start + 1,
-    'last-modified': modified.toUTCString(),
-    etag,
-    ...(range ? { 'content-range': `bytes ${start}-${end}/${sizeBytes}` } : {}),
-  });
-  if (request.method === 'HEAD' || sizeBytes === 0) return void response.end();
-  const bytes = createReadStream(file, { start, end, highWaterMark: 256 * 1024 });
-  bytes.on('data', (chunk) => {
-    exchange.sentBytes += chunk.length;
-  });
-  await pipeline(bytes, response);
+  if (!(await sendObject(exchange, object))) refuse(exchange, 416, 'InvalidRange');
 }
 
 const PAGE_KEYS = 1000;
@@ -147,40 +76,17 @@ function list(exchange: Exchange, objects: S3Objects): void {
   const page = objects.list(query.get('prefix') ?? '', after, PAGE_KEYS + 1);
   const isTruncated = page.length > PAGE_KEYS;
   const contents = page.slice(0, PAGE_KEYS).map(describeObject);
-  const next = isTruncated
-    ? `<NextContinuationToken>${escapeXml(page[PAGE_KEYS - 1]?.key ?? '')}</NextContinuationToken>`
-    : '';
+  const next = isTruncated ? toXml({ NextContinuationToken: page[PAGE_KEYS - 1]?.key ?? '' }) : '';
   const result = `<IsTruncated>${isTruncated}</IsTruncated>${next}${contents.join('')}`;
   sendXml(exchange, 200, 'ListBucketResult', result);
 }
 
 function describeObject({ key, sizeBytes, etag, modified }: S3Object): string {
   const fields = { Key: key, Size: String(sizeBytes), ETag: etag, LastModified: modified.toISOString() };
-  const elements = Object.entries(fields).map(([name, value]) => `<${name}>${escapeXml(value)}</${name}>`);
-  return `<Contents>${elements.join('')}</Contents>`;
+  return `<Contents>${toXml(fields)}</Contents>`;
 }
 
 function refuse(exchange: Exchange, status: number, code: string): void {
   exchange.request.resume();
-  sendXml(exchange, status, 'Error', `<Code>${code}</Code>`);
-}
-
-function sendXml(exchange: Exchange, status: number, name: string, content: string): void {
-  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<${name}>${content}</${name}>`;
-  exchange.sentBytes = Buffer.byteLength(body);
-  exchange.response.writeHead(status, { 'content-type': 'application/xml' }).end(body);
-}
-
-function finish(
-  { response }: Exchange,
-  status: number,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  response.writeHead(status, headers).end();
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-
-function escapeXml(text: string): string {
-  return text.replaceAll(/[&<>]/g, (character) => ENTITIES[character] ?? '');
+  sendXml(exchange, status, 'Error', toXml({ Code: code }));
 }
