@@ -2,7 +2,8 @@ import { CodedError } from '@lade/errors';
 import type { Credentials } from './credentials.ts';
 import { checkKey } from './object-key.ts';
 
-const FORMS = 'file:///folder, s3://bucket/prefix?endpoint=…&region=…&path-style=true, or memory:';
+const FORMS =
+  'file:///folder, s3://bucket/prefix?endpoint=…&region=…&path-style=true, obs://bucket/prefix?endpoint=…, or memory:';
 
 /** Why a URL names no bucket: `invalid_argument`. */
 export function unusable(url: string, why: string): CodedError {

@@ -9,3 +9,32 @@ export interface Credentials {
 
 /** Gives the credentials of the moment; drivers keep them until shortly before they expire, and then ask again. */
 export type CredentialSource = () => Promise<Credentials>;
+
+const RENEW_BEFORE_MS = 5 * 60_000;
+
+/** Asks `source` once, and again shortly before what it gave expires, or after it failed. */
+export function keepUntilExpiry(source: CredentialSource): CredentialSource {
+  let asked: Promise<Credentials> | undefined;
+  const ask = async (): Promise<Credentials> => {
+    const asking = source();
+    asked = asking;
+    try {
+      return await asking;
+    } catch (reason) {
+      if (asked === asking) asked = undefined;
+      throw reason;
+    }
+  };
+  return async () => {
+    const known = asked;
+    if (known === undefined) return ask();
+    const credentials = await known;
+    if (!expiresSoon(credentials)) return credentials;
+    // Somebody else may have asked meanwhile.
+    return asked === known || asked === undefined ? ask() : asked;
+  };
+}
+
+function expiresSoon({ expiresAt }: Credentials): boolean {
+  return expiresAt !== undefined && expiresAt.getTime() - Date.now() < RENEW_BEFORE_MS;
+}

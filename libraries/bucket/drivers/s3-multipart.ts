@@ -7,6 +7,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { ByteSource } from '@lade/streams';
+import { inParts } from './in-parts.ts';
 
 /** Bounds memory, and with S3's 10,000 parts the size: 160 GB. */
 const PART_BYTES = 16 << 20;
@@ -30,7 +31,7 @@ export async function putInParts(
   const upload = { ...target, UploadId };
   try {
     const Parts: CompletedPart[] = [];
-    for await (const Body of inParts(body)) {
+    for await (const Body of inParts(body, PART_BYTES)) {
       const PartNumber = Parts.length + 1;
       const part = new UploadPartCommand({ ...upload, PartNumber, Body });
       const { ETag } = await ask(client.send(part, abort));
@@ -44,22 +45,4 @@ export async function putInParts(
     await client.send(new AbortMultipartUploadCommand(upload), { abortSignal }).catch(() => {});
     throw reason;
   }
-}
-
-async function* inParts(body: ByteSource): AsyncGenerator<Uint8Array> {
-  let part = Buffer.allocUnsafe(PART_BYTES);
-  let used = 0;
-  for await (const chunk of body) {
-    for (let at = 0; at < chunk.byteLength;) {
-      const piece = chunk.subarray(at, at + PART_BYTES - used);
-      part.set(piece, used);
-      used += piece.byteLength;
-      at += piece.byteLength;
-      if (used < PART_BYTES) continue;
-      yield part;
-      part = Buffer.allocUnsafe(PART_BYTES);
-      used = 0;
-    }
-  }
-  if (used > 0) yield part.subarray(0, used);
 }

@@ -24,6 +24,7 @@ import { checkCondition, conditionFailed } from '../failures.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
 import { orAbort } from '../or-abort.ts';
 import { promisedBody, promisedSize } from '../promised-body.ts';
+import { answeredRange, rangeHeader, readBody, versionOf } from './answered-range.ts';
 import { createS3Client, type S3Options } from './s3-client.ts';
 import { conditionHeaders, isConditionFailure, probeConditions } from './s3-conditions.ts';
 import { fromS3Error } from './s3-errors.ts';
@@ -80,7 +81,7 @@ class S3Bucket implements Bucket {
     const target = this.#target(key);
     const range = byteRange(options);
     if (range.length === 0) return this.#getNothing(key, options);
-    const command = new GetObjectCommand({ ...target, ...rangeHeader(range) });
+    const command = new GetObjectCommand({ ...target, Range: rangeHeader(range) });
     try {
       const output = await this.#ask(this.#client.send(command, abortOf(options)), 'read', key, options);
       const { sizeBytes, bodyBytes } = sizesOf(output, range, key);
@@ -185,28 +186,18 @@ class S3Bucket implements Bucket {
     return { sizeBytes, version, body: fromBytes() };
   }
 
-  async *#read(
+  #read(
     { Body }: GetObjectCommandOutput,
     bodyBytes: number,
     key: string,
     options: WaitOptions,
   ): AsyncGenerator<Uint8Array> {
-    const stream = Body as Readable;
-    const chunks: AsyncIterator<Uint8Array> = stream[Symbol.asyncIterator]();
-    let seen = 0;
-    try {
-      for (;;) {
-        const { done, value } = await this.#ask(orAbort(chunks.next(), options.signal), 'read', key, options);
-        if (done) break;
-        seen += value.byteLength;
-        yield value;
-      }
-    } finally {
-      stream.destroy();
-    }
-    if (seen === bodyBytes) return;
-    const state = `${seen} of ${bodyBytes} bytes came`;
-    throw new CodedError('unavailable', `Cannot read ${key} in ${this.location}: ${state}`);
+    return readBody(Body as Readable, {
+      bodyBytes,
+      signal: options.signal,
+      ask: async (chunk) => this.#ask(chunk, 'read', key, options),
+      cutShort: (state) => new CodedError('unavailable', `Cannot read ${key} in ${this.location}: ${state}`),
+    });
   }
 
   /** Gives the failure of a request its class, the key and the bucket; an abort comes first. */
@@ -224,33 +215,16 @@ function abortOf({ signal }: WaitOptions): { abortSignal?: AbortSignal } {
   return signal ? { abortSignal: signal } : {};
 }
 
-/** The ETag without its quotes: some stores give them in one answer and not in another. */
-function versionOf(etag: string | undefined): string {
-  return (etag ?? '').replace(/^"(.*)"$/, '$1');
-}
-
-function rangeHeader({ offset, length }: ByteRange): { Range?: string } {
-  if (offset === 0 && length === Infinity) return {};
-  return { Range: `bytes=${offset}-${length === Infinity ? '' : offset + length - 1}` };
-}
-
 /** The size of the object and of the body, which is known to be the range asked for. */
 function sizesOf(
   { ContentRange, ContentLength = 0, Body }: GetObjectCommandOutput,
   range: ByteRange,
   key: string,
 ): { sizeBytes: number; bodyBytes: number } {
-  const [, start = '0', total = String(ContentLength)] =
-    /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? '') ?? [];
-  const sizeBytes = Number(total);
-  const bodyBytes = rangeEnd(range, sizeBytes, key) - range.offset;
-  if (Number(start) === range.offset && ContentLength === bodyBytes) return { sizeBytes, bodyBytes };
-  (Body as Readable).destroy();
-  throw new CodedError(
-    'unimplemented',
-    `Cannot read ${key} from byte ${range.offset}: the store gave another range`,
-    {
-      cure: 'Use a store that knows ranges, and look for a cache or proxy in between',
-    },
-  );
+  try {
+    return answeredRange({ contentRange: ContentRange, contentLength: ContentLength }, range, key);
+  } catch (reason) {
+    (Body as Readable).destroy();
+    throw reason;
+  }
 }

@@ -65,7 +65,7 @@ async function answer(exchange: ObsExchange, store: Store): Promise<void> {
   exchange.dialect = checked;
   response.setHeader(`${prefixOf(exchange)}request-id`, 'request');
   if (bucket !== store.options.bucket) return refuse(exchange, REFUSALS.noSuchBucket);
-  if (Buffer.byteLength(key) > MAX_KEY_BYTES) return refuse(exchange, REFUSALS.invalidKey);
+  if (Buffer.byteLength(key) > MAX_KEY_BYTES) return refuse(exchange, REFUSALS.keyTooLong);
   return key === '' ? answerBucket(exchange, store) : answerObject(exchange, store);
 }
 

@@ -32,7 +32,7 @@ export const REFUSALS = {
   },
   invalidPart: { status: 400, code: 'InvalidPart', message: 'A part could not be found.' },
   invalidRange: { status: 416, code: 'InvalidRange', message: 'The requested range cannot be obtained.' },
-  invalidKey: { status: 400, code: 'InvalidArgument', message: 'The name of the object is too long.' },
+  keyTooLong: { status: 400, code: 'KeyTooLong', message: 'Your key is too long.' },
   tooMany: { status: 400, code: 'MalformedXML', message: 'More than 1000 objects.' },
   badDigest: {
     status: 400,

@@ -19,7 +19,7 @@ declare module 'esdk-obs-nodejs' {
 
   interface SignedUrlOptions {
     readonly Method: string;
-    readonly Bucket: string;
+    readonly Bucket?: string;
     readonly Key?: string;
     readonly QueryParams?: Readonly<Record<string, string>>;
     readonly Headers?: Readonly<Record<string, string>>;

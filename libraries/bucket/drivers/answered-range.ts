@@ -1,0 +1,64 @@
+import type { Readable } from 'node:stream';
+import { CodedError } from '@lade/errors';
+import { rangeEnd, type ByteRange } from '../byte-range.ts';
+import { orAbort } from '../or-abort.ts';
+
+/** The Range header that asks for it; undefined for a whole object. */
+export function rangeHeader({ offset, length }: ByteRange): string | undefined {
+  if (offset === 0 && length === Infinity) return undefined;
+  return `bytes=${offset}-${length === Infinity ? '' : offset + length - 1}`;
+}
+
+/** How large the object and the answer's body are, by the headers of an answer that is the range asked for. */
+export function answeredRange(
+  headers: { readonly contentRange: string | undefined; readonly contentLength: number },
+  range: ByteRange,
+  key: string,
+): { sizeBytes: number; bodyBytes: number } {
+  const { contentRange, contentLength } = headers;
+  const [, start = '0', total = String(contentLength)] =
+    /^bytes (\d+)-\d+\/(\d+)$/.exec(contentRange ?? '') ?? [];
+  const sizeBytes = Number(total);
+  const bodyBytes = rangeEnd(range, sizeBytes, key) - range.offset;
+  if (Number(start) === range.offset && contentLength === bodyBytes) return { sizeBytes, bodyBytes };
+  throw new CodedError(
+    'unimplemented',
+    `Cannot read ${key} from byte ${range.offset}: the store gave another range`,
+    {
+      cure: 'Use a store that knows ranges, and look for a cache or proxy in between',
+    },
+  );
+}
+
+/** What a body is read with: the failures of its stream get their class from `ask`. */
+export interface BodyReading {
+  readonly bodyBytes: number;
+  readonly signal: AbortSignal | undefined;
+  readonly ask: <T>(chunk: Promise<T>) => Promise<T>;
+  readonly cutShort: (state: string) => Error;
+}
+
+/** The bytes of an answer, all of them, or throws; the stream is closed in any case. */
+export async function* readBody(
+  stream: Readable,
+  { bodyBytes, signal, ask, cutShort }: BodyReading,
+): AsyncGenerator<Uint8Array> {
+  const chunks: AsyncIterator<Uint8Array> = stream[Symbol.asyncIterator]();
+  let seen = 0;
+  try {
+    for (;;) {
+      const { done, value } = await ask(orAbort(chunks.next(), signal));
+      if (done) break;
+      seen += value.byteLength;
+      yield value;
+    }
+  } finally {
+    stream.destroy();
+  }
+  if (seen !== bodyBytes) throw cutShort(`${seen} of ${bodyBytes} bytes came`);
+}
+
+/** The ETag without its quotes: some stores give them in one answer and not in another. */
+export function versionOf(etag: string | undefined): string {
+  return (etag ?? '').replace(/^"(.*)"$/, '$1');
+}

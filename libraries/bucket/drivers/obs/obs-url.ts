@@ -1,0 +1,112 @@
+import {
+  CREDENTIAL_PARAMETERS,
+  bucketOf,
+  credentialsOf,
+  flagOf,
+  httpUrlOf,
+  unusable,
+} from '../../bucket-url.ts';
+import type { Environment } from '../../open-bucket.ts';
+import { credentialsFrom } from './obs-credentials.ts';
+import {
+  STORAGE_CLASSES,
+  type ObsEncryption,
+  type ObsOptions,
+  type ObsSignature,
+  type ObsStyle,
+} from './obs-options.ts';
+
+const PARAMETERS = [
+  'endpoint',
+  'region',
+  'signature',
+  'path-style',
+  'custom-domain',
+  'proxy',
+  'storage-class',
+  'encryption',
+  'kms-key-id',
+  ...CREDENTIAL_PARAMETERS,
+];
+
+/** obs://bucket/prefix?endpoint=…, and the parameters above. */
+export function obsOptionsOf(parsed: URL, url: string, environment: Environment): ObsOptions {
+  const place = bucketOf(parsed, url, PARAMETERS);
+  const { searchParams } = parsed;
+  const endpoint = endpointOf(parsed, url);
+  const style = styleOf(parsed, url, endpoint);
+  const proxy = httpUrlOf(parsed, 'proxy', url);
+  const storageClass = oneOf(parsed, 'storage-class', Object.keys(STORAGE_CLASSES), url);
+  const encryption = encryptionOf(parsed, url);
+  const credentials = credentialsOf(parsed, url);
+  return {
+    ...place,
+    endpoint: endpoint.origin,
+    style,
+    signature: signatureOf(parsed, url, style),
+    region: searchParams.get('region') ?? regionIn(endpoint.hostname),
+    credentials: credentials
+      ? async () => credentials
+      : credentialsFrom(environment, `obs://${place.bucket}/${place.prefix}`),
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(storageClass === undefined ? {} : { storageClass }),
+    ...(encryption ? { encryption } : {}),
+  };
+}
+
+/** The region's own one where only that is named. */
+function endpointOf(parsed: URL, url: string): URL {
+  const region = parsed.searchParams.get('region');
+  const given = httpUrlOf(parsed, 'endpoint', url);
+  if (given === undefined && region === null) throw unusable(url, 'it has neither endpoint nor region');
+  if (given === undefined && !/^[\w-]+$/.test(region ?? '')) throw unusable(url, 'its region is none');
+  const endpoint = new URL(given ?? `https://obs.${region}.myhuaweicloud.com`);
+  if (endpoint.pathname !== '/' || endpoint.search !== '' || endpoint.username !== '')
+    throw unusable(url, 'its endpoint has more than a scheme, a host and a port');
+  if (endpoint.hostname.startsWith('['))
+    throw unusable(url, 'its endpoint is an IPv6 address; give it a name');
+  return endpoint;
+}
+
+/** obs.<region>.myhuaweicloud.com, and its like. */
+function regionIn(hostname: string): string {
+  return /^obs\.([\w-]+)\./.exec(hostname)?.[1] ?? 'us-east-1';
+}
+
+function styleOf(parsed: URL, url: string, endpoint: URL): ObsStyle {
+  const isPath = flagOf(parsed, 'path-style', url);
+  const isDomain = flagOf(parsed, 'custom-domain', url);
+  if (isPath && isDomain) throw unusable(url, 'path-style and custom-domain exclude each other');
+  if (isDomain) return 'domain';
+  return isPath || /^\d+\.\d+\.\d+\.\d+$/.test(endpoint.hostname) ? 'path' : 'host';
+}
+
+/** OBS's own one is for hosts that are named after the bucket only. */
+function signatureOf(parsed: URL, url: string, style: ObsStyle): ObsSignature {
+  const known = ['obs', 'v2', 'v4'] as const;
+  const given = oneOf(parsed, 'signature', known, url);
+  if (given === 'obs' && style !== 'host')
+    throw unusable(url, 'signature=obs needs the bucket in the name of the host; take v2 or v4');
+  return given ?? (style === 'host' ? 'obs' : 'v2');
+}
+
+function encryptionOf(parsed: URL, url: string): ObsEncryption | undefined {
+  const by = oneOf(parsed, 'encryption', ['kms', 'obs'] as const, url);
+  const keyId = parsed.searchParams.get('kms-key-id');
+  if (keyId !== null && by !== 'kms') throw unusable(url, 'kms-key-id goes with encryption=kms');
+  if (by !== 'kms') return by && { by };
+  return keyId === null ? { by } : { by, keyId };
+}
+
+function oneOf<T extends string>(
+  { searchParams }: URL,
+  name: string,
+  known: readonly T[],
+  url: string,
+): T | undefined {
+  const value = searchParams.get(name);
+  if (value === null) return undefined;
+  const found = known.find((candidate) => candidate === value);
+  if (found === undefined) throw unusable(url, `${name} is none of ${known.join(', ')}`);
+  return found;
+}
