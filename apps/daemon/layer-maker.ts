@@ -55,7 +55,7 @@ async function make(
     ...request,
     xattrs: XATTRS,
     content: { write: async (bytes, labels) => node.ingest(bytes, { ref, labels }, scope) },
-    convert: async (tar, { signal }) => layers.convert(tar, { limits, format: 'none', signal }),
+    convert: async (tar, given) => layers.convert(tar, { limits, ...given }),
     signal: scope.signal,
   });
   if (converted.status === 'fulfilled') made.remember(digest, converted.value);
