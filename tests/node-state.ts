@@ -30,7 +30,7 @@ export async function listSnapshots({ root }: LadeNode): Promise<string[]> {
 /** No layer, no snapshot, no mount, nothing half done. */
 export async function assertNodeEmpty(node: LadeNode): Promise<void> {
   assert.deepEqual(await mountPointsBelow(join(node.root, 'mounts')), []);
-  for (const folder of ['layers', 'mounts', 'fixes'])
+  for (const folder of ['layers', 'mounts', 'fixes', 'mapped'])
     assert.deepEqual(await readdir(join(node.root, folder)), [], folder);
   assert.deepEqual(await listSnapshots(node), []);
   assert.deepEqual(JSON.parse(await node.ladeOrThrow('layers', '--json')), []);

@@ -2,6 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { programIn } from '@lade/debian';
 import { unpackSet, type PackageSetName } from '@lade/sandbox';
+import { compileSuites } from './upstream/compile-suites.ts';
 
 export const CACHE = process.env['LADE_CACHE'] ?? join(import.meta.dirname, '../.cache');
 
@@ -18,8 +19,10 @@ export async function installPrograms(log: (line: string) => void): Promise<Node
   const runc = await unpack('runc');
   await unpack('moto');
   const erofsUtils = await wrapPrograms(await unpack('erofs-utils'), ['fsck.erofs', 'dump.erofs']);
+  const suites = await compileSuites(CACHE, log);
   return {
     LADE_CACHE: CACHE,
+    LADE_UPSTREAM_SUITES: suites,
     LADE_CONTAINERD: join(containerd, 'usr'),
     LADE_RUNC: join(runc, 'usr'),
     LADE_EROFS_UTILS: erofsUtils,

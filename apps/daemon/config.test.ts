@@ -37,6 +37,7 @@ test('parseConfig() names the setting that is wrong', () => {
     ['--address', 'relative.sock'],
     ['--address', `/${'x'.repeat(108)}`],
     ['--max-layer-size', 'big'],
+    ['--cache-size', '8MiB'],
     ['--read-deadline', '0s'],
     ['--read-deadline', '30'],
     ['--log-level', 'loud'],

@@ -55,6 +55,9 @@ const SETTINGS = {
   'log-level': 'info',
 } as const;
 
+/** What readers have to work in at the least; see CacheQuota. */
+const LEAST_CACHE_BYTES = 16 << 20;
+
 type Setting = keyof typeof SETTINGS;
 type Settings = Record<Setting, string>;
 
@@ -81,7 +84,7 @@ export function parseConfig(
     sharedContent: parseSwitch('shared-content', settings),
     maxLayerBytes: parseSize('max-layer-size', settings),
     fill: parseFill(settings.fill),
-    cacheBytes: settings['cache-size'] === '' ? undefined : parseSize('cache-size', settings),
+    cacheBytes: settings['cache-size'] === '' ? undefined : parseCacheSize(settings),
     backgroundBytesPerSecond: parseSize('background-rate', settings),
     readDeadlineMs: parseDuration('read-deadline', settings),
     recordStarts: parseSwitch('record-starts', settings),
@@ -143,6 +146,13 @@ function parseSize(name: Setting, { [name]: text }: Settings): number {
   const scale = ['B', 'KiB', 'MiB', 'GiB', 'TiB'].indexOf(match?.[2] ?? 'B');
   if (!match) throw invalid(name, text, 'a size such as 64GiB');
   return Number(match[1]) * 1024 ** scale;
+}
+
+/** Below the least, a start would wait for one eviction after the other, some seconds each. */
+function parseCacheSize(settings: Settings): number {
+  const bytes = parseSize('cache-size', settings);
+  if (bytes >= LEAST_CACHE_BYTES) return bytes;
+  throw invalid('cache-size', settings['cache-size'], 'at least 16MiB, or nothing for all that the disk has');
 }
 
 function parseDuration(name: Setting, { [name]: text }: Settings): number {

@@ -40,6 +40,13 @@ export class ContainerdNode implements Disposable {
     return (await this.#client.version({ signal })).version;
   }
 
+  /** What it was told that a snapshotter can do. Empty for one that it does not have. */
+  async capabilitiesOf(snapshotter: string, signal: AbortSignal): Promise<readonly string[]> {
+    const filters = [`type==io.containerd.snapshotter.v1,id==${snapshotter}`];
+    const [plugin] = await this.#client.introspection.plugins(filters, { signal });
+    return plugin?.capabilities ?? [];
+  }
+
   /** Bytes of a blob in containerd's content store, over the wire. Throws `not_found`. */
   readContent(digest: Digest, { namespace, signal }: Scope): ByteSource {
     return this.#client.inNamespace(namespace).content.read(digest, { signal });

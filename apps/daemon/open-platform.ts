@@ -26,13 +26,14 @@ import {
   openResidency,
   type ResidencyCounters,
 } from '@lade/residency';
-import { Snapshotter } from '@lade/snapshots';
+import { Snapshotter, type AgreedTerms } from '@lade/snapshots';
 import { openDatabase, type Database } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
 import { createErofsMounter } from './erofs-mounter.ts';
 import { openFillModes } from './fill-modes.ts';
 import { nameNode } from './name-node.ts';
+import { idMapper } from './id-mapper.ts';
 import { readAllAsUsual } from './read-ahead-device.ts';
 
 /** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
@@ -55,11 +56,15 @@ export interface Platform extends AsyncDisposable {
   leave(): void;
 }
 
+export interface PlatformHooks {
+  readonly log: Logger;
+  readonly uploaded: () => void;
+  readonly unpacked: () => void;
+  readonly terms?: AgreedTerms;
+}
+
 /** Throws `failed_precondition` when another daemon has this root. */
-export async function openPlatform(
-  config: DaemonConfig,
-  hooks: { readonly log: Logger; readonly uploaded: () => void; readonly unpacked: () => void },
-): Promise<Platform> {
+export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): Promise<Platform> {
   const { root, keys, cacheBytes, readDeadlineMs } = config;
   const { log } = hooks;
   await using stack = new AsyncDisposableStack();
@@ -107,7 +112,8 @@ export async function openPlatform(
   residency.quota?.start((diffId) => layers.isMounted(diffId));
   const uploads = stack.use(queue);
   const remote = new RemoteLayers({ bucket, keys, layers, log });
-  const found = { remote, layers, uploads, unpacked: hooks.unpacked };
+  const { unpacked, terms } = hooks;
+  const found = { remote, layers, uploads, unpacked, terms };
   const snapshotter = stack.use(await openSnapshotter({ root, db, log, boot: residency.boot, ...found }));
   const content = stack.use(
     await openContent({
@@ -158,12 +164,14 @@ async function openSnapshotter(parts: {
   readonly uploads: UploadQueue;
   readonly boot: string;
   readonly unpacked: () => void;
+  readonly terms: AgreedTerms | undefined;
   readonly log: Logger;
 }): Promise<Snapshotter> {
   const { layers, uploads, unpacked, log, ...own } = parts;
   const snapshotter = await Snapshotter.open({
     ...own,
     attributes: directoryAttributes,
+    mapper: idMapper,
     layers: layersForSnapshots(layers),
     listener: { committed: (layer) => uploads.enqueue(layer), unpacked },
   });

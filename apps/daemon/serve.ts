@@ -10,6 +10,7 @@ import { createLogger } from '@lade/log';
 import { Content } from '@lade/protocol/content';
 import { Diff } from '@lade/protocol/diff';
 import { Snapshots } from '@lade/protocol/snapshots';
+import { agreedTerms } from './agreed-terms.ts';
 import { parseConfig, type DaemonConfig } from './config.ts';
 import { ContainerdNode } from './containerd-node.ts';
 import { createControlPlatform } from './control-platform.ts';
@@ -38,7 +39,12 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   const node = stack.use(new ContainerdNode(config.containerd));
   let uploaded = (): void => {};
   let unpacked = (): void => {};
-  const hooks = { log, uploaded: () => uploaded(), unpacked: () => unpacked() };
+  const hooks = {
+    log,
+    uploaded: () => uploaded(),
+    unpacked: () => unpacked(),
+    terms: agreedTerms(node),
+  };
   const platform = stack.use(await openPlatform(config, hooks));
   await mkdir(dirname(config.address), { recursive: true, mode: 0o711 }).catch((reason: unknown) => {
     throw wrapError(reason, `Cannot listen on ${config.address}`, { cure: 'Choose another --address' });

@@ -64,7 +64,12 @@ export class LadeNode implements AsyncDisposable {
     await mkdir(folder, { recursive: true });
     await using stack = new AsyncDisposableStack();
     stack.defer(async () => removeFolder(folder));
-    const snapshotter = { name: 'lade', address: addressIn(folder), exportsRoot: join(folder, 'lade') };
+    const snapshotter = {
+      name: 'lade',
+      address: addressIn(folder),
+      exportsRoot: join(folder, 'lade'),
+      capabilities: ['remap-ids'] as const,
+    };
     const config =
       (await options.configure?.(snapshotter)) ?? configureContainerd({ version, snapshotter, content });
     const containerd = stack.use(
@@ -162,7 +167,7 @@ export class LadeNode implements AsyncDisposable {
     const deadline = Date.now() + CONNECT_MS;
     const snapshots = async (...args: string[]): Promise<ProgramResult> =>
       this.containerd.ctr('snapshots', '--snapshotter', 'lade', ...args);
-    while ((await snapshots('prepare', PROBE)).stderr.includes('unavailable')) {
+    while (/connection error|unavailable/.test((await snapshots('prepare', PROBE)).stderr)) {
       if (Date.now() > deadline)
         throw new CodedError('deadline_exceeded', 'Cannot wait any longer for containerd to find the daemon');
       await sleep(100);

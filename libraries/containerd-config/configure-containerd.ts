@@ -12,8 +12,8 @@ export interface ContainerdConfiguration {
     readonly address: string;
     /** Folder whose file system stands for image storage in statistics and in kubelet's image garbage collection. */
     readonly exportsRoot: string;
-    /** Such as "remap-ids"; read from containerd 1.7 on. */
-    readonly capabilities?: readonly string[];
+    /** What it can do; written for versions that make use of it. */
+    readonly capabilities?: readonly Capability[];
   };
   /** As OCI writes it. */
   readonly platform?: string;
@@ -23,30 +23,30 @@ export interface ContainerdConfiguration {
   readonly content?: boolean;
 }
 
+/** The first version that uses it. */
+const CAPABILITIES = { 'remap-ids': [1, 7], rebase: [2, 2] } as const;
+
+type Capability = keyof typeof CAPABILITIES;
+
 /**
  * The containerd configuration, as one whole TOML file to be imported, that registers a snapshotter and its differ as
  * proxy plugins. `overlayfs` with containerd's own differ stays usable beside it. Throws `unimplemented` below 1.6.
  */
 export function configureContainerd(configuration: ContainerdConfiguration): string {
-  const version = parseVersion(configuration.version);
-  const [major, minor] = version;
-  if (major < 1 || (major === 1 && minor < 6)) {
-    throw new CodedError(
-      'unimplemented',
-      `Cannot configure containerd ${configuration.version}: it is too old`,
-      {
-        cure: 'Install containerd 1.7 or newer',
-      },
-    );
+  const { version } = configuration;
+  if (!isAtLeast(version, [1, 6])) {
+    throw new CodedError('unimplemented', `Cannot configure containerd ${version}: it is too old`, {
+      cure: 'Install containerd 1.7 or newer',
+    });
   }
-  const isWhole = major > 1 || minor >= 7;
+  const isWhole = isAtLeast(version, [1, 7]);
   const sections = [
     FORMAT,
     ...(configuration.content ? [`disabled_plugins = [${quoteToml(BUILT_IN_CONTENT)}]`] : []),
     snapshotPlugin(configuration),
     ...(configuration.content ? [contentPlugin(configuration)] : []),
     ...(isWhole ? [exports(configuration), diffPlugin(configuration), transferService(configuration)] : []),
-    ...(configuration.cri ? [criSnapshotter(configuration, version)] : []),
+    ...(configuration.cri ? [criSnapshotter(configuration, parseVersion(version))] : []),
   ];
   return `${sections.join('\n\n')}\n`;
 }
@@ -71,17 +71,24 @@ export function parseVersion(version: string): Version {
   return [Number(match[1]), Number(match[2])];
 }
 
+/** Whether a text that begins with "major.minor" names this version or a newer one. */
+export function isAtLeast(version: string, [major, minor]: Version): boolean {
+  const [theirs, theirMinor] = parseVersion(version);
+  return theirs > major || (theirs === major && theirMinor >= minor);
+}
+
 /** A basic string of TOML 1.0, whose escapes are those of JSON. */
 export function quoteToml(text: string): string {
   return JSON.stringify(text);
 }
 
-function snapshotPlugin({ snapshotter }: ContainerdConfiguration): string {
+function snapshotPlugin({ snapshotter, version }: ContainerdConfiguration): string {
+  const capabilities = snapshotter.capabilities?.filter((it) => isAtLeast(version, CAPABILITIES[it])) ?? [];
   return [
     `[proxy_plugins.${quoteToml(snapshotter.name)}]`,
     '  type = "snapshot"',
     `  address = ${quoteToml(snapshotter.address)}`,
-    ...(snapshotter.capabilities ? [`  capabilities = ${JSON.stringify(snapshotter.capabilities)}`] : []),
+    ...(capabilities.length > 0 ? [`  capabilities = ${JSON.stringify(capabilities)}`] : []),
   ].join('\n');
 }
 

@@ -1,5 +1,6 @@
 export {
   configureContainerd,
+  isAtLeast,
   parseVersion,
   quoteToml,
   type ContainerdConfiguration,

@@ -81,18 +81,24 @@ export class GrpcServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // grpc-js waits for ever for a connection that breaks at this very moment, so nothing here relies on its answer.
     const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-    await Promise.race([
-      Promise.allSettled(this.#running),
-      closed,
-      sleep(DRAIN_MS, undefined, { ref: false }),
-    ]);
-    await Promise.race([closed, sleep(CLOSE_MS)]);
+    await within(DRAIN_MS, Promise.race([Promise.allSettled(this.#running), closed]));
+    await within(CLOSE_MS, closed);
     this.#server.forceShutdown();
   }
 
   #track(answering: Promise<void>): void {
     this.#running.add(answering);
     void answering.finally(() => this.#running.delete(answering));
+  }
+}
+
+/** Until `work` is done, for `ms` at most. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  try {
+    await Promise.race([work, sleep(ms, undefined, { signal: done.signal })]);
+  } finally {
+    done.abort();
   }
 }
 

@@ -26,6 +26,7 @@ export { closeBacking, mountFuse, openBacking, openFuseDevice } from './fuse-dev
 export { isMountPoint } from './is-mount-point.ts';
 export { attachLoop, type LoopDevice, type LoopOptions } from './loop-device.ts';
 export { makeNode, type NodeSpec } from './make-node.ts';
+export { mountMapped, type IdMaps } from './mapped-mount.ts';
 export { bindMount, makePrivate, mount, tryMount, type MountRequest } from './mount.ts';
 export { parseMountInfo, readMounts, type MountInfo } from './mount-table.ts';
 export { copyDescriptors } from './pidfd.ts';

@@ -32,14 +32,15 @@ test('containerd 1.6 gets the snapshotter alone: it panics at proxy plugins of t
   assert.match(config, /^# +ln -s \/var\/lib\/probe .*\/io\.containerd\.snapshotter\.v1\.probe$/m);
 });
 
-for (const [version, set, cri] of [
-  ['1.7.24', 'containerd-1.7', 'io.containerd.grpc.v1.cri".containerd'],
-  ['2.1.9', 'containerd-2.1', 'io.containerd.cri.v1.images"'],
+for (const [version, set, cri, capabilities] of [
+  ['1.7.24', 'containerd-1.7', 'io.containerd.grpc.v1.cri".containerd', ['remap-ids']],
+  ['2.1.9', 'containerd-2.1', 'io.containerd.cri.v1.images"', ['remap-ids']],
+  ['2.2.0', 'containerd-2.1', 'io.containerd.cri.v1.images"', ['remap-ids', 'rebase']],
 ] as const) {
   test(`containerd ${version} understands every setting`, async (t) => {
     const config = configureContainerd({
       version,
-      snapshotter: { ...SNAPSHOTTER, capabilities: ['remap-ids'] },
+      snapshotter: { ...SNAPSHOTTER, capabilities: ['remap-ids', 'rebase'] },
       cri: true,
       content: true,
       platform: 'linux/amd64',
@@ -47,7 +48,8 @@ for (const [version, set, cri] of [
     const understood = await dump(t, set, config);
     const section = (name: string): string => understood.split(`[${name}]\n`)[1]?.split('\n\n')[0] ?? '';
     assert.match(section('proxy_plugins.probe'), /type = "snapshot"/);
-    assert.match(section('proxy_plugins.probe'), /capabilities = \["remap-ids"\]/);
+    const [, announced] = /capabilities = (.*)/.exec(section('proxy_plugins.probe')) ?? [];
+    assert.deepEqual(JSON.parse(announced ?? ''), capabilities);
     assert.match(section('proxy_plugins.probe.exports'), /root = "\/var\/lib\/probe"/);
     assert.match(section('proxy_plugins.probe.exports'), /enable_remote_snapshot_annotations = "true"/);
     assert.match(section('proxy_plugins.probe-diff'), /type = "diff"/);

@@ -13,8 +13,8 @@ import { OpenBlobs, type ContentBlob } from './open-blobs.ts';
 export interface OtherContent {
   /** What is known at once; looks for more behind the scenes. */
   find(digest: ContentDigest): ContentInfo | undefined;
-  /** What the bucket has turned out to be damaged. */
-  isDamaged(digest: ContentDigest): void;
+  /** The bucket has turned out to have it damaged, or not at all. */
+  isUnusable(digest: ContentDigest): void;
 }
 
 export interface ContentStoreParts {
@@ -102,9 +102,9 @@ export class ContentStore implements Disposable {
       if (!listed) table.add(digest, { sizeBytes, labels: {}, upload: false });
     } catch (reason) {
       folder.remove(path);
-      if (isCodedError(reason, 'data_loss')) others.isDamaged(digest);
-      if (isCodedError(reason, 'not_found')) throw lost(digest, reason);
-      throw reason;
+      const isLacking = isCodedError(reason, 'not_found');
+      if (isLacking || isCodedError(reason, 'data_loss')) others.isUnusable(digest);
+      throw isLacking ? lost(digest, reason) : reason;
     }
   }
 }

@@ -12,8 +12,8 @@ export interface ContentUploadsParts {
   readonly table: ContentTable;
   readonly bucket: Bucket;
   readonly log: Logger;
-  /** Whether the object in the bucket is known to be damaged. */
-  readonly isDamaged: (digest: ContentDigest) => boolean;
+  /** Whether an object that the bucket may have is known to be damaged. */
+  readonly isUnusable: (digest: ContentDigest) => boolean;
   /** Waits until an upload disturbs nobody. */
   readonly turn: (signal: AbortSignal) => Promise<void>;
   /** The bucket has it from now on. */
@@ -37,7 +37,7 @@ export function createContentUploads(parts: ContentUploadsParts): QueueWorker<Co
     name: 'content upload',
     async run(digest: ContentDigest, signal: AbortSignal) {
       await parts.turn(signal);
-      const replace = parts.isDamaged(digest);
+      const replace = parts.isUnusable(digest);
       try {
         const path = folder.blobPath(digest);
         const sizeBytes = await uploadContent(digest, path, { bucket, replace, signal });

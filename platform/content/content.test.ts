@@ -185,6 +185,34 @@ function isPresent({ content }: Node, digest: ContentDigest = DIGEST): boolean {
   }
 }
 
+test('what the bucket has lost meanwhile is not present any more once somebody has missed it', async (t) => {
+  const [root, bucket] = [await openRoot(t), await openBucket('memory:')];
+  await bucket.put(contentKey(DIGEST), BYTES);
+  await using node = await openNode(root, bucket, 'node');
+  while (!isPresent(node)) await sleep(1);
+  await bucket.delete([contentKey(DIGEST)]);
+  await assert.rejects(get(node), (e) => isCodedError(e, 'data_loss') && e.cure !== undefined);
+  assert.ok(!isPresent(node));
+  await put(node, `layer-${DIGEST}`, BYTES);
+  assert.equal(await get(node), 'some content');
+});
+
+test('an ingest that is aborted while it is being opened leaves nothing, and cannot be committed', async (t) => {
+  const [root, bucket] = [await openRoot(t), await openBucket('memory:')];
+  await using node = await openNode(root, bucket);
+  const { ingests } = node.content;
+  {
+    const opening = ingests.open({ ref: 'r', total: 0, expected: undefined });
+    ingests.abort('r');
+    await using writer = await opening;
+    await writer.write(BYTES);
+    const request = { sizeBytes: 0, expected: undefined, labels: {} };
+    await assert.rejects(writer.commit(request), (e) => isCodedError(e, 'aborted'));
+  }
+  assert.deepEqual(readdirSync(join(root, 'content/ingests')), []);
+  await put(node, 'r', BYTES);
+});
+
 /** As containerd's content.OpenWriter does it: again and again while the ref is unavailable. */
 async function bring(node: Node, ref: string, digest: ContentDigest): Promise<'written' | 'present'> {
   for (;;) {

@@ -18,7 +18,7 @@ export interface CommitRequest {
 
 /** What becomes of an ingest whose bytes are on disk. */
 export interface IngestEnd {
-  /** Makes it content; throws `already_exists` and drops it when containerd knows such content. */
+  /** Makes it content. Throws `already_exists` and drops it when containerd knows such content, `aborted` when it is gone. */
   commit(row: IngestRow, digest: ContentDigest, content: { sizeBytes: number; labels: Labels }): void;
   /** Somebody else may open it. */
   release(row: IngestRow, updatedAt: bigint): void;
@@ -89,7 +89,8 @@ export class IngestWriter implements AsyncDisposable {
 
   /**
    * Makes the ingest content, and closes the writer, whatever happens. Throws `failed_precondition` for another size or
-   * digest than asked for (the ingest stays), `already_exists` (the ingest goes), `invalid_argument` for bad labels.
+   * digest than asked for (the ingest stays), `already_exists` (the ingest goes), `aborted` for one that was aborted
+   * meanwhile, `invalid_argument` for bad labels.
    */
   async commit({ sizeBytes, expected, labels }: CommitRequest): Promise<ContentDigest> {
     await using _closed = { [Symbol.asyncDispose]: async () => this[Symbol.asyncDispose]() };
@@ -107,11 +108,6 @@ export class IngestWriter implements AsyncDisposable {
     this.#check();
     this.#end.commit(this.#row, digest, { sizeBytes: this.#offset, labels: stored });
     return digest;
-  }
-
-  /** The ingest is gone: whatever is tried from now on is `aborted`. */
-  abort(): void {
-    this.#failure = new CodedError('aborted', `Cannot write ingest ${this.#row.ref}: it was aborted`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

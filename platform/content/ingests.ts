@@ -85,27 +85,26 @@ export class Ingests {
       .map((row) => this.#statusOf(row));
   }
 
-  /** Drops an ingest, also one that is being written. Throws `not_found`. */
+  /** Drops an ingest; one that is being written cannot be committed any more. Throws `not_found`. */
   abort(ref: string): void {
     const row = this.#get(ref);
     this.#parts.table.remove(row.id);
     this.#parts.folder.remove(this.#parts.folder.ingestPath(row.id));
-    this.#writers.get(ref)?.abort();
     this.#parts.gate.abandoned(ref);
   }
 
   async #openWriter({ ref, total, expected }: IngestRequest): Promise<IngestWriter> {
     const { table, folder } = this.#parts;
-    let row = table.get(ref);
-    const begins = !row || (row.total > 0 && total > 0 && row.total !== total);
-    if (begins) row = row ? table.restart(row, total) : table.add(ref, total);
+    const found = table.get(ref);
+    const goesOn = found && (found.total === 0 || total === 0 || found.total === total);
+    const row = goesOn ? found : found ? table.restart(found, total) : table.add(ref, total);
     const { O_RDWR, O_CREAT, O_TRUNC } = constants;
-    const flags = O_RDWR | O_CREAT | (begins ? O_TRUNC : 0);
-    const file = await open(folder.ingestPath((row as IngestRow).id), flags, 0o600);
+    const flags = O_RDWR | O_CREAT | (goesOn ? 0 : O_TRUNC);
+    const file = await open(folder.ingestPath(row.id), flags, 0o600);
     try {
       const digest = new RunningDigest(expected ? algorithmOf(expected) : 'sha256');
       const offset = await digestFile(file, digest);
-      return new IngestWriter(row as IngestRow, { file, digest, offset }, this.#end());
+      return new IngestWriter(row, { file, digest, offset }, this.#end());
     } catch (reason) {
       await file.close();
       throw reason;
@@ -116,6 +115,8 @@ export class Ingests {
     const { db, folder, table, content, gate, committed } = this.#parts;
     return {
       commit: ({ id, ref }, digest, { sizeBytes, labels }) => {
+        if (table.get(ref)?.id !== id)
+          throw new CodedError('aborted', `Cannot commit ingest ${ref}: it was aborted`);
         if (content.listed(digest)) {
           table.remove(id);
           folder.remove(folder.ingestPath(id));
@@ -133,6 +134,7 @@ export class Ingests {
         table.touch(id, updatedAt);
         this.#writers.delete(ref);
         if (table.get(ref)) gate.abandoned(ref);
+        else folder.remove(folder.ingestPath(id)); // aborted while its file was being opened
       },
     };
   }

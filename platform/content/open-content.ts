@@ -51,7 +51,7 @@ export async function openContent(options: ContentOptions): Promise<Content> {
       table,
       bucket,
       log,
-      isDamaged: (digest) => others.hasDamaged(digest),
+      isUnusable: (digest) => others.hasUnusable(digest),
       // Another node may be waiting for it.
       turn: async (signal) => (shared ? undefined : turn(signal)),
       uploaded: (digest, sizeBytes) => shared?.uploaded(digest, sizeBytes),
@@ -79,18 +79,18 @@ export async function openContent(options: ContentOptions): Promise<Content> {
 
 /** Nothing counts as present but what is here; everybody may write. */
 class OwnContentOnly implements OtherContent, IngestGate {
-  readonly #damaged = new Set<ContentDigest>();
+  readonly #unusable = new Set<ContentDigest>();
 
   find(): undefined {
     return undefined;
   }
 
-  isDamaged(digest: ContentDigest): void {
-    this.#damaged.add(digest);
+  isUnusable(digest: ContentDigest): void {
+    this.#unusable.add(digest);
   }
 
-  hasDamaged(digest: ContentDigest): boolean {
-    return this.#damaged.has(digest);
+  hasUnusable(digest: ContentDigest): boolean {
+    return this.#unusable.has(digest);
   }
 
   admit(): boolean {

@@ -43,7 +43,7 @@ export class SharedContent implements OtherContent, IngestGate, AsyncDisposable 
   readonly #known = new Map<ContentDigest, Knowledge>();
   /** Claims of other nodes: since when there is one, and since when its version is the same. */
   readonly #seen = new Map<ContentDigest, Sighting>();
-  readonly #damaged = new Set<ContentDigest>();
+  readonly #unusable = new Set<ContentDigest>();
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   readonly #renewal: NodeJS.Timeout;
@@ -56,25 +56,25 @@ export class SharedContent implements OtherContent, IngestGate, AsyncDisposable 
   }
 
   find(digest: ContentDigest): ContentInfo | undefined {
-    if (this.#damaged.has(digest)) return undefined;
+    if (this.#unusable.has(digest)) return undefined;
     const known = this.#fresh(digest);
     if (known?.kind === 'present') return known.info;
     if (!known) this.#look(digest, false);
     return undefined;
   }
 
-  isDamaged(digest: ContentDigest): void {
-    this.#damaged.add(digest);
+  isUnusable(digest: ContentDigest): void {
+    this.#unusable.add(digest);
     this.#known.delete(digest);
   }
 
-  hasDamaged(digest: ContentDigest): boolean {
-    return this.#damaged.has(digest);
+  hasUnusable(digest: ContentDigest): boolean {
+    return this.#unusable.has(digest);
   }
 
   admit(ref: string): boolean {
     const digest = digestInRef(ref);
-    if (!digest || this.#damaged.has(digest)) return true;
+    if (!digest || this.#unusable.has(digest)) return true;
     const known = this.#fresh(digest);
     if (known?.kind === 'ours') known.admitted = true;
     else if (known?.kind === 'looking') known.wanted = true;
@@ -101,7 +101,7 @@ export class SharedContent implements OtherContent, IngestGate, AsyncDisposable 
   /** The bucket has it from now on. */
   uploaded(digest: ContentDigest, sizeBytes: number): void {
     const held = this.#known.get(digest)?.kind === 'ours';
-    this.#damaged.delete(digest);
+    this.#unusable.delete(digest);
     this.#remember(digest, present(digest, sizeBytes, new Date()));
     if (held) this.#release(digest);
   }

@@ -18,6 +18,7 @@ export class DiskRecords {
   readonly #setCorrected: Statement;
   readonly #referenced: Statement;
   readonly #disown: Statement;
+  readonly #mapped: Statement;
 
   constructor(db: Database) {
     this.#ownsContent = db.prepare(`SELECT 1 FROM snapshots WHERE id = ? AND ${OWNS_CONTENT}`);
@@ -26,6 +27,9 @@ export class DiskRecords {
     this.#correctedIds = db.prepare('SELECT id FROM snapshots WHERE corrected = 1');
     this.#setUsage = db.prepare('UPDATE snapshots SET size_bytes = ?, inodes = ? WHERE id = ?');
     this.#setCorrected = db.prepare('UPDATE snapshots SET corrected = ? WHERE id = ?');
+    this.#mapped = db.prepare(
+      "SELECT 1 FROM snapshots WHERE id = ? AND uid_map IS NOT NULL AND kind <> 'committed'",
+    );
     this.#referenced = db.prepare('SELECT 1 FROM snapshots WHERE diff_id = ? LIMIT 1');
     this.#disown = db.prepare('UPDATE snapshots SET replaced_in = NULL WHERE replaced_in <> ?');
   }
@@ -54,6 +58,11 @@ export class DiskRecords {
   /** `undefined` means not known any more. Returns whether the snapshot is still there. */
   setCorrected(id: number, corrected: boolean | undefined): boolean {
     return this.#setCorrected.run(corrected === undefined ? null : Number(corrected), id).changes === 1;
+  }
+
+  /** Whether its mounts have mapped ids. */
+  isMapped(id: number): boolean {
+    return this.#mapped.get(id) !== undefined;
   }
 
   isReferenced(diffId: Digest): boolean {

@@ -1,6 +1,13 @@
 export type { Mount } from './mount.ts';
 export type { PlainSnapshot } from './plain-snapshots.ts';
 export type { SnapshotChanges } from './mounted-changes.ts';
-export type { CommitListener, DirectoryAttributes, LayerMounts, RemoteLayers } from './ports.ts';
+export type {
+  AgreedTerms,
+  CommitListener,
+  DirectoryAttributes,
+  IdMapper,
+  LayerMounts,
+  RemoteLayers,
+} from './ports.ts';
 export { SNAPSHOT_REF, type Info, type Kind, type Usage } from './snapshot.ts';
 export { Snapshotter, type SnapshotterOptions } from './snapshotter.ts';

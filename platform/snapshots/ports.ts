@@ -45,6 +45,24 @@ export interface CommitListener {
   unpacked(): void;
 }
 
+/** What the containerd that asks has agreed to. */
+export interface AgreedTerms {
+  /** Whether it leaves mapping ids to us, instead of changing owners in a copy of the image. */
+  leavesIdsToUs(options: { readonly signal?: AbortSignal }): Promise<boolean>;
+}
+
+/** Shows directories with the owners that they have in a user namespace. */
+export interface IdMapper {
+  /** Mounts the directories, without what is mounted below them, on `<folder>/0`, `<folder>/1` …; the folder is empty. */
+  mount(
+    folder: string,
+    directories: readonly string[],
+    mapping: { readonly uids: string; readonly gids: string },
+  ): Promise<void>;
+  /** Leaves the folder empty, if it is not; who uses what was mounted keeps it. */
+  unmount(folder: string): Promise<void>;
+}
+
 /** What Node's fs cannot do with directories. Paths are raw bytes. */
 export interface DirectoryAttributes {
   /** Gives directory `to` the mode, owner, times (in nanoseconds) and extended attributes of `from`, save `trusted.*`. */

@@ -1,5 +1,6 @@
 import type { Digest } from '@lade/oci';
 import type { Labels } from '@lade/containerd-store';
+import type { IdMapping } from './id-mapping.ts';
 import type { Info, Kind, Usage } from './snapshot.ts';
 
 /** What isDigest() accepts, as SQLite's GLOB wants it. */
@@ -19,6 +20,7 @@ const DIGEST = `sha256:${'[0-9a-f]'.repeat(64)}`;
  * | size_bytes, inodes | usage of a committed directory, NULL until it was asked for |
  * | corrected       | whether fixes/<id> must lie above the layer; NULL until a mount asked |
  * | replaced_in     | the boot in which a layer took the place of the directory, as long as the directory is there: mounts of that boot may show it |
+ * | uid_map, gid_map | of a snapshot whose mounts have containerd map ids |
  */
 export const SCHEMA: readonly string[] = [
   `CREATE TABLE snapshots (
@@ -43,12 +45,14 @@ export const SCHEMA: readonly string[] = [
   `ALTER TABLE snapshots ADD COLUMN replaced_in TEXT;
    UPDATE snapshots SET chain_id = coalesce(ref, substr(key, -71))
      WHERE kind = 'committed' AND chain_id IS NULL AND '/' || coalesce(ref, key) GLOB '*/${DIGEST}';`,
+  `ALTER TABLE snapshots ADD COLUMN uid_map TEXT; ALTER TABLE snapshots ADD COLUMN gid_map TEXT;`,
 ];
 
 /** What every query for rows selects; statements that use it read integers as bigint. */
 export const SELECT_ROWS = `
   SELECT s.id, s.key, s.parent_id, (SELECT key FROM snapshots WHERE id = s.parent_id) AS parent, s.kind, s.created_at,
-         s.updated_at, s.labels, s.diff_id, s.chain_id, s.size_bytes, s.inodes, s.corrected, s.replaced_in
+         s.updated_at, s.labels, s.diff_id, s.chain_id, s.size_bytes, s.inodes, s.corrected, s.replaced_in,
+         s.uid_map, s.gid_map
   FROM snapshots s`;
 
 export interface SnapshotRow {
@@ -61,13 +65,14 @@ export interface SnapshotRow {
   readonly corrected: boolean | undefined;
   /** It has a layer, and still the directory that the layer has replaced. */
   readonly isReplaced: boolean;
+  readonly idMapping: IdMapping | undefined;
 }
 
 export type Columns = Readonly<Record<string, unknown>>;
 
 export function toRow(columns: Columns): SnapshotRow {
   const { id, key, parent_id, parent, kind, created_at, updated_at, labels } = columns;
-  const { diff_id, chain_id, size_bytes, inodes, corrected, replaced_in } = columns;
+  const { diff_id, chain_id, size_bytes, inodes, corrected, replaced_in, uid_map, gid_map } = columns;
   return {
     id: Number(id),
     parentId: parent_id === null ? undefined : Number(parent_id),
@@ -84,5 +89,6 @@ export function toRow(columns: Columns): SnapshotRow {
     usage: size_bytes === null ? undefined : { sizeBytes: Number(size_bytes), inodes: Number(inodes) },
     corrected: corrected === null ? undefined : corrected === 1n,
     isReplaced: replaced_in !== null,
+    idMapping: uid_map === null ? undefined : { uids: uid_map as string, gids: gid_map as string },
   };
 }

@@ -2,6 +2,7 @@ import { nowNs, storableLabels, updateLabels, type Labels } from '@lade/containe
 import { CodedError } from '@lade/errors';
 import { chainId, type Digest } from '@lade/oci';
 import { migrate, transaction, type Database } from '@lade/sqlite';
+import type { IdMapping } from './id-mapping.ts';
 import type { CommitListener } from './ports.ts';
 import { declaredChain, type Info, type Kind } from './snapshot.ts';
 import { SnapshotQueries } from './snapshot-queries.ts';
@@ -13,6 +14,8 @@ export interface NewSnapshot {
   readonly parent: string;
   readonly kind: Exclude<Kind, 'committed'>;
   readonly labels: Labels;
+  /** Its mounts have containerd map ids. */
+  readonly idMapping?: IdMapping | undefined;
 }
 
 type Statement = ReturnType<Database['prepare']>;
@@ -37,8 +40,9 @@ export class SnapshotStore {
     this.queries = new SnapshotQueries(db);
     this.#lastId = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'snapshots'");
     this.#insert = db.prepare(`
-      INSERT INTO snapshots (id, key, parent_id, kind, created_at, updated_at, labels, diff_id, chain_id)
-      VALUES ($id, $key, $parentId, $kind, $now, $now, $labels, $diffId, $chainId)`);
+      INSERT INTO snapshots (id, key, parent_id, kind, created_at, updated_at, labels, diff_id, chain_id,
+        uid_map, gid_map)
+      VALUES ($id, $key, $parentId, $kind, $now, $now, $labels, $diffId, $chainId, $uidMap, $gidMap)`);
     this.#commit = db.prepare(`
       UPDATE snapshots SET key = $name, parent_id = $parentId, kind = 'committed', created_at = $now,
         updated_at = $now, labels = $labels, chain_id = $chainId WHERE id = $id`);
@@ -205,6 +209,8 @@ export class SnapshotStore {
       $labels: JSON.stringify(storableLabels(row.labels)),
       $diffId: row.layer ?? null,
       $chainId: row.chain ?? null,
+      $uidMap: row.idMapping?.uids ?? null,
+      $gidMap: row.idMapping?.gids ?? null,
     });
     return this.get(row.key);
   }
@@ -218,6 +224,7 @@ interface InsertedRow {
   readonly labels: Labels;
   readonly layer?: Digest;
   readonly chain?: Digest | undefined;
+  readonly idMapping?: IdMapping | undefined;
 }
 
 function requireName(name: string): void {

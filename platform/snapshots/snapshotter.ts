@@ -1,5 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
 import { labelOf, type Labels } from '@lade/containerd-store';
 import { CodedError } from '@lade/errors';
 import type { Digest } from '@lade/oci';
@@ -8,13 +7,25 @@ import { ContentDirectories } from './content-directories.ts';
 import { openRoot, type Directories } from './directories.ts';
 import { DiskRecords } from './disk-records.ts';
 import { diskUsage } from './disk-usage.ts';
+import { idMappingOf, type IdMapping } from './id-mapping.ts';
 import { LowerDirectories } from './lower-directories.ts';
+import { MappedDirectories } from './mapped-directories.ts';
 import { MountedChanges, type SnapshotChanges } from './mounted-changes.ts';
-import { readOnlyMounts, writableDirectory, writableMounts, type Mount } from './mount.ts';
+import { writableDirectory, type Mount } from './mount.ts';
 import { PlainSnapshots, type PlainSnapshot } from './plain-snapshots.ts';
-import type { CommitListener, DirectoryAttributes, LayerMounts, RemoteLayers } from './ports.ts';
+import type {
+  AgreedTerms,
+  CommitListener,
+  DirectoryAttributes,
+  IdMapper,
+  LayerMounts,
+  RemoteLayers,
+} from './ports.ts';
 import { reconcile } from './reconcile.ts';
+import { Removals } from './removals.ts';
+import { attributesOfRoot } from './root-attributes.ts';
 import { SNAPSHOT_REF, type Info, type Usage } from './snapshot.ts';
+import { SnapshotMounts } from './snapshot-mounts.ts';
 import type { SnapshotRow } from './snapshot-row.ts';
 import { SnapshotStore, type NewSnapshot } from './snapshot-store.ts';
 import { Targets } from './targets.ts';
@@ -30,6 +41,10 @@ export interface SnapshotterOptions {
   readonly attributes: DirectoryAttributes;
   /** Names this boot of the machine: mounts of another one are gone. */
   readonly boot: string;
+  /** Without them, nothing is agreed. */
+  readonly terms?: AgreedTerms | undefined;
+  /** Without it, no ids are mapped. */
+  readonly mapper?: IdMapper;
 }
 
 const NOTHING: Usage = { sizeBytes: 0, inodes: 0 };
@@ -58,10 +73,9 @@ export class Snapshotter implements AsyncDisposable {
   readonly #changes: MountedChanges;
   readonly #snapshots: Directories;
   readonly #contents: ContentDirectories;
-  readonly #fixes: Directories;
-  readonly #overlayOptions = existsSync(INDEX_PARAMETER) ? ['index=off'] : [];
-  readonly #closing = new AbortController();
-  #removals: Promise<void> = Promise.resolve();
+  readonly #mounts: SnapshotMounts;
+  readonly #terms: AgreedTerms | undefined;
+  readonly #removals: Removals;
 
   /** Opens the state below `root`, and removes what a crash has left there. */
   static async open(options: SnapshotterOptions): Promise<Snapshotter> {
@@ -69,7 +83,9 @@ export class Snapshotter implements AsyncDisposable {
     const store = new SnapshotStore(options.db, options.listener);
     const records = new DiskRecords(options.db);
     const missing = await reconcile(records, directories.snapshots, directories.fixes, options.boot);
-    return new Snapshotter(options, { ...directories, store, records, missing });
+    const mapped = options.mapper && (await MappedDirectories.open(options.root, options.mapper));
+    await mapped?.sweep((id) => records.isMapped(id));
+    return new Snapshotter(options, { ...directories, store, records, missing, mapped });
   }
 
   private constructor(options: SnapshotterOptions, opened: OpenedState) {
@@ -81,19 +97,23 @@ export class Snapshotter implements AsyncDisposable {
     this.#records = records;
     this.#plain = new PlainSnapshots(db, listener, boot);
     this.#layers = layers;
-    const overlayOptions = this.#overlayOptions;
+    const overlayOptions = existsSync(INDEX_PARAMETER) ? ['index=off'] : [];
     const folders = { snapshots, fixes, missing };
     this.#lower = new LowerDirectories({ layers, attributes, records, overlayOptions, ...folders });
     this.#targets = new Targets(store, remote);
     this.#changes = new MountedChanges({ queries: store.queries, layers, snapshots, fixes });
     this.#snapshots = snapshots;
     this.#contents = new ContentDirectories(snapshots);
-    this.#fixes = fixes;
+    this.#removals = new Removals(opened);
+    this.#terms = options.terms;
+    const { mapped } = opened;
+    this.#mounts = new SnapshotMounts({ snapshots, lower: this.#lower, mapped, overlayOptions });
   }
 
   /**
    * Makes an active snapshot. With the label containerd.io/snapshot.ref it throws `already_exists` instead when that
-   * target is, or on the way becomes, a committed snapshot on the same parent.
+   * target is, or on the way becomes, a committed snapshot on the same parent. With the labels of an id mapping it is
+   * for a container in a user namespace, and its mounts show the owners that are right there, if that was agreed.
    */
   async prepare(key: string, parent: string, labels: Labels = {}, options: Waiting = {}): Promise<Mount[]> {
     const snapshot: NewSnapshot = { key, parent, kind: 'active', labels };
@@ -121,7 +141,7 @@ export class Snapshotter implements AsyncDisposable {
       });
     }
     const chain = this.#store.queries.chain(row.id);
-    return this.#mountsOf(row, await this.#lower.resolve(row.diffId ? chain : chain.slice(1), options));
+    return this.#mounts.of(row, await this.#lower.resolve(row.diffId ? chain : chain.slice(1), options));
   }
 
   /** Turns active `key` into committed `name`; its labels are replaced. `parent` is for a snapshot made without one. */
@@ -131,12 +151,12 @@ export class Snapshotter implements AsyncDisposable {
     options: { readonly labels?: Labels; readonly parent?: string } = {},
   ): void {
     const { labels = {}, parent = '' } = options;
-    this.#removeLater(this.#store.commit(name, key, { labels, parent }));
+    this.#removals.later(this.#store.commit(name, key, { labels, parent }));
   }
 
   /** Frees the key at once, the disk a little later. */
   remove(key: string): void {
-    this.#removeLater(this.#store.remove(key).id);
+    this.#removals.later(this.#store.remove(key).id);
   }
 
   stat(key: string): Info {
@@ -163,13 +183,7 @@ export class Snapshotter implements AsyncDisposable {
 
   /** Deletes what removed snapshots have left on the disk, and the layers that no snapshot refers to any more. */
   async cleanup(options: Waiting = {}): Promise<void> {
-    const signal = options.signal
-      ? AbortSignal.any([options.signal, this.#closing.signal])
-      : this.#closing.signal;
-    await this.#afterRemovals(async () => {
-      await this.#snapshots.sweep((id) => this.#records.ownsContent(id), { signal });
-      await this.#fixes.sweep((id) => this.#records.ownsCorrection(id), { signal });
-    });
+    await this.#removals.sweep(options);
     await this.#layers.retain((diffId) => this.#records.isReferenced(diffId));
   }
 
@@ -224,34 +238,35 @@ export class Snapshotter implements AsyncDisposable {
 
   /** Waits for the removal under way; what is left is removed at the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort();
+    this.#removals.close();
     await this.#contents[Symbol.asyncDispose]();
-    await this.#removals;
+    await this.#removals.settled();
   }
 
   async #create(snapshot: NewSnapshot, options: Waiting): Promise<Mount[]> {
     const parent = this.#store.checkNew(snapshot);
+    const idMapping = await this.#agreedMapping(snapshot, options);
     const lower = await this.#lower.resolve(parent ? this.#store.queries.chain(parent.id) : [], options);
     options.signal?.throwIfAborted();
     const [top] = lower;
     if (snapshot.kind === 'view' && top !== undefined) {
-      return this.#mountsOf(
-        this.#store.create(snapshot, () => undefined),
-        lower,
-      );
+      const view = this.#store.create({ ...snapshot, idMapping }, () => undefined);
+      return this.#mountsOrNone(view, lower);
     }
-    await using directory = this.#contents.create(top === undefined ? undefined : statSync(top));
-    const row = this.#store.create(snapshot, (id) => directory.place(id));
+    await using directory = this.#contents.create(attributesOfRoot(top, idMapping));
+    const row = this.#store.create({ ...snapshot, idMapping }, (id) => directory.place(id));
     directory.keep();
-    return this.#mountsOf(row, lower);
+    return this.#mountsOrNone(row, lower);
   }
 
-  #mountsOf(row: SnapshotRow, lower: readonly string[]): Mount[] {
-    if (row.diffId || (row.info.kind === 'view' && lower.length > 0))
-      return readOnlyMounts(lower, this.#overlayOptions);
-    const content = this.#lower.plainContent(row);
-    if (row.info.kind === 'view') return readOnlyMounts([content], this.#overlayOptions);
-    return writableMounts(content, join(this.#snapshots.path(row.id), 'work'), lower, this.#overlayOptions);
+  /** A snapshot that cannot be mounted is not made. */
+  async #mountsOrNone(row: SnapshotRow, lower: readonly string[]): Promise<Mount[]> {
+    try {
+      return await this.#mounts.of(row, lower);
+    } catch (reason) {
+      this.remove(row.info.name);
+      throw reason;
+    }
   }
 
   async #directoryUsage(row: SnapshotRow, options: Waiting): Promise<Usage> {
@@ -263,27 +278,17 @@ export class Snapshotter implements AsyncDisposable {
     return usage;
   }
 
-  /** Removes the directories of a number that its row, if there still is one, does not own. */
-  #removeLater(id: number): void {
-    const removal = this.#afterRemovals(async () => {
-      if (this.#closing.signal.aborted) return;
-      if (!this.#records.ownsContent(id)) await this.#snapshots.remove(id);
-      if (!this.#records.ownsCorrection(id)) await this.#fixes.remove(id);
-    });
-    // cleanup() meets again what could not be removed, and reports it.
-    removal.catch(() => undefined);
-  }
-
-  async #afterRemovals(work: () => Promise<void>): Promise<void> {
-    const result = this.#removals.then(work);
-    this.#removals = result.catch(() => undefined);
-    return result;
+  /** containerd that does not leave it to us has made a copy with other owners, and names the mapping all the same. */
+  async #agreedMapping({ labels }: NewSnapshot, options: Waiting): Promise<IdMapping | undefined> {
+    const mapping = idMappingOf(labels);
+    return mapping && (await this.#terms?.leavesIdsToUs(options)) ? mapping : undefined;
   }
 }
 
 interface OpenedState {
   readonly snapshots: Directories;
   readonly fixes: Directories;
+  readonly mapped: MappedDirectories | undefined;
   readonly store: SnapshotStore;
   readonly records: DiskRecords;
   readonly missing: readonly { readonly id: number; readonly key: string }[];

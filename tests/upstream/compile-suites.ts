@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CodedError } from '@lade/errors';
 import { unpackSet } from '@lade/sandbox';
-import { CACHE } from '../programs.ts';
 
 const SOURCE = join(import.meta.dirname, 'suites_test.go');
 const GO_ROOT = 'usr/lib/go-1.27';
@@ -16,11 +15,11 @@ const COMPILE_MS = 600_000;
  * The program that runs containerd's suites, built by the packages' own compiler from their sources and ours; kept in the cache
  * for as long as none of them changes. Throws `unavailable` with what the compiler said.
  */
-export async function compileSuites(log: (line: string) => void): Promise<string> {
-  const { folder, versions } = await unpackSet('containerd-suites', { cacheFolder: CACHE, log });
+export async function compileSuites(cacheFolder: string, log: (line: string) => void): Promise<string> {
+  const { folder, versions } = await unpackSet('containerd-suites', { cacheFolder, log });
   const source = await readFile(SOURCE, 'utf8');
   const name = hash('sha256', JSON.stringify([versions, source])).slice(0, 16);
-  const binaries = join(CACHE, 'upstream');
+  const binaries = join(cacheFolder, 'upstream');
   const binary = join(binaries, `suites-${name}.test`);
   if (await stat(binary).catch(() => undefined)) return binary;
   log('Compiling containerd’s suites');

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { ContainerdConfiguration } from '@lade/containerd-config';
 import { CodedError } from '@lade/errors';
 import { defineCommand, wrongUsage } from '../command.ts';
 
@@ -26,9 +27,9 @@ export const install = defineCommand({
     const address = values.address ?? process.env['LADE_ADDRESS'] ?? DEFAULT_ADDRESS;
     const exportsRoot = values.root ?? process.env['LADE_ROOT'] ?? DEFAULT_ROOT;
     const version = values['containerd-version'] ?? (await installedVersion());
-    const configuration = {
+    const configuration: ContainerdConfiguration = {
       version,
-      snapshotter: { name: 'lade', address, exportsRoot },
+      snapshotter: { name: 'lade', address, exportsRoot, capabilities: ['remap-ids'] },
       cri: values.cri ?? false,
       content: values.content ?? false,
     };
