@@ -10,8 +10,8 @@ type CollectGarbage = (options: {
 }) => void;
 
 const LOOK_MS = 1_000;
-/** Of the time: less than any work takes, more than timers do. */
-const IDLE_SHARE = 0.1;
+/** Of the time: less than a pull takes, more than completing layers in the background does. */
+const IDLE_SHARE = 0.25;
 /** Code that is in use has to be compiled again afterwards: only after so much work. */
 const WORK_MS = 2_000;
 
