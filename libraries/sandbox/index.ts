@@ -24,6 +24,7 @@ export { type ImageName } from './images/recipes.ts';
 export { startOrigin, type Origin, type OriginRequest } from './origin.ts';
 export { unpackSet, type PackageSetName } from './packages.ts';
 export { startS3Server, type S3Server, type StartS3ServerOptions } from './s3-server.ts';
+export { readAgain, type ReadAgain } from './read-again.ts';
 export { startS3StandIn, type S3StandIn, type StandInRequest } from './s3-stand-in.ts';
 export { openSlowLink, type LinkTraffic, type SlowLink, type SlowLinkOptions } from './slow-link.ts';
 export { killProcessesOf, mountPointsBelow, unmountBelow } from './sweep.ts';
