@@ -77,8 +77,8 @@ function overTheWire({ client, [Symbol.asyncDispose]: dispose }: Bed): Conforman
     view: async (key, parent, labels = {}) =>
       (await client.call(calls.view, { key, parent, labels: { ...labels } })).mounts,
     mounts: async (key) => (await client.call(calls.mounts, { key })).mounts,
-    commit: async (name, key, { labels = {} } = {}) =>
-      void (await client.call(calls.commit, { name, key, labels: { ...labels } })),
+    commit: async (name, key, { labels = {}, parent = '' } = {}) =>
+      void (await client.call(calls.commit, { name, key, labels: { ...labels }, parent })),
     remove: async (key) => void (await client.call(calls.remove, { key })),
     stat: async (key) => fromWire((await client.call(calls.stat, { key })).info),
     update: async ({ name, labels }, paths = []) =>
