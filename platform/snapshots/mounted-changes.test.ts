@@ -56,6 +56,7 @@ test('the changes of a committed snapshot are found in its view', async () => {
     directory: await bed.layers.mount(layer, {}),
     correction: undefined,
     keys: ['layer', 'same layer'],
+    layer,
   };
   assert.deepEqual(snapshotter.changesBetween([], onlyLayer), shared);
   assert.deepEqual(snapshotter.changesBetween(onlyLayer, files), {
@@ -79,6 +80,7 @@ test('the changes of a layer come with the correction that lies on it', { skip }
     directory: await bed.layers.mount(layer, {}),
     correction: join(bed.root, 'fixes', fix),
     keys: ['corrected'],
+    layer,
   });
   assert.deepEqual(snapshotter.changesBetween(corrected, child)?.keys, ['child']);
 });

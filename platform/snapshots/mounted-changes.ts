@@ -1,3 +1,4 @@
+import type { Digest } from '@lade/oci';
 import type { Directories } from './directories.ts';
 import { stackedDirectories, type Mount } from './mount.ts';
 import type { LayerMounts } from './ports.ts';
@@ -11,6 +12,8 @@ export interface SnapshotChanges {
   readonly correction: string | undefined;
   /** Of the snapshots whose changes these are: one, or all that have the same converted layer. */
   readonly keys: readonly string[];
+  /** The converted layer that they are. */
+  readonly layer?: Digest;
 }
 
 interface Parts {
@@ -52,12 +55,12 @@ export class MountedChanges {
   #ofContent(directory: string): SnapshotChanges | undefined {
     const { queries, layers, snapshots } = this.#parts;
     const layer = layers.layerAt(directory);
-    if (layer) return changes(directory, undefined, queries.keysOf(layer));
+    if (layer) return changes(directory, { keys: queries.keysOf(layer), layer });
     const id = snapshots.idOf(directory, 'fs');
     const row = id === undefined ? undefined : queries.byId(id);
     // A layer that was attached has taken the place of the directory.
     if (!row || row.diffId || row.info.kind === 'view') return undefined;
-    return changes(directory, undefined, [row.info.name]);
+    return changes(directory, { keys: [row.info.name] });
   }
 
   #ofCorrected(correction: string, directory: string): SnapshotChanges | undefined {
@@ -66,14 +69,13 @@ export class MountedChanges {
     const row = id === undefined ? undefined : queries.byId(id);
     const layer = layers.layerAt(directory);
     if (!row || !layer || row.diffId !== layer) return undefined;
-    return changes(directory, correction, [row.info.name]);
+    return changes(directory, { correction, keys: [row.info.name], layer });
   }
 }
 
 function changes(
   directory: string,
-  correction: string | undefined,
-  keys: readonly string[],
+  known: Omit<SnapshotChanges, 'directory' | 'correction'> & { readonly correction?: string },
 ): SnapshotChanges | undefined {
-  return keys.length === 0 ? undefined : { directory, correction, keys };
+  return known.keys.length === 0 ? undefined : { correction: undefined, ...known, directory };
 }
