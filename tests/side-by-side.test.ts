@@ -23,6 +23,8 @@ const BLOBS = new Map<Digest, Uint8Array>();
 const STOREYS = storeys(LAYERS);
 const IMAGE = imageOf(STOREYS);
 const OTHER = imageOf([...STOREYS.slice(0, SHARED), ...storeys(3, 20)]);
+/** The same layers on other chains. */
+const REORDERED = imageOf([5, 3, 8].flatMap((i) => STOREYS.slice(i, i + 1)));
 
 function imageOf(layers: readonly StoredLayer[]): UnpackedImage {
   return {
@@ -118,7 +120,7 @@ for (const version of ['2.2.7', '2.3.4', '2.4.0']) {
     const open = async (name: string, bucketUrl: string, isSideBySide = true): Promise<Site> =>
       openSite(join(bed.folder, name), bucketUrl, { version, isSideBySide });
     await using reference = await open('reference', `file://${join(bed.folder, 'other')}`, false);
-    for (const image of [IMAGE, OTHER]) await reference.unpacker.unpack(image);
+    for (const image of [IMAGE, OTHER, REORDERED]) await reference.unpacker.unpack(image);
 
     await step('the first node converts and publishes each layer once, and has the same tree', async () => {
       await using first = await open('first', bucket);
@@ -147,6 +149,15 @@ for (const version of ['2.2.7', '2.3.4', '2.4.0']) {
       assert.deepEqual(await differences(reference, second, OTHER), []);
       const published = async (): Promise<boolean> => (await second.count('layer published')) === own.length;
       await waitUntil('its own layers are published', published);
+    });
+
+    await step('layers that are here on other chains are not downloaded where labels name them', async () => {
+      const [fetched, published] = [second.unpacker.fetched.length, await second.count('layer published')];
+      await second.unpacker.unpack(REORDERED);
+      assert.equal(second.unpacker.fetched.length - fetched, version === '2.2.7' ? 3 : 0);
+      assert.deepEqual(await differences(reference, second, REORDERED), []);
+      const chains = async (): Promise<number> => (await second.count('layer published')) - published;
+      await waitUntil('its chains are published', async () => (await chains()) === REORDERED.layers.length);
     });
 
     await step('garbage collection leaves what an image has, and takes all of it in the end', async () => {
