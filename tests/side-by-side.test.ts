@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { MEDIA_TYPES, chainIds, digestOf, type Digest } from '@lade/oci';
 import { compareTrees, killProcessesOf, unmountBelow } from '@lade/sandbox';
 import { DaemonProcess } from '@lade/tour/daemon-process';
-import type { StoredLayer } from './broken-layers.ts';
-import { mountView } from './snapshot-views.ts';
+import { encodeTar, gzipLayer, type FileEntry, type StoredLayer } from './broken-layers.ts';
+import { compareWithUnpacked, mountView } from './snapshot-views.ts';
 import { standInContainerd } from './stand-in-containerd.ts';
 import { storeys } from './tall-image.ts';
 import { Testbed, inSteps, listObjects, needsRoot, waitUntil } from './testbed.ts';
@@ -51,6 +51,8 @@ interface SiteOptions {
   readonly isSideBySide: boolean;
   /** Of the client that unpacks, if it is not containerd itself. */
   readonly clientVersion?: string;
+  /** Of a containerd that unpacks instead of Lade. */
+  readonly differ?: string;
 }
 
 /** A Lade daemon whose containerd says that it is of this version. */
@@ -72,8 +74,8 @@ async function openSite(folder: string, bucketUrl: string, options: SiteOptions)
   let daemon = await start();
   stack.defer(async () => daemon[Symbol.asyncDispose]());
   const fetch = async (layer: Digest): Promise<Uint8Array> => BLOBS.get(layer) ?? new Uint8Array();
-  const { isSideBySide, version, clientVersion = version } = options;
-  const unpacker = stack.use(new Unpacker({ address, fetch, isSideBySide, version: clientVersion }));
+  const { clientVersion: version = options.version } = options;
+  const unpacker = stack.use(new Unpacker({ ...options, address, fetch, version }));
   const owned = stack.move();
   return {
     root,
@@ -91,14 +93,20 @@ async function openSite(folder: string, bucketUrl: string, options: SiteOptions)
 }
 
 /** What is different in the tree that another site has of the image. */
-async function differences(left: Site, right: Site, { diffIds }: UnpackedImage): Promise<string[]> {
+async function differences(
+  left: Site,
+  right: Site,
+  { diffIds }: UnpackedImage,
+  compare: (left: string, right: string) => Promise<string[]> = compareTrees,
+): Promise<string[]> {
   const trees = [join(left.root, '../left'), join(right.root, '../right')] as const;
   const view = async ({ unpacker }: Site, target: string): Promise<AsyncDisposable> =>
     mountView(unpacker.snapshots, unpacker.nameOf(chainIds(diffIds).at(-1)), target);
   await using _left = await view(left, trees[0]);
   await using _right = await view(right, trees[1]);
-  assert.ok((await readdir(join(trees[0], 'tower'))).length > 1);
-  return await compareTrees(...trees);
+  const names = await readdir(trees[0], { recursive: true });
+  assert.ok(names.length > 3, names.join(' '));
+  return await compare(...trees);
 }
 
 async function assertEmpty({ root, unpacker }: Site): Promise<void> {
@@ -200,5 +208,55 @@ test(
     assert.equal(second.unpacker.fetched.length, LAYERS - 1);
     assert.deepEqual(await differences(first, second, IMAGE), []);
     assert.equal(await second.count('layer published'), 0);
+  },
+);
+
+/** Each names the directories that it changes. */
+const CHANGES: readonly (readonly FileEntry[])[] = [
+  [folder('kept/', 1), file('kept/one'), file('kept/two'), folder('replaced/', 2), file('replaced/old')],
+  [folder('kept/', 3), file('kept/.wh.one'), folder('replaced/', 4), file('replaced/.wh..wh..opq')],
+  [folder('replaced/', 5), file('replaced/new'), file('.wh.kept')],
+  [folder('kept/', 6), file('kept/three')],
+];
+
+function folder(path: string, uid: number): FileEntry {
+  return {
+    path,
+    kind: 'directory',
+    mode: 0o2750,
+    uid,
+    modified: { seconds: 1_500_000_000, nanoseconds: uid },
+  };
+}
+
+function file(path: string): FileEntry {
+  return { path, kind: 'file', content: Buffer.from(path) };
+}
+
+test(
+  'whiteouts that containerd itself unpacks side by side hide what is in the layers below',
+  needsRoot,
+  async (t) => {
+    await using bed = await Testbed.open(t);
+    const [bucketUrl, from] = [`file://${join(bed.folder, 'bucket')}`, new Date()];
+    const { containerd } = await bed.node('containerd', `file://${join(bed.folder, 'unused')}`, '2.1');
+    const walking = { differ: containerd.address };
+    const image = imageOf(CHANGES.map((entries) => gzipLayer(encodeTar(...entries))));
+    const versions = { version: '2.2.7', isSideBySide: true };
+    await using converted = await openSite(join(bed.folder, 'converted'), bucketUrl, {
+      ...versions,
+      isSideBySide: false,
+    });
+    await converted.unpacker.unpack(image);
+    for (const version of ['2.2.7', '2.4.0']) {
+      const site = join(bed.folder, `files-${version}`);
+      await using files = await openSite(site, `file://${site}-bucket`, { ...versions, version, ...walking });
+      await files.unpacker.unpack(image);
+      assert.equal(await files.count('layer converted'), 0);
+      const different = await differences(files, converted, image, async (...trees) =>
+        compareWithUnpacked(...trees, from),
+      );
+      assert.deepEqual(different, []);
+    }
   },
 );

@@ -20,6 +20,8 @@ export interface UnpackedImage {
 export interface UnpackerOptions {
   /** Lade's socket. */
   readonly address: string;
+  /** Of a containerd whose content store and differ are used, if those are not Lade's. */
+  readonly differ?: string;
   /** Of containerd. */
   readonly version: string;
   /** Whether it was told of the capability `rebase`, and of more than one unpack at a time. */
@@ -51,12 +53,15 @@ export class Unpacker implements Disposable {
   staged = 0;
   readonly #options: UnpackerOptions;
   readonly #client: ContainerdClient;
+  readonly #differ: ContainerdClient;
   readonly #known = new Map<Digest, Known>();
   #sequence = 0;
 
   constructor(options: UnpackerOptions) {
     this.#options = options;
-    this.#client = ContainerdClient.open({ address: options.address });
+    const { address, differ = address } = options;
+    this.#client = ContainerdClient.open({ address });
+    this.#differ = ContainerdClient.open({ address: differ });
   }
 
   get snapshots(): SnapshotsClient {
@@ -136,6 +141,7 @@ export class Unpacker implements Disposable {
 
   [Symbol.dispose](): void {
     this.#client[Symbol.dispose]();
+    this.#differ[Symbol.dispose]();
   }
 
   /** What is fetched, all of it, is applied at the same time. */
@@ -149,7 +155,7 @@ export class Unpacker implements Disposable {
       missing.map(async ({ i, mounts }) => {
         const layer = image.layers[i];
         assert.ok(layer);
-        const applied = await this.#client.diff.apply(layer, mounts);
+        const applied = await this.#differ.diff.apply(layer, mounts);
         assert.equal(applied.digest, image.diffIds[i]);
       }),
     );
@@ -157,7 +163,7 @@ export class Unpacker implements Disposable {
 
   async #fetch(layer: Descriptor): Promise<void> {
     this.fetched.push(layer.digest);
-    await this.#client.content.put(layer, fromBytes(await this.#options.fetch(layer.digest)));
+    await this.#differ.content.put(layer, fromBytes(await this.#options.fetch(layer.digest)));
   }
 
   async #commit({ diffIds }: UnpackedImage, { i, key, labels }: Prepared): Promise<void> {
