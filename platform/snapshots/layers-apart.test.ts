@@ -180,6 +180,15 @@ for (const mode of ['staged', 'exists'] as const) {
   });
 }
 
+test('a label of an image that denies that its layer has one below is not believed', async () => {
+  await using bed = await openTestBed();
+  const image = await makeImage(bed);
+  const snapshotter = await bed.open({ remote: bucketOf(image, []), ...agreed('exists') });
+  const lies = { ...labelsOf(image, 1, false), [LAYER_DIFF_ID]: image.diffIds[1]! };
+  const [mount] = await snapshotter.prepare('extract', '', lies);
+  assert.equal(mount?.type, 'overlay');
+});
+
 test('labels that do not make the target bring nothing', async () => {
   await using bed = await openTestBed();
   const image = await makeImage(bed);

@@ -63,7 +63,7 @@ export class Targets {
     const { labels } = snapshot;
     const lowest = this.#here(target, undefined, labels);
     if (lowest) return this.#adopt(snapshot, target, lowest);
-    const isLowest = labelOf(labels, LAYER_DIFF_ID) && !labelOf(labels, LAYER_PARENT_CHAIN);
+    const isLowest = labelOf(labels, LAYER_DIFF_ID) === target;
     const mode = isLowest || !this.#terms ? 'never' : await this.#terms.layersApart(options);
     const isKnown = mode === 'staged' || mode === 'exists';
     const layer = await this.#layer(target, isKnown ? 'any' : undefined, labels, options);
