@@ -86,7 +86,7 @@ for (const version of ['1.7', '2.1'] as const) {
     await step('unpacked by Lade the layer is there already, and goes to the bucket', async () => {
       const applied = await client.diff.apply(made, await site.prepare('lade', 'again', top));
       assert.equal(applied.digest, made.diffId);
-      const unpacked = await loggedDigests(node, 'layer unpacked that was made here');
+      const unpacked = await loggedDigests(node, 'layer was made here');
       assert.deepEqual(unpacked, [made.digest]);
       const chain = chainId(top, made.diffId);
       await site.commit('lade', chain, 'again');

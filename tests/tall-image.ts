@@ -25,8 +25,12 @@ export async function writeTallImage(
   { name, layers, base }: { readonly name: string; readonly layers: number; readonly base: BuiltImage },
 ): Promise<void> {
   const below = await storedLayers(base);
-  const above = Array.from({ length: layers - below.length }, (_, i) => gzipLayer(encodeTar(...storey(i))));
-  await writeLayout(layout, { [name]: [...below, ...above] });
+  await writeLayout(layout, { [name]: [...below, ...storeys(layers - below.length)] });
+}
+
+/** Layers from the bottom, for what stands on so many storeys already. */
+export function storeys(count: number, from = 0): StoredLayer[] {
+  return Array.from({ length: count }, (_, i) => gzipLayer(encodeTar(...storey(from + i))));
 }
 
 async function storedLayers(image: BuiltImage): Promise<StoredLayer[]> {

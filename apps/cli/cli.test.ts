@@ -266,6 +266,7 @@ test('lade install --print gives the configuration of the containerd that is ask
     /^\[plugins\."io\.containerd\.grpc\.v1\.cri"\.containerd\]$/m,
   );
   assert.match(stdout, /capabilities = \["remap-ids"\]\n/);
+  assert.match((await run([...args, '2.2'])).stdout, /capabilities = \["remap-ids","rebase"\]\n/);
   assert.doesNotMatch((await run([...args, '1.6'])).stdout, /capabilities/);
   assert.equal((await run([...args, '1.5'])).code, 1);
   assert.deepEqual((await run(['install', '--print'], { PATH: '/nonexistent' })).code, 1);

@@ -24,6 +24,8 @@ export interface DaemonConfig {
   readonly fill: FillModeName | 'auto';
   /** For the layers of this node together; undefined: as much as the disk has. */
   readonly cacheBytes: number | undefined;
+  /** For OCI content of this node that the bucket has too; undefined: it stays as long as containerd wants it. */
+  readonly contentCacheBytes: number | undefined;
   /** For completing layers that are in use; 0: they are never completed. */
   readonly backgroundBytesPerSecond: number;
   /** A reader for whom the bucket gives nothing for so long gets an error. */
@@ -48,6 +50,7 @@ const SETTINGS = {
   'max-layer-size': '256GiB',
   fill: 'auto',
   'cache-size': '',
+  'content-cache-size': '',
   'background-rate': '8MiB',
   'read-deadline': '30s',
   'record-starts': 'on',
@@ -85,6 +88,8 @@ export function parseConfig(
     maxLayerBytes: parseSize('max-layer-size', settings),
     fill: parseFill(settings.fill),
     cacheBytes: settings['cache-size'] === '' ? undefined : parseCacheSize(settings),
+    contentCacheBytes:
+      settings['content-cache-size'] === '' ? undefined : parseSize('content-cache-size', settings),
     backgroundBytesPerSecond: parseSize('background-rate', settings),
     readDeadlineMs: parseDuration('read-deadline', settings),
     recordStarts: parseSwitch('record-starts', settings),

@@ -70,7 +70,7 @@ export class ContainerdNode implements Disposable {
    */
   async ingest(
     bytes: ByteSource,
-    { ref, labels }: { readonly ref: string | undefined; readonly labels: () => Labels },
+    { ref, labels }: { readonly ref: string | undefined; readonly labels: () => Promise<Labels> },
     { namespace, signal }: Scope,
   ): Promise<{ readonly digest: Digest; readonly sizeBytes: number }> {
     const calls = this.#client.inNamespace(namespace);

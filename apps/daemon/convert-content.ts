@@ -16,16 +16,24 @@ interface ConvertOptions {
   readonly turn?: () => Promise<void>;
 }
 
-/** Converts a layer straight from the content store that containerd has. Throws `not_found` when it is not there. */
+/**
+ * Converts a layer straight from the content store that containerd has, unless it was made here and so is there already.
+ * Throws `not_found` when the content is not there.
+ */
 export type ConvertContent = (digest: Digest, options: ConvertOptions) => Promise<PinnedLayer>;
 
 export function createContentConverter(
-  { content, layers }: Pick<Platform, 'content' | 'layers'>,
+  { content, layers, made }: Pick<Platform, 'content' | 'layers' | 'made'>,
   node: ContainerdNode,
   { maxTarBytes, log }: { readonly maxTarBytes: number; readonly log: Logger },
 ): ConvertContent {
   const limits = { ...DEFAULT_CONVERT_LIMITS, maxTarBytes };
   return async (digest, { namespace, signal, turn }) => {
+    const known = made.find(digest);
+    if (known) {
+      log.info('layer was made here', { digest, diffId: known.diffId });
+      return known;
+    }
     const started = Date.now();
     try {
       await using stored =

@@ -196,7 +196,7 @@ describe('a daemon and its keeper', needsRoot, () => {
   test('the keeper of a daemon that runs as lade does is small', async () => {
     await using bed = new KeeperBed();
     const cache = join(import.meta.dirname, '../../node_modules/.cache/lade');
-    const flags = '--max-semi-space-size=1 --v8-pool-size=1 --expose-gc';
+    const flags = '--max-semi-space-size=1 --v8-pool-size=1';
     bed.start('env', `NODE_COMPILE_CACHE=${cache}`, `NODE_OPTIONS=${flags}`);
     await bed.life(1);
     const status = readFileSync(`/proc/${await bed.keeperPid()}/status`, 'latin1');

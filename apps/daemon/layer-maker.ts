@@ -1,9 +1,10 @@
-import { createLayer, type Changes, type Xattrs } from '@lade/changesets';
+import { createLayer, type Xattrs } from '@lade/changesets';
 import type { LayerMaker, LayerRequest } from '@lade/containerd-services';
 import { wrapError } from '@lade/errors';
 import { DEFAULT_CONVERT_LIMITS } from '@lade/layers';
 import { getXattr, listXattrs } from '@lade/linux';
 import type { Logger } from '@lade/log';
+import type { SnapshotChanges } from '@lade/snapshots';
 import type { ContainerdNode, Scope } from './containerd-node.ts';
 import type { Platform } from './open-platform.ts';
 
@@ -45,7 +46,7 @@ interface Work extends Parts, Settings {
 }
 
 async function make(
-  changes: Changes & { readonly keys: readonly string[] },
+  changes: SnapshotChanges,
   { ref, ...request }: LayerRequest,
   { layers, made, node, scope, maxTarBytes, log }: Work,
 ): ReturnType<LayerMaker['make']> {
@@ -54,8 +55,9 @@ async function make(
   const { digest, sizeBytes, diffId, tarBytes, converted } = await createLayer(changes, {
     ...request,
     xattrs: XATTRS,
+    areHere: changes.layer === undefined,
     content: { write: async (bytes, labels) => node.ingest(bytes, { ref, labels }, scope) },
-    convert: async (tar, { signal }) => layers.convert(tar, { limits, format: 'none', signal }),
+    convert: async (tar, given) => layers.convert(tar, { limits, ...given }),
     signal: scope.signal,
   });
   if (converted.status === 'fulfilled') made.remember(digest, converted.value);

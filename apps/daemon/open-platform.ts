@@ -122,6 +122,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
       bucket,
       log,
       sharedAs: config.sharedContent ? nameNode(root) : undefined,
+      limit: config.contentCacheBytes === undefined ? undefined : { limitBytes: config.contentCacheBytes },
       turn: async (signal) => foreground.quiet(signal),
     }),
   );

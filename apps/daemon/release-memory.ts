@@ -1,6 +1,8 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { trimHeap } from '@lade/linux';
 
-/** What `node --expose-gc` offers; the newer flavours are missing in its types. */
+/** What V8 offers when asked to; Node.js has no types for it. */
 type CollectGarbage = (options: {
   readonly type: 'major';
   readonly execution: 'sync';
@@ -8,8 +10,8 @@ type CollectGarbage = (options: {
 }) => void;
 
 const LOOK_MS = 1_000;
-/** Of the time: less than any work takes, more than timers do. */
-const IDLE_SHARE = 0.1;
+/** Of the time: less than a pull takes, more than completing layers in the background does. */
+const IDLE_SHARE = 0.25;
 /** Code that is in use has to be compiled again afterwards: only after so much work. */
 const WORK_MS = 2_000;
 
@@ -29,10 +31,17 @@ export function releaseMemoryWhenIdle(): void {
 
 /**
  * Gives back what a start, a conversion or an upload has used: buffers of megabytes that nothing refers to any more, code
- * that ran once, half-empty pages. V8 would keep them for as long as the daemon idles. Full effect needs `node --expose-gc`.
+ * that ran once, half-empty pages. V8 would keep them for as long as the daemon idles.
  */
 export function releaseMemory(): void {
-  const collect = globalThis.gc as CollectGarbage | undefined;
-  collect?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  collectorOfGarbage()({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   trimHeap();
+}
+
+/** Not a flag of the command line: under one, Node.js has to compile its own code at every start, which every `lade` would pay for. */
+function collectorOfGarbage(): CollectGarbage {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as CollectGarbage;
+  setFlagsFromString('--no-expose-gc');
+  return collect;
 }

@@ -52,7 +52,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   const server = stack.use(new GrpcServer());
   const conversion = { maxTarBytes: config.maxLayerBytes, log };
   const convert = createContentConverter(platform, node, conversion);
-  const unpacker = createLayerUnpacker(platform, convert, log);
+  const unpacker = createLayerUnpacker(platform, convert);
   const maker = createLayerMaker(platform, node, conversion);
   server.add(Snapshots, snapshotHandlers(platform.snapshotter));
   server.add(Content, contentHandlers(platform.content.store, platform.content.ingests));

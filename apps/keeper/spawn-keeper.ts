@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { CONNECTION } from './run-keeper.ts';
 
 /** The same as those of `lade`, because programs with other flags share no compile cache. */
-const FLAGS = ['--max-semi-space-size=1', '--v8-pool-size=1', '--expose-gc'];
+const FLAGS = ['--max-semi-space-size=1', '--v8-pool-size=1'];
 const PROGRAM = fileURLToPath(new URL('keeper.mjs', import.meta.url));
 
 /**

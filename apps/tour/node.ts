@@ -68,7 +68,7 @@ export class LadeNode implements AsyncDisposable {
       name: 'lade',
       address: addressIn(folder),
       exportsRoot: join(folder, 'lade'),
-      capabilities: ['remap-ids'] as const,
+      capabilities: ['remap-ids', 'rebase'] as const,
     };
     const config =
       (await options.configure?.(snapshotter)) ?? configureContainerd({ version, snapshotter, content });

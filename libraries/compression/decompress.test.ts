@@ -76,12 +76,6 @@ test('decompress() yields nothing for an empty source, and short plain bytes as 
   assert.equal((await unpack(Buffer.from('hi'))).toString(), 'hi');
 });
 
-test('decompress() takes bytes that look packed for plain where it is told so', async () => {
-  const packed = packings['gzip']!;
-  const plain = decompress(inPieces(packed, 99_991), { ...NO_LIMIT, format: 'none' });
-  assert.ok(packed.equals(await collectBytes(plain, Infinity)));
-});
-
 test('decompress() joins gzip members and accepts zero padding after the last', async () => {
   const members = Buffer.concat(['a', '', 'b'].map((text) => gzipSync(text)));
   for (const padding of [0, 1, 600_000]) {

@@ -11,8 +11,6 @@ import { splitZstdFrames } from './zstd-frames.ts';
 export interface DecompressOptions {
   /** The most output that is let through: the guard against decompression bombs. */
   readonly maxBytes: number;
-  /** How the source is packed, where that is known. */
-  readonly format?: Compression;
   readonly signal?: AbortSignal;
 }
 
@@ -23,7 +21,7 @@ const OUTPUT_BYTES = 2 * 1024 * 1024;
 const REFETCH = 'Fetch the data again; if that does not help, its publisher must pack it again';
 
 /**
- * The plain bytes of `source`, packed as its first bytes say unless `format` is known: gzip (any number of members, zero padding after the last),
+ * The plain bytes of `source`, packed as its first bytes say: gzip (any number of members, zero padding after the last),
  * zstd (any number of frames, skippable ones too) or not at all. Works on the next chunk in the thread pool while the
  * consumer has the last one; never holds more than a few chunks of at most 2 MiB. The chunks and the buffers beneath them
  * are the consumer's alone.
@@ -43,7 +41,7 @@ export async function* decompress(
       : batchBytes(interruptible(source, signal), INPUT_BYTES);
   const first = await input.next();
   if (first.done) return;
-  const format = options.format ?? detectCompression(first.value);
+  const format = detectCompression(first.value);
   const pieces = prepend(first.value, input);
   const output = format === 'none' ? copy(pieces) : inflate(format, pieces, signal);
   yield* limitOutput(output, format, options.maxBytes);

@@ -152,7 +152,7 @@ test(
       await sleep(200); // for containerd to take what is under way
       throw new Error('the disk broke');
     }
-    const labels = (): Record<string, string> => ({ 'lade/test': 'ingested' });
+    const labels = async (): Promise<Record<string, string>> => ({ 'lade/test': 'ingested' });
     await assert.rejects(client.content.ingest(breaking(), { ref: 'unknown', labels }), /the disk broke/);
     for (const content of [bytes, Buffer.alloc(0)]) {
       const stored = await client.content.ingest(fromBytes(content), { ref: 'unknown', labels });
@@ -171,7 +171,7 @@ test(
     const bytes = randomBytes(1000);
     const { digest } = await store(bytes, { kept: 'old' });
     await client.withLease(async (leased) => {
-      const labels = (): Record<string, string> => ({ kept: 'new', added: 'yes' });
+      const labels = async (): Promise<Record<string, string>> => ({ kept: 'new', added: 'yes' });
       assert.deepEqual(await leased.content.ingest(fromBytes(bytes), { ref: 'again', labels }), {
         digest,
         size: 1000,

@@ -95,7 +95,7 @@ export class ContentClient {
    */
   async ingest(bytes: ByteSource, options: IngestOptions): Promise<Ingested> {
     const { digest, size, isNew } = await ingestContent(this.#connection, bytes, options);
-    const labels = options.labels?.() ?? {};
+    const labels = (await options.labels?.()) ?? {};
     if (isNew || Object.keys(labels).length === 0) return { digest, size };
     const { labels: known } = await this.info(digest, options);
     const lacking = Object.entries(labels).filter(([key]) => !Object.hasOwn(known, key));

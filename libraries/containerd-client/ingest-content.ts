@@ -1,16 +1,16 @@
-import { CodedError, isCodedError } from '@lade/errors';
-import { Digester, type Digest } from '@lade/oci';
+import { isCodedError } from '@lade/errors';
+import { digestOf, parseDigest, type Digest } from '@lade/oci';
 import { WriteAction } from '@lade/protocol/content';
 import type { ByteSource } from '@lade/streams';
 import type { Connection, RequestOptions } from './connection.ts';
 import type { Labels } from './translate.ts';
-import { writeIngest, writeRequests, type WriteRequest } from './write-content.ts';
+import { writeIngest, writeRequests, type WriteRest } from './write-content.ts';
 
 export interface IngestOptions extends RequestOptions {
   /** Names the ingest; what an earlier one has left there is dropped. */
   readonly ref: string;
   /** Asked for when the bytes have ended. */
-  readonly labels?: () => Labels;
+  readonly labels?: () => Promise<Labels>;
 }
 
 export interface Ingested {
@@ -18,41 +18,32 @@ export interface Ingested {
   readonly size: number;
 }
 
+const EMPTY = digestOf('');
+
 /**
- * Writes content of which nothing is known before its end; `isNew` is false where containerd had it, and has left its labels
- * alone. Throws `unavailable` while another one writes under the same ref.
+ * Writes content of which nothing is known before its end, and whose digest containerd tells; `isNew` is false where containerd had
+ * it, and has left its labels alone. Throws `unavailable` while another one writes under the same ref.
  */
 export async function ingestContent(
   connection: Connection,
   bytes: ByteSource,
   { ref, labels, ...options }: IngestOptions,
 ): Promise<Ingested & { readonly isNew: boolean }> {
-  const digester = new Digester();
-  let found: Ingested | undefined;
-  const rest = async function* (): AsyncGenerator<WriteRequest> {
-    const size = yield* writeRequests(ref, digesting(bytes, digester), 0);
-    found = { digest: digester.finish(), size };
+  let ingested: Ingested | undefined;
+  const rest: WriteRest = async function* (_, arrived) {
+    const size = yield* writeRequests(ref, bytes, 0);
+    const digest = size === 0 ? EMPTY : parseDigest(await arrived(size));
+    ingested = { digest, size };
     const end = BigInt(size);
     // With a digest to expect, containerd would not put under the caller's lease what it has already.
-    yield { ref, action: WriteAction.COMMIT, total: end, offset: end, labels: { ...labels?.() } };
+    yield { ref, action: WriteAction.COMMIT, total: end, offset: end, labels: { ...(await labels?.()) } };
   };
   try {
-    const committed = await writeIngest(connection, { ref }, rest, options);
-    if (!found || committed.digest !== found.digest)
-      throw new CodedError(
-        'data_loss',
-        `Cannot write content ${found?.digest}: it arrived as ${committed.digest}`,
-      );
-    return { ...found, isNew: true };
+    await writeIngest(connection, { ref }, rest, options);
   } catch (reason) {
-    if (found && isCodedError(reason, 'already_exists')) return { ...found, isNew: false };
+    if (ingested && isCodedError(reason, 'already_exists')) return { ...ingested, isNew: false };
     throw reason;
   }
-}
-
-async function* digesting(bytes: ByteSource, digester: Digester): AsyncGenerator<Uint8Array> {
-  for await (const chunk of bytes) {
-    digester.update(chunk);
-    yield chunk;
-  }
+  if (!ingested) throw new TypeError('what is committed has a digest');
+  return { ...ingested, isNew: true };
 }

@@ -84,17 +84,17 @@ export class SnapshotsClient extends SnapshotReader {
     return toMounts((await this.connection.call(Snapshots.method.view, request, options)).mounts);
   }
 
-  /** Ends the active snapshot `key`; from now on it is `name`, can be a parent, and has these labels. Throws `already_exists`. */
+  /**
+   * Ends the active snapshot `key`; from now on it is `name`, can be a parent, and has these labels. From containerd 2.2 on,
+   * `parent` is for one that was prepared without. Throws `already_exists`.
+   */
   async commit(
     name: string,
     key: string,
-    { labels = {}, ...options }: Omit<SnapshotOptions, 'parent'> = {},
+    { parent = '', labels = {}, ...options }: SnapshotOptions = {},
   ): Promise<void> {
-    await this.connection.call(
-      Snapshots.method.commit,
-      { ...this.named(key), name, labels: { ...labels } },
-      options,
-    );
+    const request = { ...this.named(key), name, parent, labels: { ...labels } };
+    await this.connection.call(Snapshots.method.commit, request, options);
   }
 
   /** Throws `failed_precondition` while it is a parent. */

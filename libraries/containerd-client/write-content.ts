@@ -14,6 +14,15 @@ import type { PutOptions } from './content-client.ts';
 
 export type WriteRequest = MessageInitShape<typeof WriteContentRequestSchema>;
 
+/**
+ * What follows the opening of an ingest that has `known` bytes. `arrived` resolves when it has as many as asked for, with
+ * containerd's digest of them.
+ */
+export type WriteRest = (
+  known: number,
+  arrived: (offset: number) => Promise<string>,
+) => AsyncIterable<WriteRequest>;
+
 /** A message: small enough to leave room below the limit of 16 MiB on either side, large enough to cost little. */
 const MAX_MESSAGE_BYTES = 1 << 20;
 
@@ -45,18 +54,17 @@ export async function writeContent(
 }
 
 /**
- * Opens the ingest, then writes what `rest` gives for the offset that it stands at. The answer to the commit. Throws `unavailable`
- * when another one keeps it open, before it reads from `rest`.
+ * Opens the ingest, then writes what `rest` gives. Throws `unavailable` when another one keeps it open, before it reads from
+ * `rest`.
  */
 export async function writeIngest(
   connection: Connection,
   ingest: WriteRequest & { readonly ref: string },
-  rest: (known: number) => AsyncIterable<WriteRequest>,
+  rest: WriteRest,
   options: RequestOptions,
-): Promise<WriteContentResponse> {
+): Promise<void> {
   for (const waitMs of LOCK_WAITS_MS) {
-    const committed = await attempt(connection, ingest, rest, options);
-    if (committed) return committed;
+    if (await attempt(connection, ingest, rest, options)) return;
     await sleep(waitMs, undefined, options.signal ? { signal: options.signal } : {});
   }
   throw new CodedError('unavailable', `Cannot write content: ingest ${ingest.ref} is locked`, {
@@ -64,32 +72,47 @@ export async function writeIngest(
   });
 }
 
-/** The answer to the commit, or undefined while another one has the ingest open. */
+/** False while another one has the ingest open. */
 async function attempt(
   connection: Connection,
   ingest: WriteRequest & { readonly ref: string },
-  rest: (known: number) => AsyncIterable<WriteRequest>,
+  rest: WriteRest,
   options: RequestOptions,
-): Promise<WriteContentResponse | undefined> {
+): Promise<boolean> {
   const opened = Promise.withResolvers<number>();
+  const written = new Answers();
   const requests = async function* (): AsyncGenerator<WriteRequest> {
     yield { ...ingest, action: WriteAction.STAT };
-    yield* rest(await opened.promise);
+    yield* rest(await opened.promise, async (offset) => written.digestAt(offset));
   };
   try {
     for await (const answer of connection.converse(Content.method.write, requests(), options)) {
+      if (answer.action === WriteAction.COMMIT) break;
       if (answer.action === WriteAction.STAT) opened.resolve(Number(answer.offset));
-      if (answer.action === WriteAction.COMMIT) return answer;
+      else written.add(answer);
     }
-    throw new CodedError(
-      'data_loss',
-      `Cannot write ingest ${ingest.ref}: containerd did not answer the commit`,
-    );
+    return true;
   } catch (reason) {
     // The code is also that of a containerd which is gone.
-    if (isCodedError(reason, 'unavailable') && reason.message.includes(`${ingest.ref} locked`))
-      return undefined;
+    if (isCodedError(reason, 'unavailable') && reason.message.includes(`${ingest.ref} locked`)) return false;
     throw reason;
+  }
+}
+
+/** To writes: each tells how many bytes have arrived, and their digest. */
+class Answers {
+  #last: WriteContentResponse | undefined;
+  #next = Promise.withResolvers<void>();
+
+  add(answer: WriteContentResponse): void {
+    this.#last = answer;
+    this.#next.resolve();
+    this.#next = Promise.withResolvers();
+  }
+
+  async digestAt(offset: number): Promise<string> {
+    while (!this.#last || this.#last.offset < offset) await this.#next.promise;
+    return this.#last.digest;
   }
 }
 

@@ -27,6 +27,7 @@ export { startS3Server, type S3Server, type StartS3ServerOptions } from './s3-se
 export { startObsStandIn, type ObsStandIn, type ObsStandInOptions } from './obs/obs-stand-in.ts';
 export { startS3StandIn } from './s3-stand-in.ts';
 export type { StandIn, StandInRequest } from './stand-in.ts';
+export { readAgain, type ReadAgain } from './read-again.ts';
 export { openSlowLink, type LinkTraffic, type SlowLink, type SlowLinkOptions } from './slow-link.ts';
 export { killProcessesOf, mountPointsBelow, unmountBelow } from './sweep.ts';
 export { sweepOnDeath } from './sweep-on-death.ts';

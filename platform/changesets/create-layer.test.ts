@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { Compression } from '@lade/compression';
-import { digestOf } from '@lade/oci';
+import { digestOf, type Digest } from '@lade/oci';
 import { collectBytes, type ByteSource } from '@lade/streams';
 import { createLayer, type CreateOptions } from './create-layer.ts';
 import { XATTRS, tarOf } from './testing/read-tar.ts';
@@ -20,6 +20,7 @@ const UNPACK = {
 const EPOCH_NS = 1_000_000_000n;
 
 interface Converted extends Disposable {
+  readonly diffId: Digest;
   readonly tar: Uint8Array;
 }
 
@@ -29,15 +30,15 @@ class Store {
   labels: Readonly<Record<string, string>> = {};
   disposed = 0;
 
-  async write(bytes: ByteSource, labels: () => Readonly<Record<string, string>>): Promise<Stored> {
+  async write(bytes: ByteSource, labels: () => Promise<Readonly<Record<string, string>>>): Promise<Stored> {
     this.bytes = Buffer.from(await collectBytes(bytes, Infinity));
-    this.labels = labels();
+    this.labels = await labels();
     return { digest: digestOf(this.bytes), sizeBytes: this.bytes.byteLength };
   }
 
-  async convert(tar: ByteSource): Promise<Converted> {
+  async convert(tar: ByteSource, diffId: () => Promise<Digest>): Promise<Converted> {
     const bytes = await collectBytes(tar, Infinity);
-    return { tar: bytes, [Symbol.dispose]: () => void this.disposed++ };
+    return { tar: bytes, diffId: await diffId(), [Symbol.dispose]: () => void this.disposed++ };
   }
 }
 
@@ -59,7 +60,7 @@ function optionsFor(store: Store, changes: Partial<CreateOptions<Converted>> = {
     compression: 'gzip',
     labels: { asked: 'for' },
     content: store,
-    convert: async (tar) => store.convert(tar),
+    convert: async (tar, { diffId }) => store.convert(tar, diffId),
     signal: new AbortController().signal,
     ...changes,
   };
@@ -80,6 +81,7 @@ for (const compression of Object.keys(UNPACK) as Compression[]) {
       assert.deepEqual(store.labels, { asked: 'for', ...label });
       assert.ok(layer.converted.status === 'fulfilled');
       assert.ok(tar.equals(layer.converted.value.tar));
+      assert.equal(layer.converted.value.diffId, layer.diffId);
       assert.equal(store.disposed, 0);
       digests.push(layer.digest);
     }

@@ -1,5 +1,6 @@
 import { compress, type Compression } from '@lade/compression';
-import { Digester, type Digest } from '@lade/oci';
+import { StreamDigester } from '@lade/layers';
+import type { Digest } from '@lade/oci';
 import { shareBytes, type ByteSource } from '@lade/streams';
 import { encodeTar } from '@lade/tar';
 import { readChanges, type Changes, type ReadOptions } from './read-changes.ts';
@@ -14,7 +15,7 @@ export interface LayerContent {
   /** Resolves when all is stored; `labels` is asked for when the bytes have ended. */
   write(
     bytes: ByteSource,
-    labels: () => Labels,
+    labels: () => Promise<Labels>,
     options: { readonly signal: AbortSignal },
   ): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
 }
@@ -25,11 +26,18 @@ export interface CreateOptions<T extends Disposable> extends Omit<ReadOptions, '
   readonly labels: Labels;
   readonly content: LayerContent;
   /** Makes something else of the same tar, of which a failure is a result. Changes nothing of what it is given. */
-  readonly convert: (tar: ByteSource, options: { readonly signal: AbortSignal }) => Promise<T>;
+  readonly convert: (tar: ByteSource, options: ConvertOptions) => Promise<T>;
+  readonly signal: AbortSignal;
+}
+
+interface ConvertOptions {
+  /** Not before the tar has ended. */
+  readonly diffId: () => Promise<Digest>;
   readonly signal: AbortSignal;
 }
 
 export interface CreatedLayer<T> {
+  /** Of what was stored. */
   readonly digest: Digest;
   readonly sizeBytes: number;
   readonly diffId: Digest;
@@ -43,58 +51,48 @@ export interface CreatedLayer<T> {
  */
 export async function createLayer<T extends Disposable>(
   changes: Changes,
-  options: CreateOptions<T>,
+  { convert, ...options }: CreateOptions<T>,
 ): Promise<CreatedLayer<T>> {
-  const { convert } = options;
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const tar = encodeTar(readChanges(changes, options));
-  const [stored, converted] = await shareBytes<[Stored, T]>(tar, [
+  const identity = Promise.withResolvers<Identity>();
+  identity.promise.catch(() => {});
+  const diffId = async (): Promise<Digest> => (await identity.promise).diffId;
+  const tar = encodeTar(readChanges(changes, { ...options, signal }));
+  const [stored, converted] = await shareBytes<[Stored, T, void]>(tar, [
     async (bytes) =>
-      store(bytes, options).catch((reason: unknown) => {
+      store(bytes, { ...options, diffId, signal }).catch((reason: unknown) => {
         stop.abort(reason);
         throw reason;
       }),
-    async (bytes) => convert(bytes, { signal }),
+    async (bytes) => convert(bytes, { diffId, signal }),
+    async (bytes) => identify(bytes).then(identity.resolve, identity.reject),
   ]);
-  if (stored.status === 'fulfilled') return { ...stored.value, converted };
+  if (stored.status === 'fulfilled') return { ...stored.value, ...(await identity.promise), converted };
   if (converted.status === 'fulfilled') converted.value[Symbol.dispose]();
   throw stored.reason;
 }
 
-type Stored = Omit<CreatedLayer<never>, 'converted'>;
+type Stored = Pick<CreatedLayer<never>, 'digest' | 'sizeBytes'>;
+type Identity = Pick<CreatedLayer<never>, 'diffId' | 'tarBytes'>;
+type StoreOptions = ConvertOptions & Pick<CreateOptions<never>, 'compression' | 'labels' | 'content'>;
 
 async function store(
   tar: ByteSource,
-  { compression, labels, content, signal }: Omit<CreateOptions<Disposable>, 'convert'>,
+  { compression, labels, content, diffId, signal }: StoreOptions,
 ): Promise<Stored> {
-  const plain = new Measured(tar);
-  const packed = compress(plain.bytes(), compression, { signal });
-  const all = (): Labels => (compression === 'none' ? labels : { ...labels, [UNCOMPRESSED]: plain.digest() });
-  const written = await content.write(packed, all, { signal });
-  return { ...written, diffId: plain.digest(), tarBytes: plain.sizeBytes };
+  const packed = compress(tar, compression, { signal });
+  const all = async (): Promise<Labels> =>
+    compression === 'none' ? labels : { ...labels, [UNCOMPRESSED]: await diffId() };
+  return content.write(packed, all, { signal });
 }
 
-/** Bytes of which size and digest are known once they have passed. */
-class Measured {
-  readonly #source: ByteSource;
-  readonly #digester = new Digester();
-  #digest: Digest | undefined;
-  sizeBytes = 0;
-
-  constructor(source: ByteSource) {
-    this.#source = source;
+async function identify(tar: ByteSource): Promise<Identity> {
+  await using digester = new StreamDigester();
+  let tarBytes = 0;
+  for await (const bytes of tar) {
+    tarBytes += bytes.byteLength;
+    await digester.update(new Uint8Array(bytes));
   }
-
-  async *bytes(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of this.#source) {
-      this.#digester.update(chunk);
-      this.sizeBytes += chunk.byteLength;
-      yield chunk;
-    }
-  }
-
-  digest(): Digest {
-    return (this.#digest ??= this.#digester.finish());
-  }
+  return { diffId: await digester.finish(), tarBytes };
 }

@@ -1,4 +1,4 @@
-import { read, type BigIntStats } from 'node:fs';
+import { read, readSync, type BigIntStats } from 'node:fs';
 import { promisify } from 'node:util';
 import { CodedError } from '@lade/errors';
 import type { PullSource } from '@lade/streams';
@@ -19,6 +19,11 @@ export interface Changes {
 
 export interface ReadOptions {
   readonly xattrs: Xattrs;
+  /**
+   * The files are on the disk, and nothing in this process has to bring them: small ones are read without giving way, which
+   * saves a hop to the thread pool each.
+   */
+  readonly areHere?: boolean | undefined;
   /** Modification times after this, in nanoseconds since 1970, are stated as this. */
   readonly modifiedUntilNs?: bigint | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -27,7 +32,14 @@ export interface ReadOptions {
 const WHITEOUT_PREFIX = '.wh.';
 const OPAQUE_MARKER = '.wh..wh..opq';
 
-const readAt = promisify(read);
+const SMALL_BYTES = 128 << 10;
+
+type ReadPiece = (fd: number, buffer: Uint8Array, at: number) => number | Promise<number>;
+
+const readLater = promisify(read);
+const readAside: ReadPiece = async (fd, buffer, at) =>
+  (await readLater(fd, buffer, 0, buffer.byteLength, at)).bytesRead;
+const readNow: ReadPiece = (fd, buffer, at) => readSync(fd, buffer, 0, buffer.byteLength, at);
 
 /**
  * The members of the layer that makes these changes, parents first, siblings in the order of their names' bytes: equal trees
@@ -57,12 +69,14 @@ export async function* readChanges(changes: Changes, options: ReadOptions): Asyn
 class ChangesReader {
   readonly #xattrs: Xattrs;
   readonly #untilNs: bigint | undefined;
+  readonly #blockingBytes: number;
   /** The first name of each inode that has several. */
   readonly #firstNames = new Map<string, string>();
 
-  constructor({ xattrs, modifiedUntilNs }: ReadOptions) {
+  constructor({ xattrs, modifiedUntilNs, areHere = false }: ReadOptions) {
     this.#xattrs = xattrs;
     this.#untilNs = modifiedUntilNs;
+    this.#blockingBytes = areHere ? SMALL_BYTES : 0;
   }
 
   /** Returns a directory, whose entries come next. */
@@ -102,7 +116,8 @@ class ChangesReader {
     const stats = file.stat();
     if (!stats.isFile()) throw changed(path, 'something else is in its place');
     const entry = this.#describe(path, 'file', { stats, place: file.place, follow: true });
-    yield { entry, content: contentOf(file, path) };
+    const readPiece = Number(stats.size) <= this.#blockingBytes ? readNow : readAside;
+    yield { entry, content: contentOf(file, path, readPiece) };
   }
 
   #describe(path: string, kind: NonNullable<ReturnType<typeof kindOf>>, found: Found): EncodableEntry {
@@ -133,10 +148,10 @@ function marker(path: string): TarMember {
   return { entry: { path, kind: 'file', mode: 0 } };
 }
 
-function contentOf({ fd }: OpenFile, path: string): PullSource {
+function contentOf({ fd }: OpenFile, path: string, readPiece: ReadPiece): PullSource {
   let at = 0;
   return async (buffer) => {
-    const { bytesRead } = await readAt(fd, buffer, 0, buffer.byteLength, at);
+    const bytesRead = await readPiece(fd, buffer, at);
     if (bytesRead === 0) throw changed(path, `it ended after ${at} bytes`);
     at += bytesRead;
     return bytesRead;

@@ -22,6 +22,8 @@ export interface ContentStoreParts {
   readonly table: ContentTable;
   readonly bucket: Bucket;
   readonly others: OtherContent;
+  /** A file more is here, which the bucket has too. */
+  readonly fetched: () => void;
 }
 
 /** OCI content of this node, as containerd's content.Store sees it. All but open() answers from local state. */
@@ -92,7 +94,7 @@ export class ContentStore implements Disposable {
   }
 
   async #fetch(digest: ContentDigest, signal: AbortSignal): Promise<void> {
-    const { folder, table, bucket, others } = this.#parts;
+    const { folder, table, bucket, others, fetched: tell } = this.#parts;
     const path = folder.fetchPath();
     try {
       const sizeBytes = await fetchContent(digest, path, { bucket, signal });
@@ -100,6 +102,7 @@ export class ContentStore implements Disposable {
       folder.place(path, digest);
       this.#blobs.forget(digest);
       if (!listed) table.add(digest, { sizeBytes, labels: {}, upload: false });
+      tell();
     } catch (reason) {
       folder.remove(path);
       const isLacking = isCodedError(reason, 'not_found');

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
-import { readdirSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdtempDisposable, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { openBucket, type Bucket } from '@lade/bucket';
-import { isCodedError } from '@lade/errors';
+import { CodedError, isCodedError } from '@lade/errors';
 import { SILENT } from '@lade/log';
 import { openDatabase } from '@lade/sqlite';
 import { RunningDigest, type ContentDigest } from './content-digest.ts';
 import { contentKey } from './content-key.ts';
+import type { ContentLimit } from './content-quota.ts';
 import { openContent, type Content } from './open-content.ts';
 import { readFile as readRange } from './read-file.ts';
 
@@ -35,11 +36,16 @@ interface Node extends AsyncDisposable {
 }
 
 /** A node's content with its database; another one of the same root is what a restart makes of it. */
-async function openNode(root: string, bucket: Bucket, sharedAs?: string): Promise<Node> {
+async function openNode(
+  root: string,
+  bucket: Bucket,
+  sharedAs?: string,
+  limit?: ContentLimit,
+): Promise<Node> {
   await using stack = new AsyncDisposableStack();
   const db = stack.adopt(openDatabase(join(root, 'state.db')), (opened) => opened.close());
   const content = stack.use(
-    await openContent({ root, db, bucket, log: SILENT, sharedAs, turn: async () => {} }),
+    await openContent({ root, db, bucket, log: SILENT, sharedAs, limit, turn: async () => {} }),
   );
   const owned = stack.move();
   return { content, root, [Symbol.asyncDispose]: async () => owned.disposeAsync() };
@@ -275,4 +281,47 @@ test('a bucket in trouble keeps nobody from bringing content', async (t) => {
   });
   await using node = await openNode(await openRoot(t), broken, 'a');
   assert.equal(await bring(node, `layer-${DIGEST}`, DIGEST), 'written');
+});
+
+test('above the limit, what nobody has read for longest goes, and comes back from the bucket', async (t) => {
+  const [root, bucket] = [await openRoot(t), await openBucket('memory:')];
+  const blobs = [1, 2, 3].map((seed) => Buffer.alloc(100_000, seed));
+  const [oldest, used, newest] = blobs.map(digestOf) as [ContentDigest, ContentDigest, ContentDigest];
+  {
+    await using node = await openNode(root, bucket);
+    for (const [i, bytes] of [...blobs, BYTES].entries()) await put(node, `r${i}`, bytes);
+    await uploaded(node);
+  }
+  // Times of files tell more than the order in which they were written here.
+  for (const [i, digest] of [oldest, used, newest, DIGEST].entries()) utimesSync(file(root, digest), i, i);
+  await using node = await openNode(root, bucket, undefined, { limitBytes: 250_000, restMs: 50 });
+  await get(node, used);
+  node.content.start();
+  while (existsSync(file(root, oldest))) await sleep(2);
+  assert.deepEqual(
+    [used, newest, DIGEST].map((digest) => existsSync(file(root, digest))),
+    [true, true, true],
+  );
+  assert.ok(await exists(bucket, contentKey(oldest)));
+  assert.equal(await get(node, oldest), blobs[0]?.toString());
+  while (existsSync(file(root, newest))) await sleep(2);
+  assert.equal([...node.content.store.walk([])].length, 4);
+});
+
+test('what the bucket may lack stays, whatever the limit', async (t) => {
+  const [root, bucket] = [await openRoot(t), await openBucket('memory:')];
+  const bytes = Buffer.alloc(100_000, 7);
+  const digest = digestOf(bytes);
+  const full: Bucket = {
+    ...bucket,
+    location: bucket.location,
+    put: async () => Promise.reject(new CodedError('resource_exhausted', 'the bucket is full')),
+    [Symbol.asyncDispose]: async () => {},
+  };
+  await using node = await openNode(root, full, undefined, { limitBytes: 0, restMs: 0 });
+  await put(node, 'r', bytes);
+  node.content.start();
+  while (node.content.uploads().lastError === undefined) await sleep(2);
+  await sleep(20);
+  assert.ok(existsSync(file(root, digest)));
 });

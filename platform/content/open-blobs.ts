@@ -51,7 +51,10 @@ export class OpenBlobs implements Disposable {
   #add(digest: ContentDigest, path: string): Entry {
     const opening = (async () => {
       const file = await open(path);
-      return { file, sizeBytes: (await file.stat()).size };
+      const { size, mtime } = await file.stat();
+      // Most file systems are told not to note each access.
+      await file.utimes(new Date(), mtime);
+      return { file, sizeBytes: size };
     })();
     const entry = { opening, readers: 0, timer: undefined };
     this.#entries.set(digest, entry);

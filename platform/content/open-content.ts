@@ -6,6 +6,7 @@ import type { ContentDigest } from './content-digest.ts';
 import { ContentFolder } from './content-folder.ts';
 import { ContentStore, type OtherContent } from './content-store.ts';
 import { ContentTable } from './content-table.ts';
+import { ContentQuota, type ContentLimit } from './content-quota.ts';
 import { createContentUploads } from './content-uploads.ts';
 import { Ingests, type IngestGate } from './ingests.ts';
 import { IngestTable } from './ingest-table.ts';
@@ -19,6 +20,8 @@ export interface ContentOptions {
   readonly log: Logger;
   /** With a name for this node that outlives restarts: what the bucket has counts as present here. */
   readonly sharedAs: string | undefined;
+  /** What files of the bucket's content may take here; undefined: whatever containerd does not delete stays. */
+  readonly limit?: ContentLimit | undefined;
   /** Waits until an upload disturbs nobody. */
   readonly turn: (signal: AbortSignal) => Promise<void>;
 }
@@ -34,7 +37,7 @@ export interface Content extends AsyncDisposable {
 
 /** Opens the store, and removes what a crash left of files that no row speaks of. */
 export async function openContent(options: ContentOptions): Promise<Content> {
-  const { root, db, bucket, log, sharedAs, turn } = options;
+  const { root, db, bucket, log, sharedAs, limit, turn } = options;
   const folder = await ContentFolder.open(join(root, 'content'));
   const table = new ContentTable(db);
   const ingestTable = new IngestTable(db);
@@ -45,6 +48,7 @@ export async function openContent(options: ContentOptions): Promise<Content> {
   await using stack = new AsyncDisposableStack();
   const shared = sharedAs === undefined ? undefined : stack.use(new SharedContent(bucket, sharedAs, log));
   const others = shared ?? new OwnContentOnly();
+  const quota = limit && stack.use(new ContentQuota({ folder, table, log, ...limit }));
   const uploads = stack.use(
     createContentUploads({
       folder,
@@ -54,11 +58,16 @@ export async function openContent(options: ContentOptions): Promise<Content> {
       isUnusable: (digest) => others.hasUnusable(digest),
       // Another node may be waiting for it.
       turn: async (signal) => (shared ? undefined : turn(signal)),
-      uploaded: (digest, sizeBytes) => shared?.uploaded(digest, sizeBytes),
+      uploaded: (digest, sizeBytes) => {
+        shared?.uploaded(digest, sizeBytes);
+        quota?.reduce();
+      },
       dropped: (digest) => shared?.dropped(digest),
     }),
   );
-  const store = stack.use(new ContentStore({ folder, table, bucket, others }));
+  const store = stack.use(
+    new ContentStore({ folder, table, bucket, others, fetched: () => quota?.reduce() }),
+  );
   const ingests = new Ingests({
     db,
     folder,
@@ -71,7 +80,10 @@ export async function openContent(options: ContentOptions): Promise<Content> {
   return {
     store,
     ingests,
-    start: () => uploads.start(),
+    start: () => {
+      uploads.start();
+      quota?.reduce();
+    },
     uploads: () => ({ waiting: table.waiting(), lastError: uploads.lastError }),
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compressChunk, decompress, type Compression } from '@lade/compression';
+import { compressChunk, decompress } from '@lade/compression';
 import type { Digest } from '@lade/oci';
-import type { ByteSource, PullSource } from '@lade/streams';
+import { limitBytes, type ByteSource, type PullSource } from '@lade/streams';
 import type { StoreRun } from './blob-writer.ts';
 import { encodeIndexHead } from './index-object.ts';
 import { LAYER_FILES } from './layer-files.ts';
@@ -21,8 +21,11 @@ export interface ConvertedLayer {
 
 export interface ConvertOptions {
   readonly limits?: ConvertLimits;
-  /** How the layer is packed, where that is known; its first bytes tell it else. */
-  readonly format?: Compression;
+  /**
+   * For a plain tar that somebody digests anyway: its diff id, asked for when the tar has ended. The pieces of a byte source
+   * stay the caller's then, and are taken for tar whatever they look like.
+   */
+  readonly diffId?: (() => Promise<Digest>) | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -35,23 +38,49 @@ export interface ConvertOptions {
 export async function convertLayer(
   layer: ByteSource | PullSource,
   folder: string,
-  { limits = DEFAULT_CONVERT_LIMITS, ...source }: ConvertOptions = {},
+  { limits = DEFAULT_CONVERT_LIMITS, diffId, ...options }: ConvertOptions = {},
+): Promise<ConvertedLayer> {
+  if (diffId && typeof layer !== 'function') return convertTar(layer, folder, { ...options, limits, diffId });
+  await using digester = new StreamDigester();
+  const tar = decompress(layer, { ...options, maxBytes: limits.maxTarBytes });
+  return await convertTar(digestBehind(tar, digester), folder, {
+    limits,
+    diffId: async () => digester.finish(),
+  });
+}
+
+/** The consumer has a piece first: the digester takes it over. */
+async function* digestBehind(tar: ByteSource, digester: StreamDigester): AsyncGenerator<Uint8Array> {
+  for await (const bytes of tar) {
+    yield bytes;
+    await digester.update(bytes);
+  }
+}
+
+interface ConvertTarOptions extends ConvertOptions {
+  readonly limits: ConvertLimits;
+  readonly diffId: () => Promise<Digest>;
+}
+
+async function convertTar(
+  tar: ByteSource,
+  folder: string,
+  { limits, ...options }: ConvertTarOptions,
 ): Promise<ConvertedLayer> {
   await using blob = await open(join(folder, LAYER_FILES.blob), 'wx', 0o600);
   await using recipeFile = await open(join(folder, LAYER_FILES.recipe), 'wx', 0o600);
   const recipe = new StoredFrames(recipeFile);
   const store = { storeBlob: storeIn(blob), storeRecipe: async (piece: Uint8Array) => recipe.append(piece) };
   const layout = new LayerLayout(store, limits);
-  await using digester = new StreamDigester();
-  for await (const bytes of decompress(layer, { ...source, maxBytes: limits.maxTarBytes })) {
+  for await (const bytes of limitBytes(tar, limits.maxTarBytes)) {
+    options.signal?.throwIfAborted();
     layout.write(bytes);
-    await digester.update(bytes);
     await layout.drain();
   }
   const { tree, tarBytes, blobBytes, chunks } = await layout.finish();
   await blob.truncate(blobBytes);
   const storedRecipe = await recipe.finish();
-  const diffId = await digester.finish();
+  const diffId = await options.diffId();
   const image = encodeMetadata(tree, diffId, blobBytes);
   await using metadata = await open(join(folder, LAYER_FILES.metadata), 'wx', 0o600);
   const { head } = encodeIndexHead({

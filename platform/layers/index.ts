@@ -3,6 +3,7 @@ export { NO_CHAIN_KEYS, parseChainKey, type ChainKeys, type ChainRecord } from '
 export { ChunkCatalogue, type BlobChunk, type PackedChunk } from './chunk-catalogue.ts';
 export { ChunkTable } from './chunk-table.ts';
 export { convertLayer, type ConvertedLayer, type ConvertOptions } from './convert.ts';
+export { StreamDigester } from './stream-digester.ts';
 export { openHotChunks, publishHotChunks, type HotChunk, type HotChunks } from './hot-chunks.ts';
 export { claimOf, metadataDigest } from './index-claim.ts';
 export { indexHeadBytes, type LayerIndex, type PackReference } from './index-object.ts';

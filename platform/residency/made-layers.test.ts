@@ -24,7 +24,7 @@ test('a layer that was made is found, kept for a while, and found by the next da
   const { layers } = node;
   const made = new MadeLayers(node.table, layers);
   assert.equal(made.find(STORED), undefined);
-  const layer = await layers.convert(fromBytes(TAR), { format: 'none' });
+  const layer = await layers.convert(fromBytes(TAR), {});
   t.mock.timers.enable({ apis: ['setTimeout'] });
   made.remember(STORED, layer);
   t.mock.timers.tick(TEN_MINUTES_MS - 1);
@@ -44,7 +44,7 @@ test('a layer that cannot be published from here again is no longer found', asyn
   await using bucket = await openBucket('memory:');
   await using node = await openTestNode(bucket);
   const made = new MadeLayers(node.table, node.layers);
-  made.remember(STORED, await node.layers.convert(fromBytes(TAR), { format: 'none' }));
+  made.remember(STORED, await node.layers.convert(fromBytes(TAR), {}));
   await node.publish(digestOf(TAR));
   assert.equal(made.find(STORED), undefined);
 });

@@ -98,6 +98,14 @@ test('what is not published, or on another parent, is a miss', async () => {
   assert.deepEqual(world.empty.layers.list(), []);
 });
 
+test('asked for a layer on any parent, it tells the one that is recorded', async () => {
+  await using world = await publish();
+  using layer = await world.remote().find(world.chain, 'any');
+  assert.deepEqual([layer?.diffId, layer?.parentChain], [world.diffId, PARENT]);
+  using again = await world.remote().find(world.chain, 'any');
+  assert.equal(again?.parentChain, PARENT);
+});
+
 test('damage of any object is a miss that names it and leaves nothing; repaired, the layer is found', async () => {
   await using world = await publish();
   const { bucket, diffId, chain, empty, log } = world;

@@ -6,6 +6,11 @@ import { SharedCalls } from '@lade/streams';
 import type { Digest } from '@lade/oci';
 import type { LocalLayers, PinnedLayer } from './local-layers.ts';
 
+/** A pinned layer, and the chain that it stands on. */
+export interface FoundLayer extends PinnedLayer {
+  readonly parentChain: Digest | undefined;
+}
+
 /** How long a lookup may take before it counts as a miss, and how long a bucket in trouble is left alone. */
 const LOOKUP_MS = 5_000;
 const REST_MS = 15_000;
@@ -56,12 +61,15 @@ export class RemoteLayers {
     };
   }
 
-  /** The pinned layer that makes `chain` on top of `parentChain`, or undefined: not published, not reachable, not to be trusted. Throws only when aborted. */
+  /**
+   * The pinned layer that makes `chain` on top of `parentChain`, or of any, or undefined: not published, not reachable, not to be
+   * trusted. Throws only when aborted.
+   */
   async find(
     chain: Digest,
-    parentChain: Digest | undefined,
+    parentChain: Digest | undefined | 'any',
     options: { readonly signal?: AbortSignal } = {},
-  ): Promise<PinnedLayer | undefined> {
+  ): Promise<FoundLayer | undefined> {
     if (Date.now() < this.#restUntil) return undefined;
     const started = Date.now();
     try {
@@ -88,17 +96,18 @@ export class RemoteLayers {
 
   async #find(
     chain: Digest,
-    parentChain: Digest | undefined,
+    parentChain: Digest | undefined | 'any',
     signal: AbortSignal | undefined,
-  ): Promise<PinnedLayer | undefined> {
+  ): Promise<FoundLayer | undefined> {
     const { layers } = this.#options;
     const record = await this.#record(chain, signal);
-    if (!record || record.parent !== parentChain) return undefined;
-    if (layers.has(record.diffId)) return layers.pin(record.diffId);
+    if (!record || (parentChain !== 'any' && record.parent !== parentChain)) return undefined;
+    const pinned = (): FoundLayer => ({ ...layers.pin(record.diffId), parentChain: record.parent });
+    if (layers.has(record.diffId)) return pinned();
     layers.announce(record.diffId);
     const fetch = async (shared: AbortSignal): Promise<void> => this.#fetch(record, shared);
     await this.#fetches.run(record.diffId, fetch, signal ? { signal } : {});
-    return layers.pin(record.diffId);
+    return pinned();
   }
 
   /** Once for all who wait: they pin the layer for themselves in the turn of the event loop that this one ends in. */

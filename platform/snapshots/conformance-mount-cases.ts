@@ -88,6 +88,30 @@ export const MOUNT_CASES: Readonly<Record<string, ConformanceCase>> = {
     ]);
   },
 
+  /** Not of the suite: snapshots that were filled side by side show what they would show one on top of the other. */
+  RebaseMounts: async (snapshotter, work) => {
+    const flat = join(work, 'flat');
+    await mkdir(flat);
+    const scripts = [
+      'mkdir -m 0755 a a/b; printf low > a/low; printf low > both',
+      'mkdir -m 0700 a; printf high > both; printf high > a/high; chown 1:2 a',
+      'printf top > top; ln -s both link',
+    ];
+    const prepared = await Promise.all(
+      scripts.map(async (script, i) => ({ script, mounts: await snapshotter.prepare(`active-${i}`, '') })),
+    );
+    for (const { script, mounts } of prepared.toReversed()) await runMounted(mounts, script, work);
+    for (const [i, { script }] of prepared.entries()) {
+      await snapshotter.commit(`layer-${i}`, `active-${i}`, { parent: i === 0 ? '' : `layer-${i - 1}` });
+      await runIn(flat, script.replace('mkdir -m 0700 a', 'chmod 0700 a'));
+      const view = await snapshotter.view(`view-${i}`, `layer-${i}`);
+      const active = await snapshotter.prepare(`on-${i}`, `layer-${i}`);
+      const expected = await runIn(flat, PRINT_TREE);
+      assert.equal(await runMounted(view, PRINT_TREE, work), expected, `a view of layer ${i}`);
+      assert.equal(await runMounted(active, PRINT_TREE, work), expected, `on layer ${i}`);
+    }
+  },
+
   '128LayersMount': async (snapshotter, work) => {
     const layers = Array.from({ length: 127 }, (_, index) => {
       const i = index + 1;

@@ -93,6 +93,26 @@ export const STATE_CASES: Readonly<Record<string, ConformanceCase>> = {
     assert.equal(walked, BASE.length);
   },
 
+  /** Of the suite of its metadata store, with the errors that it classes. */
+  Rebase: async (snapshotter) => {
+    await makeBaseSnapshots(snapshotter, '');
+    for (const [i, [before, told, parent]] of REBASES.entries()) {
+      await snapshotter.prepare(`active-${i}`, before, ROOT);
+      await snapshotter.commit(`rebased-${i}`, `active-${i}`, { labels: ROOT, parent: told });
+      await assertInfo(snapshotter, `rebased-${i}`, 'committed', parent);
+      await snapshotter.view(`view-${i}`, `rebased-${i}`);
+      await assertRefused('failed_precondition', () => snapshotter.remove(`rebased-${i}`));
+      if (parent) await assertRefused('failed_precondition', () => snapshotter.remove(parent));
+    }
+    for (const [before, told, code] of REFUSED_REBASES) {
+      await snapshotter.prepare('refused', before, ROOT);
+      await assertRefused(code, () => snapshotter.commit('rebased', 'refused', { parent: told }));
+      await assertInfo(snapshotter, 'refused', 'active', before);
+      await assertRefused('not_found', () => snapshotter.stat('rebased'));
+      await snapshotter.remove('refused');
+    }
+  },
+
   CloseTwice: async (snapshotter) => {
     await prepareAndCommit(snapshotter, 'a', '');
     await snapshotter.remove('a');
@@ -124,6 +144,20 @@ const BASE: readonly (readonly [name: string, kind: Kind, parent: string])[] = [
   ['a2', 'active', ''],
   ['v1', 'view', 'c2'],
   ['v2', 'view', ''],
+];
+
+/** The parent at Prepare, the one at Commit, and the one that it has then. */
+const REBASES: readonly (readonly [before: string, told: string, parent: string])[] = [
+  ['', '', ''],
+  ['', 'c1', 'c1'],
+  ['c1', 'c1', 'c1'],
+  ['c1', '', 'c1'],
+];
+
+const REFUSED_REBASES: readonly (readonly [before: string, told: string, code: ErrorCode])[] = [
+  ['', 'nobody', 'not_found'],
+  ['', 'a1', 'failed_precondition'],
+  ['c1', 'c2', 'invalid_argument'],
 ];
 
 /** Names that match, then the filters. */

@@ -13,7 +13,11 @@ interface ReadsSnapshots {
 interface ChangesSnapshots {
   prepare(key: string, parent: string, labels?: Labels): Awaitable<readonly Mount[]>;
   view(key: string, parent: string, labels?: Labels): Awaitable<readonly Mount[]>;
-  commit(name: string, key: string, options?: { readonly labels?: Labels }): Awaitable<void>;
+  commit(
+    name: string,
+    key: string,
+    options?: { readonly labels?: Labels; readonly parent?: string },
+  ): Awaitable<void>;
   remove(key: string): Awaitable<void>;
   update(info: Pick<Info, 'name' | 'labels'>, fieldPaths?: readonly string[]): Awaitable<Info>;
 }

@@ -114,8 +114,16 @@ export class Directories {
   }
 }
 
+/** The folders of a snapshotter. */
+export interface Root {
+  readonly snapshots: Directories;
+  readonly fixes: Directories;
+  /** A directory that holds nothing, ever. */
+  readonly empty: string;
+}
+
 /** Refuses a root that overlay options cannot carry (`invalid_argument`); makes its folders. */
-export async function openRoot(root: string): Promise<{ snapshots: Directories; fixes: Directories }> {
+export async function openRoot(root: string): Promise<Root> {
   if (!isAbsolute(root) || /[:,\\]/.test(root)) {
     throw new CodedError(
       'invalid_argument',
@@ -130,7 +138,9 @@ export async function openRoot(root: string): Promise<{ snapshots: Directories; 
     await mkdir(folder, { recursive: true, mode: 0o700 });
     return new Directories(folder);
   };
-  return { snapshots: await open('snapshots'), fixes: await open('fixes') };
+  const empty = join(root, 'empty');
+  await mkdir(empty, { recursive: true, mode: 0o755 });
+  return { snapshots: await open('snapshots'), fixes: await open('fixes'), empty };
 }
 
 async function remove(path: string): Promise<void> {

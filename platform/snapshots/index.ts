@@ -7,6 +7,7 @@ export type {
   DirectoryAttributes,
   IdMapper,
   LayerMounts,
+  LayersApart,
   RemoteLayers,
 } from './ports.ts';
 export { SNAPSHOT_REF, type Info, type Kind, type Usage } from './snapshot.ts';

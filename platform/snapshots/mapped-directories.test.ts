@@ -9,7 +9,7 @@ import { openTestBed, type TestBed } from './testing/test-bed.ts';
 
 const UIDS = 'containerd.io/snapshot/uidmapping';
 const MAPPED = { [UIDS]: '0:100000:65536', 'containerd.io/snapshot/gidmapping': '0:200000:65536' };
-const TERMS: AgreedTerms = { leavesIdsToUs: async () => true };
+const TERMS: AgreedTerms = { leavesIdsToUs: async () => true, layersApart: async () => 'never' };
 const needsRoot = {
   skip: process.getuid?.() !== 0 && process.env['CI'] === undefined && 'SKIPPED: changes owners, needs root',
 };
@@ -93,7 +93,7 @@ test('containerd that changes owners itself gets the directories as they are', a
   await using bed = await openTestBed();
   const mapper = new RecordingMapper();
   const { lower } = await openStack(bed, mapper);
-  for (const terms of [undefined, { leavesIdsToUs: async () => false }]) {
+  for (const terms of [undefined, { ...TERMS, leavesIdsToUs: async () => false }]) {
     const snapshotter = await bed.open({ mapper, ...(terms ? { terms } : {}) });
     const [mount] = await snapshotter.prepare('run', 'layer-1', MAPPED);
     assert.equal(mount?.options.at(-1), `lowerdir=${lower.join(':')}`);

@@ -30,7 +30,7 @@ test('the changes of an active snapshot are its directory, on a parent and on no
   await using bed = await openTestBed();
   const snapshotter = await bed.open();
   const base = await snapshotter.prepare('base', '');
-  const expected = { directory: content(bed, 1), correction: undefined, keys: ['base'] };
+  const expected = { directory: content(bed, 1), correction: undefined, layer: undefined, keys: ['base'] };
   const [empty = []] = await viewsOf(snapshotter, '');
   assert.deepEqual(snapshotter.changesBetween(empty, base), expected);
   assert.deepEqual(snapshotter.changesBetween([], base), expected);
@@ -40,6 +40,7 @@ test('the changes of an active snapshot are its directory, on a parent and on no
   assert.deepEqual(snapshotter.changesBetween(parent, child), {
     directory: content(bed, 4),
     correction: undefined,
+    layer: undefined,
     keys: ['child'],
   });
 });
@@ -55,12 +56,14 @@ test('the changes of a committed snapshot are found in its view', async () => {
   const shared = {
     directory: await bed.layers.mount(layer, {}),
     correction: undefined,
+    layer,
     keys: ['layer', 'same layer'],
   };
   assert.deepEqual(snapshotter.changesBetween([], onlyLayer), shared);
   assert.deepEqual(snapshotter.changesBetween(onlyLayer, files), {
     directory: content(bed, 2),
     correction: undefined,
+    layer: undefined,
     keys: ['files'],
   });
   assert.deepEqual(snapshotter.changesBetween(files, top), shared);
@@ -78,6 +81,7 @@ test('the changes of a layer come with the correction that lies on it', { skip }
   assert.deepEqual(snapshotter.changesBetween(below, corrected), {
     directory: await bed.layers.mount(layer, {}),
     correction: join(bed.root, 'fixes', fix),
+    layer,
     keys: ['corrected'],
   });
   assert.deepEqual(snapshotter.changesBetween(corrected, child)?.keys, ['child']);

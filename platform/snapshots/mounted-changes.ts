@@ -1,3 +1,4 @@
+import type { Digest } from '@lade/oci';
 import type { Directories } from './directories.ts';
 import { stackedDirectories, type Mount } from './mount.ts';
 import type { LayerMounts } from './ports.ts';
@@ -9,6 +10,8 @@ export interface SnapshotChanges {
   readonly directory: string;
   /** Directories that lend their attributes to those of the same path in `directory`. */
   readonly correction: string | undefined;
+  /** The converted layer that `directory` shows, whose files may not all be here. */
+  readonly layer: Digest | undefined;
   /** Of the snapshots whose changes these are: one, or all that have the same converted layer. */
   readonly keys: readonly string[];
 }
@@ -52,12 +55,13 @@ export class MountedChanges {
   #ofContent(directory: string): SnapshotChanges | undefined {
     const { queries, layers, snapshots } = this.#parts;
     const layer = layers.layerAt(directory);
-    if (layer) return changes(directory, undefined, queries.keysOf(layer));
+    const keys = layer ? queries.keysOf(layer) : [];
+    if (layer) return keys.length > 0 ? { directory, correction: undefined, layer, keys } : undefined;
     const id = snapshots.idOf(directory, 'fs');
     const row = id === undefined ? undefined : queries.byId(id);
     // A layer that was attached has taken the place of the directory.
     if (!row || row.diffId || row.info.kind === 'view') return undefined;
-    return changes(directory, undefined, [row.info.name]);
+    return { directory, correction: undefined, layer: undefined, keys: [row.info.name] };
   }
 
   #ofCorrected(correction: string, directory: string): SnapshotChanges | undefined {
@@ -66,14 +70,6 @@ export class MountedChanges {
     const row = id === undefined ? undefined : queries.byId(id);
     const layer = layers.layerAt(directory);
     if (!row || !layer || row.diffId !== layer) return undefined;
-    return changes(directory, correction, [row.info.name]);
+    return { directory, correction, layer, keys: [row.info.name] };
   }
-}
-
-function changes(
-  directory: string,
-  correction: string | undefined,
-  keys: readonly string[],
-): SnapshotChanges | undefined {
-  return keys.length === 0 ? undefined : { directory, correction, keys };
 }

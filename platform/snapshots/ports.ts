@@ -23,15 +23,25 @@ export interface LayerMounts {
 /** Layers that other nodes have published. */
 export interface RemoteLayers {
   /**
-   * The layer on top of `chain`; a hit promises that LayerMounts.mount() of it will work. A failing bucket must look
-   * like a miss: this resolves undefined, it never throws except when aborted. The layer stays until it is disposed.
+   * The layer on top of `chain`, where it is one on `parentChain`; a hit promises that LayerMounts.mount() of it will work.
+   * A failing bucket must look like a miss: this resolves undefined, it never throws except when aborted. The layer stays until
+   * it is disposed.
    */
   find(
     chain: Digest,
-    parentChain: Digest | undefined,
+    parentChain: Digest | undefined | 'any',
     options: { readonly signal?: AbortSignal },
-  ): Promise<({ readonly diffId: Digest } & Disposable) | undefined>;
+  ): Promise<
+    ({ readonly diffId: Digest; readonly parentChain: Digest | undefined } & Disposable) | undefined
+  >;
 }
+
+/**
+ * How to tell a containerd that prepares layers without their parents, to unpack them side by side, that it need not unpack
+ * one: by an active snapshot that mounts read-only (2.4 and newer), or by one that exists as if it had no parent. `never`: it
+ * does not prepare layers so.
+ */
+export type LayersApart = 'staged' | 'exists' | 'never';
 
 /** Told inside the transaction that commits the layer of an image. */
 export interface CommitListener {
@@ -49,6 +59,8 @@ export interface CommitListener {
 export interface AgreedTerms {
   /** Whether it leaves mapping ids to us, instead of changing owners in a copy of the image. */
   leavesIdsToUs(options: { readonly signal?: AbortSignal }): Promise<boolean>;
+  /** Undefined when it cannot be asked. Throws only when aborted. */
+  layersApart(options: { readonly signal?: AbortSignal }): Promise<LayersApart | undefined>;
 }
 
 /** Shows directories with the owners that they have in a user namespace. */

@@ -10,6 +10,8 @@ export interface SnapshotMountsOptions {
   readonly lower: LowerDirectories;
   readonly mapped: MappedDirectories | undefined;
   readonly overlayOptions: readonly string[];
+  /** Holds nothing, ever. */
+  readonly empty: string;
 }
 
 /** How containerd mounts active snapshots and views. */
@@ -22,13 +24,15 @@ export class SnapshotMounts {
 
   /** `directories` are those below it, top first, or all of it when its content is a layer. */
   async of(row: SnapshotRow, directories: readonly string[]): Promise<Mount[]> {
-    const { snapshots, lower, overlayOptions } = this.#options;
+    const { snapshots, lower, overlayOptions, empty } = this.#options;
     const below = await this.#mapped(row, directories);
     if (row.diffId || (row.info.kind === 'view' && below.length > 0))
       return readOnlyMounts(below, overlayOptions);
     const content = lower.plainContent(row);
     if (row.info.kind === 'view') return readOnlyMounts([content], overlayOptions);
-    return writableMounts(content, join(snapshots.path(row.id), 'work'), below, overlayOptions);
+    // Over a bind mount containerd's differ would carry out the whiteouts that are for a parent to come, instead of keeping them.
+    const stack = below.length === 0 && row.isApart ? [empty] : below;
+    return writableMounts(content, join(snapshots.path(row.id), 'work'), stack, overlayOptions);
   }
 
   async #mapped({ id, idMapping }: SnapshotRow, directories: readonly string[]): Promise<readonly string[]> {

@@ -8,16 +8,27 @@ type Statement = ReturnType<Database['prepare']>;
 
 const PAGE_ROWS = 200;
 
+/** It never changes that they are apart. */
+const HIDES_PARENT = "(s.apart = 1 AND s.kind = 'committed')";
+
 /** Rows after the id that comes first, in pages. */
 const PAGES = {
-  every: `${SELECT_ROWS} WHERE s.id > ? ORDER BY s.id LIMIT ${PAGE_ROWS}`,
+  /** Backwards: to containerd they are without parents, and it removes what it finds in the order in which it finds it. */
+  apart: `${SELECT_ROWS} WHERE s.id < ? AND ${HIDES_PARENT} ORDER BY s.id DESC LIMIT ${PAGE_ROWS}`,
+  others: `${SELECT_ROWS} WHERE s.id > ? AND NOT ${HIDES_PARENT} ORDER BY s.id LIMIT ${PAGE_ROWS}`,
   ref: `${SELECT_ROWS} WHERE s.id > ? AND s.ref = ? ORDER BY s.id LIMIT ${PAGE_ROWS}`,
   name: `${SELECT_ROWS} WHERE s.id > ? AND s.key = ? ORDER BY s.id LIMIT ${PAGE_ROWS}`,
   parent: `${SELECT_ROWS} WHERE s.id > ? AND s.parent_id = (SELECT id FROM snapshots WHERE key = ?)
            ORDER BY s.id LIMIT ${PAGE_ROWS}`,
 } as const;
 
-type Index = Exclude<keyof typeof PAGES, 'every'>;
+type Index = Exclude<keyof typeof PAGES, 'apart' | 'others'>;
+
+export interface LayerOnChain {
+  readonly diffId: Digest;
+  /** Undefined for the lowest layer of an image. */
+  readonly parentChain: Digest | undefined;
+}
 
 /** Everything that is read from the snapshots table. */
 export class SnapshotQueries {
@@ -27,6 +38,8 @@ export class SnapshotQueries {
   readonly #chain: Statement;
   readonly #target: Statement;
   readonly #layer: Statement;
+  readonly #hasLayer: Statement;
+  readonly #ofChain: Statement;
   readonly #keys: Statement;
 
   constructor(db: Database) {
@@ -36,7 +49,8 @@ export class SnapshotQueries {
       return statement;
     };
     this.#pages = {
-      every: rows(PAGES.every),
+      apart: rows(PAGES.apart),
+      others: rows(PAGES.others),
       ref: rows(PAGES.ref),
       name: rows(PAGES.name),
       parent: rows(PAGES.parent),
@@ -49,11 +63,16 @@ export class SnapshotQueries {
         SELECT parent_id, depth + 1 FROM chain JOIN snapshots ON id = link WHERE parent_id IS NOT NULL)
       ${SELECT_ROWS} JOIN chain ON link = s.id ORDER BY depth`);
     this.#target = rows(
-      `${SELECT_ROWS} WHERE s.ref = ? AND s.parent_id IS ? AND s.kind = 'committed' ORDER BY s.id LIMIT 1`,
+      `${SELECT_ROWS} WHERE s.ref = ? AND iif(s.apart, NULL, s.parent_id) IS ? AND s.kind = 'committed'
+         AND (s.diff_id IS NULL OR s.chain_id IS NULL OR s.chain_id = s.ref) ORDER BY s.id LIMIT 1`,
     );
-    this.#layer = db.prepare(
-      "SELECT diff_id FROM snapshots WHERE chain_id = ? AND kind = 'committed' AND diff_id IS NOT NULL LIMIT 1",
+    this.#ofChain = rows(
+      `${SELECT_ROWS} WHERE s.chain_id = ? AND s.kind = 'committed' ORDER BY s.key NOT GLOB 'lade/*', s.id`,
     );
+    this.#layer = db.prepare(`
+      SELECT s.diff_id, p.chain_id AS parent_chain FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent_id
+      WHERE s.chain_id = ? AND s.kind = 'committed' AND s.diff_id IS NOT NULL LIMIT 1`);
+    this.#hasLayer = db.prepare("SELECT 1 FROM snapshots WHERE diff_id = ? AND kind = 'committed' LIMIT 1");
     this.#keys = db.prepare('SELECT key FROM snapshots WHERE diff_id = ?');
   }
 
@@ -70,14 +89,28 @@ export class SnapshotQueries {
     return this.#chain.all(id).map(toRow);
   }
 
-  /** The committed snapshot that carries `ref` in its snapshot.ref label and has just this parent. */
+  /** The committed snapshot that carries `ref` in its snapshot.ref label and has just this parent, as containerd knows it. */
   target(ref: string, parentId: number | undefined): SnapshotRow | undefined {
     return optional(this.#target.get(ref, parentId ?? null));
   }
 
   /** The converted layer on top of `chainId`, if a committed snapshot has it. */
-  layerOf(chainId: string): Digest | undefined {
-    return this.#layer.get(chainId)?.['diff_id'] as Digest | undefined;
+  layerOf(chainId: Digest): LayerOnChain | undefined {
+    const columns = this.#layer.get(chainId);
+    if (!columns) return undefined;
+    const { diff_id: diffId, parent_chain: parentChain } = columns;
+    return { diffId: diffId as Digest, parentChain: (parentChain as Digest | null) ?? undefined };
+  }
+
+  /** Whether a committed snapshot, of whatever chain, has this converted layer. */
+  hasLayer(diffId: Digest): boolean {
+    return this.#hasLayer.get(diffId) !== undefined;
+  }
+
+  /** A committed snapshot of `chainId` that consists of layers down to the bottom, so that nobody has only said what it is. */
+  layersOf(chainId: Digest): SnapshotRow | undefined {
+    const rows = this.#ofChain.all(chainId).map(toRow);
+    return rows.find(({ id }) => this.chain(id).every(({ diffId }) => diffId !== undefined));
   }
 
   /** Keys of the snapshots whose content is this converted layer. */
@@ -98,15 +131,15 @@ export class SnapshotQueries {
     for (const [page, value] of narrow(filters)) {
       for (const { id, info } of this.#rows(page, value)) {
         if (seen.has(id) || !matchesFilters(filters, (path) => fieldOf(info, path))) continue;
-        if (page !== 'every') seen.add(id);
+        if (page !== 'apart' && page !== 'others') seen.add(id);
         yield info;
       }
     }
   }
 
   *#rows(page: keyof typeof PAGES, value: string): Generator<SnapshotRow> {
-    const parameters = page === 'every' ? [] : [value];
-    for (let last = 0; ;) {
+    const parameters = page === 'apart' || page === 'others' ? [] : [value];
+    for (let last = page === 'apart' ? Number.MAX_SAFE_INTEGER : 0; ;) {
       const rows = this.#pages[page].all(last, ...parameters).map(toRow);
       yield* rows;
       if (rows.length < PAGE_ROWS) return;
@@ -115,10 +148,15 @@ export class SnapshotQueries {
   }
 }
 
+const ALL: [page: keyof typeof PAGES, value: string][] = [
+  ['apart', ''],
+  ['others', ''],
+];
+
 /** The lookups that together find all that `filters` can match. */
 function narrow(filters: readonly Filter[]): [page: keyof typeof PAGES, value: string][] {
   const lookups = filters.map((filter) => narrowest(filter));
-  return filters.length > 0 && lookups.every((lookup) => lookup !== undefined) ? lookups : [['every', '']];
+  return filters.length > 0 && lookups.every((lookup) => lookup !== undefined) ? lookups : ALL;
 }
 
 function narrowest(filter: Filter): [page: Index, value: string] | undefined {

@@ -21,6 +21,8 @@ const DIGEST = `sha256:${'[0-9a-f]'.repeat(64)}`;
  * | corrected       | whether fixes/<id> must lie above the layer; NULL until a mount asked |
  * | replaced_in     | the boot in which a layer took the place of the directory, as long as the directory is there: mounts of that boot may show it |
  * | uid_map, gid_map | of a snapshot whose mounts have containerd map ids |
+ * | apart           | containerd tells its parent at the commit (active), or does not know that it has one (committed) |
+ * | published_chain | of an active snapshot with a layer: the chain that need not be published when it is committed on it |
  */
 export const SCHEMA: readonly string[] = [
   `CREATE TABLE snapshots (
@@ -46,18 +48,21 @@ export const SCHEMA: readonly string[] = [
    UPDATE snapshots SET chain_id = coalesce(ref, substr(key, -71))
      WHERE kind = 'committed' AND chain_id IS NULL AND '/' || coalesce(ref, key) GLOB '*/${DIGEST}';`,
   `ALTER TABLE snapshots ADD COLUMN uid_map TEXT; ALTER TABLE snapshots ADD COLUMN gid_map TEXT;`,
+  `ALTER TABLE snapshots ADD COLUMN apart INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE snapshots ADD COLUMN published_chain TEXT;`,
 ];
 
 /** What every query for rows selects; statements that use it read integers as bigint. */
 export const SELECT_ROWS = `
-  SELECT s.id, s.key, s.parent_id, (SELECT key FROM snapshots WHERE id = s.parent_id) AS parent, s.kind, s.created_at,
-         s.updated_at, s.labels, s.diff_id, s.chain_id, s.size_bytes, s.inodes, s.corrected, s.replaced_in,
-         s.uid_map, s.gid_map
+  SELECT s.id, s.key, s.parent_id, (SELECT key FROM snapshots WHERE id = s.parent_id AND s.apart = 0) AS parent,
+         s.kind, s.created_at, s.updated_at, s.labels, s.diff_id, s.chain_id, s.size_bytes, s.inodes, s.corrected,
+         s.replaced_in, s.uid_map, s.gid_map, s.apart, s.published_chain
   FROM snapshots s`;
 
 export interface SnapshotRow {
   readonly id: number;
   readonly parentId: number | undefined;
+  /** As containerd knows it. */
   readonly info: Info;
   readonly diffId: Digest | undefined;
   readonly chainId: Digest | undefined;
@@ -66,6 +71,9 @@ export interface SnapshotRow {
   /** It has a layer, and still the directory that the layer has replaced. */
   readonly isReplaced: boolean;
   readonly idMapping: IdMapping | undefined;
+  /** containerd tells its parent at the commit, or does not know that it has one. */
+  readonly isApart: boolean;
+  readonly publishedChain: Digest | undefined;
 }
 
 export type Columns = Readonly<Record<string, unknown>>;
@@ -73,6 +81,7 @@ export type Columns = Readonly<Record<string, unknown>>;
 export function toRow(columns: Columns): SnapshotRow {
   const { id, key, parent_id, parent, kind, created_at, updated_at, labels } = columns;
   const { diff_id, chain_id, size_bytes, inodes, corrected, replaced_in, uid_map, gid_map } = columns;
+  const { apart, published_chain } = columns;
   return {
     id: Number(id),
     parentId: parent_id === null ? undefined : Number(parent_id),
@@ -90,5 +99,7 @@ export function toRow(columns: Columns): SnapshotRow {
     corrected: corrected === null ? undefined : corrected === 1n,
     isReplaced: replaced_in !== null,
     idMapping: uid_map === null ? undefined : { uids: uid_map as string, gids: gid_map as string },
+    isApart: apart === 1n,
+    publishedChain: (published_chain as Digest | null) ?? undefined,
   };
 }

@@ -16,6 +16,15 @@ export interface NewSnapshot {
   readonly labels: Labels;
   /** Its mounts have containerd map ids. */
   readonly idMapping?: IdMapping | undefined;
+  /** containerd tells its parent only at the commit. */
+  readonly isApart?: boolean;
+}
+
+/** A converted layer that is the content of a snapshot from the beginning. */
+export interface StagedLayer {
+  readonly diffId: Digest;
+  /** A chain with it on top that the bucket has, or is going to get. */
+  readonly publishedChain: Digest | undefined;
 }
 
 type Statement = ReturnType<Database['prepare']>;
@@ -41,11 +50,12 @@ export class SnapshotStore {
     this.#lastId = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'snapshots'");
     this.#insert = db.prepare(`
       INSERT INTO snapshots (id, key, parent_id, kind, created_at, updated_at, labels, diff_id, chain_id,
-        uid_map, gid_map)
-      VALUES ($id, $key, $parentId, $kind, $now, $now, $labels, $diffId, $chainId, $uidMap, $gidMap)`);
+        uid_map, gid_map, apart, published_chain)
+      VALUES ($id, $key, $parentId, $kind, $now, $now, $labels, $diffId, $chainId, $uidMap, $gidMap, $apart,
+        $publishedChain)`);
     this.#commit = db.prepare(`
       UPDATE snapshots SET key = $name, parent_id = $parentId, kind = 'committed', created_at = $now,
-        updated_at = $now, labels = $labels, chain_id = $chainId WHERE id = $id`);
+        updated_at = $now, labels = $labels, chain_id = $chainId, apart = 0, published_chain = NULL WHERE id = $id`);
     this.#attach = db.prepare('UPDATE snapshots SET diff_id = ? WHERE id = ?');
     this.#setLabels = db.prepare('UPDATE snapshots SET labels = ?, updated_at = ? WHERE id = ?');
     this.#hasChild = db.prepare('SELECT 1 FROM snapshots WHERE parent_id = ? LIMIT 1');
@@ -91,16 +101,40 @@ export class SnapshotStore {
     });
   }
 
-  /** Inserts a committed snapshot of `layer` for a target, unless the target is there by now. */
-  adopt(snapshot: NewSnapshot, ref: Digest, layer: Digest): SnapshotRow {
+  /** Inserts an active snapshot whose content is this layer, and which has no directory. */
+  stage(snapshot: NewSnapshot, layer: StagedLayer): SnapshotRow {
     return transaction(this.#db, () => {
-      const parent = this.checkNew(snapshot);
-      const existing = this.queries.target(ref, parent?.id);
+      const parentId = this.checkNew(snapshot)?.id;
+      return this.#insertRow({ ...snapshot, id: this.#nextId(), parentId, layer });
+    });
+  }
+
+  /**
+   * Inserts a committed snapshot of `layer` for a target, unless the target is there by now. Without `publishedChain` it is
+   * published. On `hiddenParent` it stands as long as containerd takes it for one without a parent.
+   */
+  adopt(snapshot: NewSnapshot, ref: Digest, layer: StagedLayer, hiddenParent?: SnapshotRow): SnapshotRow {
+    return transaction(this.#db, () => {
+      const told = this.checkNew(snapshot);
+      const existing = this.queries.target(ref, told?.id);
       if (existing) return existing;
+      const parent = hiddenParent ? this.#parent(hiddenParent.info.name) : told;
+      const { diffId, publishedChain } = layer;
       const id = this.#nextId();
-      const key = `lade/${ref}/${id}`;
-      const chain = chainOn(parent, layer);
-      return this.#insertRow({ ...snapshot, kind: 'committed', key, id, parentId: parent?.id, layer, chain });
+      const chain = chainOn(parent, diffId);
+      const row = this.#insertRow({
+        ...snapshot,
+        kind: 'committed',
+        key: `lade/${ref}/${id}`,
+        id,
+        parentId: parent?.id,
+        layer: { diffId, publishedChain: undefined },
+        chain,
+        isApart: hiddenParent !== undefined,
+      });
+      if (chain && chain !== publishedChain)
+        this.#listener.committed({ chainId: chain, parentChainId: parent?.chainId, diffId });
+      return row;
     });
   }
 
@@ -124,21 +158,24 @@ export class SnapshotStore {
     requireName(name);
     return transaction(this.#db, () => {
       this.#requireFree(name);
-      const { id, info, diffId, parentId } = this.active(key, 'commit');
+      const { id, info, diffId, parentId, publishedChain } = this.active(key, 'commit');
       if (options.parent !== '' && info.parent !== '' && options.parent !== info.parent) {
         throw new CodedError(
           'invalid_argument',
           `Cannot commit snapshot ${key} on ${options.parent}: it has another parent`,
         );
       }
-      const parent = parentId === undefined ? this.#parent(options.parent) : this.queries.byId(parentId);
+      const parent =
+        parentId === undefined
+          ? this.#parent(options.parent, 'failed_precondition')
+          : this.queries.byId(parentId);
       const labels = storableLabels(options.labels);
       const chain = diffId ? chainOn(parent, diffId) : declaredChain(name, labels);
       const columns = { $id: id, $name: name, $now: nowNs(), $labels: JSON.stringify(labels) };
       this.#commit.run({ ...columns, $parentId: parent?.id ?? null, $chainId: chain ?? null });
-      if (chain && diffId)
+      if (chain && !diffId) this.#listener.unpacked();
+      else if (chain && diffId && chain !== publishedChain)
         this.#listener.committed({ chainId: chain, parentChainId: parent?.chainId, diffId });
-      else if (chain) this.#listener.unpacked();
       return id;
     });
   }
@@ -177,12 +214,15 @@ export class SnapshotStore {
     });
   }
 
-  #parent(name: string): SnapshotRow | undefined {
+  #parent(
+    name: string,
+    whenNotCommitted: 'invalid_argument' | 'failed_precondition' = 'invalid_argument',
+  ): SnapshotRow | undefined {
     if (name === '') return undefined;
     const parent = this.get(name);
     if (parent.info.kind === 'committed') return parent;
     throw new CodedError(
-      'invalid_argument',
+      whenNotCommitted,
       `Cannot use snapshot ${name} as a parent: it is ${parent.info.kind}`,
       {
         cure: 'Commit it first',
@@ -207,10 +247,12 @@ export class SnapshotStore {
       $kind: row.kind,
       $now: nowNs(),
       $labels: JSON.stringify(storableLabels(row.labels)),
-      $diffId: row.layer ?? null,
+      $diffId: row.layer?.diffId ?? null,
       $chainId: row.chain ?? null,
       $uidMap: row.idMapping?.uids ?? null,
       $gidMap: row.idMapping?.gids ?? null,
+      $apart: Number(row.isApart ?? false),
+      $publishedChain: row.layer?.publishedChain ?? null,
     });
     return this.get(row.key);
   }
@@ -222,9 +264,10 @@ interface InsertedRow {
   readonly parentId: number | undefined;
   readonly kind: Kind;
   readonly labels: Labels;
-  readonly layer?: Digest;
+  readonly layer?: StagedLayer;
   readonly chain?: Digest | undefined;
   readonly idMapping?: IdMapping | undefined;
+  readonly isApart?: boolean;
 }
 
 function requireName(name: string): void {

@@ -4,7 +4,7 @@ import { CodedError } from '@lade/errors';
 import type { Digest } from '@lade/oci';
 import type { Database } from '@lade/sqlite';
 import { ContentDirectories } from './content-directories.ts';
-import { openRoot, type Directories } from './directories.ts';
+import { openRoot, type Directories, type Root } from './directories.ts';
 import { DiskRecords } from './disk-records.ts';
 import { diskUsage } from './disk-usage.ts';
 import { idMappingOf, type IdMapping } from './id-mapping.ts';
@@ -100,31 +100,37 @@ export class Snapshotter implements AsyncDisposable {
     const overlayOptions = existsSync(INDEX_PARAMETER) ? ['index=off'] : [];
     const folders = { snapshots, fixes, missing };
     this.#lower = new LowerDirectories({ layers, attributes, records, overlayOptions, ...folders });
-    this.#targets = new Targets(store, remote);
+    this.#targets = new Targets(store, remote, options.terms);
     this.#changes = new MountedChanges({ queries: store.queries, layers, snapshots, fixes });
     this.#snapshots = snapshots;
     this.#contents = new ContentDirectories(snapshots);
     this.#removals = new Removals(opened);
     this.#terms = options.terms;
-    const { mapped } = opened;
-    this.#mounts = new SnapshotMounts({ snapshots, lower: this.#lower, mapped, overlayOptions });
+    const { mapped, empty } = opened;
+    this.#mounts = new SnapshotMounts({ snapshots, lower: this.#lower, mapped, overlayOptions, empty });
   }
 
   /**
-   * Makes an active snapshot. With the label containerd.io/snapshot.ref it throws `already_exists` instead when that
-   * target is, or on the way becomes, a committed snapshot on the same parent. With the labels of an id mapping it is
-   * for a container in a user namespace, and its mounts show the owners that are right there, if that was agreed.
+   * Makes an active snapshot. With the label containerd.io/snapshot.ref it throws `already_exists` instead when that target is,
+   * or on the way becomes, a committed snapshot on the same parent; or, if that was agreed, it has the target's layer already
+   * and mounts read-only. With the labels of an id mapping it is for a container in a user namespace, and its mounts show the
+   * owners that are right there, if that was agreed.
    */
   async prepare(key: string, parent: string, labels: Labels = {}, options: Waiting = {}): Promise<Mount[]> {
     const snapshot: NewSnapshot = { key, parent, kind: 'active', labels };
     const target = labelOf(labels, SNAPSHOT_REF);
-    if (target && (await this.#targets.exists(snapshot, target, options))) {
-      throw new CodedError(
-        'already_exists',
-        `Cannot prepare snapshot ${key}: target snapshot ${target}: already exists`,
-      );
+    if (!target) return this.#create(snapshot, options);
+    const obtained = await this.#targets.obtain(snapshot, target, options);
+    if (obtained.state === 'staged') {
+      const row = this.#store.stage(snapshot, obtained.layer);
+      return this.#orNone(row, async () => this.mounts(key, options));
     }
-    return this.#create(snapshot, options);
+    if (obtained.state === 'missing')
+      return this.#create({ ...snapshot, isApart: obtained.isApart }, options);
+    throw new CodedError(
+      'already_exists',
+      `Cannot prepare snapshot ${key}: target snapshot ${target}: already exists`,
+    );
   }
 
   /** Makes a read-only view of `parent`. */
@@ -251,18 +257,18 @@ export class Snapshotter implements AsyncDisposable {
     const [top] = lower;
     if (snapshot.kind === 'view' && top !== undefined) {
       const view = this.#store.create({ ...snapshot, idMapping }, () => undefined);
-      return this.#mountsOrNone(view, lower);
+      return this.#orNone(view, async () => this.#mounts.of(view, lower));
     }
     await using directory = this.#contents.create(attributesOfRoot(top, idMapping));
     const row = this.#store.create({ ...snapshot, idMapping }, (id) => directory.place(id));
     directory.keep();
-    return this.#mountsOrNone(row, lower);
+    return this.#orNone(row, async () => this.#mounts.of(row, lower));
   }
 
   /** A snapshot that cannot be mounted is not made. */
-  async #mountsOrNone(row: SnapshotRow, lower: readonly string[]): Promise<Mount[]> {
+  async #orNone(row: SnapshotRow, mounts: () => Promise<Mount[]>): Promise<Mount[]> {
     try {
-      return await this.#mounts.of(row, lower);
+      return await mounts();
     } catch (reason) {
       this.remove(row.info.name);
       throw reason;
@@ -285,9 +291,7 @@ export class Snapshotter implements AsyncDisposable {
   }
 }
 
-interface OpenedState {
-  readonly snapshots: Directories;
-  readonly fixes: Directories;
+interface OpenedState extends Root {
   readonly mapped: MappedDirectories | undefined;
   readonly store: SnapshotStore;
   readonly records: DiskRecords;

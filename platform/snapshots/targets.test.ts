@@ -19,7 +19,8 @@ function published(
   const find: RemoteLayers['find'] = async (chain, parentChain) => {
     asked.push(`${chain} on ${parentChain}`);
     const diffId = layers.find(([published]) => published === chain)?.[1];
-    return diffId && { diffId, [Symbol.dispose]: () => {} };
+    const on = parentChain === 'any' ? undefined : parentChain;
+    return diffId && { diffId, parentChain: on, [Symbol.dispose]: () => {} };
   };
   return { asked, find };
 }
@@ -118,7 +119,7 @@ test('a layer that does not make the target on this parent is a miss', async () 
 
 test('parallel prepares of one target share one lookup; one that gives up does not disturb the others', async () => {
   await using bed = await openTestBed();
-  const answer = Promise.withResolvers<{ diffId: Digest } & Disposable>();
+  const answer = Promise.withResolvers<{ diffId: Digest; parentChain: Digest | undefined } & Disposable>();
   let asked = 0;
   let aborted = false;
   const find: RemoteLayers['find'] = async (_chain, _parent, { signal }) => {
@@ -139,7 +140,7 @@ test('parallel prepares of one target share one lookup; one that gives up does n
   await assert.rejects(prepares[0] ?? Promise.resolve(), { name: 'AbortError' });
   assert.ok(!aborted);
   const dispose = mock.fn();
-  answer.resolve({ diffId: DIFF_IDS[0], [Symbol.dispose]: dispose });
+  answer.resolve({ diffId: DIFF_IDS[0], parentChain: undefined, [Symbol.dispose]: dispose });
   for (const outcome of (await outcomes).slice(1)) {
     assert.ok(outcome.status === 'rejected' && isCodedError(outcome.reason, 'already_exists'));
   }

@@ -27,7 +27,7 @@ interface Bed extends AsyncDisposable {
   readonly client: GrpcClient;
 }
 
-/** A snapshotter without layers behind a real socket. */
+/** A snapshotter, whose one layer is mounted on its root, behind a real socket. */
 async function openBed(root: string, ports: Partial<LayerUnpacker & LayerMaker> = {}): Promise<Bed> {
   await using stack = new AsyncDisposableStack();
   const db = stack.adopt(openDatabase(join(root, 'state.db')), (opened) => opened.close());
@@ -37,7 +37,7 @@ async function openBed(root: string, ports: Partial<LayerUnpacker & LayerMaker> 
       db,
       layers: {
         mount: async () => root,
-        layerAt: () => undefined,
+        layerAt: (directory) => (directory === root ? LAYER : undefined),
         usage: async () => ({ sizeBytes: 5, inodes: 1 }),
         impliedDirectories: async () => [],
         retain: async () => {},
@@ -77,8 +77,8 @@ function overTheWire({ client, [Symbol.asyncDispose]: dispose }: Bed): Conforman
     view: async (key, parent, labels = {}) =>
       (await client.call(calls.view, { key, parent, labels: { ...labels } })).mounts,
     mounts: async (key) => (await client.call(calls.mounts, { key })).mounts,
-    commit: async (name, key, { labels = {} } = {}) =>
-      void (await client.call(calls.commit, { name, key, labels: { ...labels } })),
+    commit: async (name, key, { labels = {}, parent = '' } = {}) =>
+      void (await client.call(calls.commit, { name, key, labels: { ...labels }, parent })),
     remove: async (key) => void (await client.call(calls.remove, { key })),
     stat: async (key) => fromWire((await client.call(calls.stat, { key })).info),
     update: async ({ name, labels }, paths = []) =>
@@ -145,6 +145,24 @@ test('Apply converts the layer into the snapshot behind the mounts, in the names
   assert.ok(disposed);
   await client.call(Snapshots.method.commit, { name: 'c', key: 'k8s.io/7/extract' });
   assert.equal((await client.call(Snapshots.method.usage, { key: 'c' })).size, 5n);
+});
+
+test('Apply of a layer to mounts that show it already changes nothing; another one is refused', async (t) => {
+  let diffId = LAYER;
+  const client = await openTestBed(t, {
+    unpack: async () => ({ diffId, tarBytes: 1, [Symbol.dispose]: () => {} }),
+  });
+  const diff = { mediaType: MEDIA_TYPES.layerGzip, digest: digestOf('gz'), size: 99n };
+  const { mounts } = await client.call(Snapshots.method.prepare, { key: 'ns/1/staged' });
+  await client.call(Diff.method.apply, { diff, mounts });
+  const staged = (await client.call(Snapshots.method.mounts, { key: 'ns/1/staged' })).mounts;
+  assert.deepEqual(staged[0]?.options, ['ro', 'rbind']);
+  const { applied } = await client.call(Diff.method.apply, { diff, mounts: staged });
+  assert.equal(applied?.digest, LAYER);
+  diffId = digestOf('another layer');
+  await assert.rejects(client.call(Diff.method.apply, { diff, mounts: staged }), (e) =>
+    isCodedError(e, 'failed_precondition'),
+  );
 });
 
 test('Apply leaves foreign mounts and foreign media types to the next differ', async (t) => {

@@ -29,7 +29,7 @@ export const install = defineCommand({
     const version = values['containerd-version'] ?? (await installedVersion());
     const configuration: ContainerdConfiguration = {
       version,
-      snapshotter: { name: 'lade', address, exportsRoot, capabilities: ['remap-ids'] },
+      snapshotter: { name: 'lade', address, exportsRoot, capabilities: ['remap-ids', 'rebase'] },
       cri: values.cri ?? false,
       content: values.content ?? false,
     };

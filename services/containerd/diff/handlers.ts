@@ -47,7 +47,8 @@ export interface LayerMaker {
 }
 
 /**
- * containerd.services.diff.v1.Diff. Apply converts the layer instead of unpacking it into the mounts; Diff reads the changes
+ * containerd.services.diff.v1.Diff. Apply converts the layer instead of unpacking it into the mounts, and has nothing to do where they show it
+ * already, as to clients that do not know what it means that a new snapshot is read-only; Diff reads the changes
  * where overlayfs keeps them, instead of comparing two trees. Mounts that are not ours, or not of a snapshot and its parent, and
  * media types that are no tar are `unimplemented`, so that containerd asks its next differ.
  */
@@ -60,14 +61,17 @@ export function diffHandlers(
       if (!diff)
         throw new CodedError('invalid_argument', 'Cannot apply a layer: the request has no descriptor');
       const target = snapshotter.snapshotAt(fromWireMounts(mounts));
-      if (!target) throw unimplemented('the mounts belong to another snapshotter');
+      const staged = target ? undefined : snapshotter.changesBetween([], fromWireMounts(mounts));
+      const key = target?.key ?? (staged?.layer && staged.keys[0]);
+      if (key === undefined) throw unimplemented('the mounts belong to another snapshotter');
       if (!isLayerType(diff.mediaType)) throw unimplemented(`${diff.mediaType} is no layer tar`);
       const layer = { digest: parseDigest(diff.digest), sizeBytes: Number(diff.size) };
       using unpacked = await unpacker.unpack(layer, {
-        namespace: namespace || namespaceOf(target.key),
+        namespace: namespace || namespaceOf(key),
         signal,
       });
-      snapshotter.attachLayer(target.key, unpacked.diffId);
+      if (target) snapshotter.attachLayer(key, unpacked.diffId);
+      else if (staged?.layer !== unpacked.diffId) throw anotherLayer(unpacked.diffId, staged?.layer);
       return create(ApplyResponseSchema, {
         applied: create(DescriptorSchema, {
           mediaType: MEDIA_TYPES.layer,
@@ -106,6 +110,10 @@ const PACKED: ReadonlyMap<string, Compression> = new Map([
   [MEDIA_TYPES.layerZstd, 'zstd'],
   [MEDIA_TYPES.dockerLayerGzip, 'gzip'],
 ]);
+
+function anotherLayer(diffId: Digest, staged: Digest | undefined): CodedError {
+  return new CodedError('failed_precondition', `Cannot apply layer ${diffId}: the mounts show ${staged}`);
+}
 
 /** containerd 1.7 calls differs without a namespace, but puts it in front of every snapshot key: `<namespace>/<n>/<key>`. */
 function namespaceOf(key: string): string {
