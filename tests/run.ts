@@ -15,7 +15,8 @@ const NAMED = process.argv.slice(2).filter((argument) => !argument.startsWith('-
 const TEST_LIMIT_MS = SOAK ? 3_600_000 : 300_000;
 const FILE_LIMIT_MS = 3 * TEST_LIMIT_MS;
 const LIMITS = [
-  '--test-concurrency=2',
+  // More than the least machine has processors: many tests wait for a deadline or a disk.
+  '--test-concurrency=3',
   `--test-timeout=${TEST_LIMIT_MS}`,
   `--import=${join(import.meta.dirname, 'end-in-time.ts')}`,
 ];

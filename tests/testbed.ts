@@ -8,6 +8,7 @@ import { hexOf, parseImageConfig, parseManifest, type Digest } from '@lade/oci';
 import {
   buildImage,
   startContainerd,
+  startObsStandIn,
   startS3Server,
   killProcessesOf,
   unmountBelow,
@@ -56,9 +57,10 @@ export class Testbed implements AsyncDisposable {
   }
 
   /** The URL of an empty bucket in a folder, or on an S3 server of its own. */
-  async bucket(kind: 'directory' | 'S3'): Promise<string> {
+  async bucket(kind: 'directory' | 'S3' | 'OBS'): Promise<string> {
     const folder = join(this.folder, 'bucket');
     if (kind === 'directory') return `file://${folder}`;
+    if (kind === 'OBS') return this.#obsBucket(folder);
     const { folder: packages } = await unpackSet('moto', this.#cache);
     const server = this.#stack.use(await startS3Server({ packages, folder }));
     const { endpoint, region, accessKeyId, secretAccessKey } = server;
@@ -66,6 +68,15 @@ export class Testbed implements AsyncDisposable {
     const access = { 'access-key-id': accessKeyId, 'secret-access-key': secretAccessKey };
     const parameters = new URLSearchParams({ endpoint, region, 'path-style': 'true', ...access });
     return `s3://lade/below/a/prefix?${parameters.toString()}`;
+  }
+
+  async #obsBucket(folder: string): Promise<string> {
+    const [bucket, accessKeyId, secretAccessKey] = ['lade', 'some-key', 'some/secret+'];
+    await mkdir(folder);
+    const store = this.#stack.use(await startObsStandIn({ folder, bucket, accessKeyId, secretAccessKey }));
+    const endpoint = `http://localhost:${store.address.split(':')[1]}`;
+    const access = { 'access-key-id': accessKeyId, 'secret-access-key': secretAccessKey };
+    return `obs://lade/below/a/prefix?${new URLSearchParams({ endpoint, ...access }).toString()}`;
   }
 
   /** Starts an empty node. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Environment } from '@lade/bucket';
 import { CodedError, wrapError } from '@lade/errors';
 import { parseChainKey, type ChainKeys } from '@lade/layers';
 import type { LogLevel } from '@lade/log';
@@ -13,6 +14,8 @@ export interface DaemonConfig {
   /** The unix socket that containerd dials. */
   readonly address: string;
   readonly bucketUrl: string;
+  /** Where the bucket's credentials may be. */
+  readonly environment: Environment;
   /** containerd's own socket: for reading the layers that it asks us to apply. */
   readonly containerd: string;
   readonly http: { readonly host: string; readonly port: number } | undefined;
@@ -80,6 +83,7 @@ export function parseConfig(
   return {
     root,
     address: absolute(settings.address, 'address'),
+    environment: (name) => env[name],
     bucketUrl: settings.bucket === '' ? `file://${root}/bucket` : settings.bucket,
     containerd: absolute(settings.containerd, 'containerd'),
     http: settings.http === '' ? undefined : parseHttp(settings.http),

@@ -12,12 +12,12 @@ const PATIENCE_MS = 30_000;
 const SKEW_MS = 60_000;
 
 /** Does with one small object, key `probe/<random>`, what the daemon does with layers, and removes it again. */
-export async function examineBucket({ bucketUrl }: DiagnoseOptions): Promise<Outcome> {
+export async function examineBucket({ bucketUrl, environment }: DiagnoseOptions): Promise<Outcome> {
   if (bucketUrl === undefined)
     return { state: 'warning', found: 'none is named', cure: 'Name one with --bucket' };
   const folder = await missingFolder(bucketUrl);
   if (folder === undefined) {
-    await using bucket = await openBucket(bucketUrl);
+    await using bucket = await openBucket(bucketUrl, environment ? { environment } : {});
     return await exercise(bucket, bucket.location);
   }
   await using probe = await openProbeFolder(folder);

@@ -1,3 +1,4 @@
+import type { Environment } from '@lade/bucket';
 import { fromUnknown } from '@lade/errors';
 import { examineBucket } from './doctor-bucket.ts';
 import { examineContainerd, examinePlugin } from './doctor-containerd.ts';
@@ -13,6 +14,8 @@ export interface DiagnoseOptions {
   /** The daemon's socket. */
   readonly address: string;
   readonly bucketUrl?: string;
+  /** Where the bucket's credentials may be. */
+  readonly environment?: Environment;
   /** containerd's socket. */
   readonly containerd?: string;
 }

@@ -71,7 +71,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   stack.use(await lockRoot(root));
   const db = openDatabase(join(root, 'state.db'));
   stack.defer(() => db.close());
-  const bucket = stack.use(await openBucket(config.bucketUrl));
+  const bucket = stack.use(await openBucket(config.bucketUrl, config));
   const catalogue = new ChunkCatalogue(db);
   const table = new LayerTable(db);
   const foreground = new Foreground();

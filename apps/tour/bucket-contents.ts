@@ -4,7 +4,7 @@ import { openBucket } from '@lade/bucket';
 export async function bucketContents(
   url: string,
 ): Promise<ReadonlyMap<string, { objects: number; bytes: number }>> {
-  await using bucket = await openBucket(url);
+  await using bucket = await openBucket(url, { environment: (name) => process.env[name] });
   const kinds = new Map<string, { objects: number; bytes: number }>();
   for await (const { key, sizeBytes } of bucket.list('')) {
     const kind = key.slice(0, key.indexOf('/'));

@@ -7,4 +7,4 @@ export type {
   RangeOptions,
   WaitOptions,
 } from './bucket.ts';
-export { openBucket } from './open-bucket.ts';
+export { openBucket, type Environment } from './open-bucket.ts';

@@ -14,14 +14,14 @@ export const doctor: Command = {
   async prepare(argv) {
     const { parseConfig } = await import('@lade/daemon/config');
     const isJson = argv.includes('--json');
-    const { root, bucketUrl, containerd, address } = parseConfig(
+    const { root, bucketUrl, environment, containerd, address } = parseConfig(
       argv.filter((argument) => argument !== '--json'),
       process.env,
     );
     return async ({ stdout }) => {
       const { diagnose } = await import('@lade/daemon/doctor');
       const findings: Finding[] = [];
-      for await (const finding of diagnose({ root, bucketUrl, containerd, address })) {
+      for await (const finding of diagnose({ root, bucketUrl, environment, containerd, address })) {
         findings.push(finding);
         if (!isJson) tell(finding, stdout);
       }
