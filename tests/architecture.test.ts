@@ -13,7 +13,8 @@ const FORMATS = ['compression', 'tar', 'erofs', 'oci', 'errors', 'streams', 'pro
 /** The one place for each kind of foreign code. */
 const OWNERS: readonly (readonly [RegExp, string])[] = [
   [/^koffi$/, 'libraries/linux'],
-  [/^@aws-sdk\/|^@smithy\/|^esdk-obs/, 'libraries/bucket/drivers'],
+  [/^@aws-sdk\/credential-provider/, 'libraries/credentials'],
+  [/^@aws-sdk\/(?!credential-provider)|^@smithy\/|^esdk-obs/, 'libraries/bucket/drivers'],
   [/^@grpc\//, 'libraries/grpc'],
   [/^node:sqlite$/, 'libraries/sqlite'],
 ];

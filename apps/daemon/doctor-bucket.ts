@@ -17,8 +17,14 @@ export async function examineBucket({ bucketUrl, environment }: DiagnoseOptions)
     return { state: 'warning', found: 'none is named', cure: 'Name one with --bucket' };
   const folder = await missingFolder(bucketUrl);
   if (folder === undefined) {
-    await using bucket = await openBucket(bucketUrl, environment ? { environment } : {});
-    return await exercise(bucket, bucket.location);
+    const sources: string[] = [];
+    await using bucket = await openBucket(bucketUrl, {
+      tellCredentials: (event) => void (event.kind === 'found' && sources.push(event.source)),
+      ...(environment ? { environment } : {}),
+    });
+    const outcome = await exercise(bucket, bucket.location);
+    const [source] = sources;
+    return source === undefined ? outcome : { ...outcome, found: `${outcome.found}; credentials: ${source}` };
   }
   await using probe = await openProbeFolder(folder);
   await using bucket = await openBucket(`file://${probe.path}`);

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openBucket, type Bucket } from '@lade/bucket';
+import { openBucket, type Bucket, type CredentialEvent } from '@lade/bucket';
 import { openContent, type Content } from '@lade/content';
 import { isCodedError, wrapError } from '@lade/errors';
 import {
@@ -71,7 +71,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   stack.use(await lockRoot(root));
   const db = openDatabase(join(root, 'state.db'));
   stack.defer(() => db.close());
-  const bucket = stack.use(await openBucket(config.bucketUrl, config));
+  const bucket = stack.use(await openBucket(config.bucketUrl, { ...config, tellCredentials: tellIn(log) }));
   const catalogue = new ChunkCatalogue(db);
   const table = new LayerTable(db);
   const foreground = new Foreground();
@@ -142,6 +142,14 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     serving: async () => modes.serving(),
     leave: () => modes.leave(),
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
+  };
+}
+
+/** Where the bucket's credentials come from, and what keeps new ones from coming. */
+function tellIn(log: Logger): (event: CredentialEvent) => void {
+  return ({ kind, ...details }) => {
+    if (kind === 'found') log.info('credentials found', details);
+    else log.warn('credentials cannot be renewed, the last ones still hold', details);
   };
 }
 

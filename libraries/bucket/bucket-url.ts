@@ -1,5 +1,5 @@
 import { CodedError } from '@lade/errors';
-import type { Credentials } from './credentials.ts';
+import type { Agency, Credentials } from '@lade/credentials';
 import { checkKey } from './object-key.ts';
 
 const FORMS =
@@ -53,13 +53,42 @@ export function flagOf({ searchParams }: URL, name: string, url: string): boolea
   return value === 'true';
 }
 
-export const CREDENTIAL_PARAMETERS = ['access-key-id', 'secret-access-key', 'session-token'];
+const GIVEN = ['access-key-id', 'secret-access-key', 'session-token'] as const;
 
-/** Credentials that the URL itself gives; undefined without them. */
-export function credentialsOf({ searchParams }: URL, url: string): Credentials | undefined {
-  const [accessKeyId, secretAccessKey, sessionToken] = CREDENTIAL_PARAMETERS.map((name) =>
-    searchParams.get(name),
+export const CREDENTIAL_PARAMETERS = [...GIVEN, 'credentials-file', 'credentials-command'];
+
+/** Where the URL says that credentials are; empty where it says nothing. */
+interface CredentialPlace {
+  readonly given?: Credentials;
+  readonly file?: string;
+  readonly command?: string;
+}
+
+export function credentialPlaceOf(parsed: URL, url: string): CredentialPlace {
+  const given = givenCredentials(parsed, url);
+  const [file, command] = ['credentials-file', 'credentials-command'].map((name) =>
+    parsed.searchParams.get(name),
   );
+  const places = {
+    ...(given ? { given } : {}),
+    ...(file ? { file } : {}),
+    ...(command ? { command } : {}),
+  };
+  if (Object.keys(places).length > 1)
+    throw unusable(url, 'credentials are in one place: the URL, credentials-file or credentials-command');
+  return places;
+}
+
+/** An agency of Huawei Cloud to act for; undefined without one. */
+export function agencyOf({ searchParams }: URL, url: string): Agency | undefined {
+  const [name, domain] = [searchParams.get('agency'), searchParams.get('agency-domain')];
+  if (name === null && domain === null) return undefined;
+  if (!name || !domain) throw unusable(url, 'agency and agency-domain go together');
+  return { name, domain };
+}
+
+function givenCredentials({ searchParams }: URL, url: string): Credentials | undefined {
+  const [accessKeyId, secretAccessKey, sessionToken] = GIVEN.map((name) => searchParams.get(name));
   if (accessKeyId === null && secretAccessKey === null && sessionToken === null) return undefined;
   if (!accessKeyId || !secretAccessKey)
     throw unusable(url, 'access-key-id and secret-access-key go together');

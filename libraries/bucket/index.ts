@@ -7,4 +7,5 @@ export type {
   RangeOptions,
   WaitOptions,
 } from './bucket.ts';
-export { openBucket, type Environment } from './open-bucket.ts';
+export { openBucket } from './open-bucket.ts';
+export type { CredentialEvent, Environment } from '@lade/credentials';

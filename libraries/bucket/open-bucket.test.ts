@@ -51,6 +51,18 @@ const BAD_URLS = [
   's3://bucket?access-key-id=a',
   's3://bucket?secret-access-key=hidden',
   's3://bucket?session-token=hidden',
+  's3://bucket?credentials-file=/f&credentials-command=c',
+  's3://bucket?credentials-file=/f&access-key-id=a&secret-access-key=hidden',
+  's3://bucket?agency=a',
+  'obs://bucket',
+  'obs://bucket?region=r&agency=a',
+  'obs://bucket?region=r&signature=v1',
+  'obs://bucket?region=r&signature=obs&path-style=true',
+  'obs://bucket?region=r&path-style=true&custom-domain=true',
+  'obs://bucket?region=r&storage-class=COLD',
+  'obs://bucket?region=r&encryption=obs&kms-key-id=k',
+  'obs://bucket?endpoint=http://[::1]:9000',
+  'obs://bucket?endpoint=https://host/path',
 ];
 
 for (const url of BAD_URLS) {

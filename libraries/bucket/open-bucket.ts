@@ -1,22 +1,24 @@
+import { RotatingCredentials, createFinder, type CredentialEvent, type Environment } from '@lade/credentials';
 import type { Bucket } from './bucket.ts';
-import { unusable } from './bucket-url.ts';
+import { agencyOf, credentialPlaceOf, unusable } from './bucket-url.ts';
 import { folderOf } from './drivers/directory-url.ts';
-import { obsOptionsOf } from './drivers/obs/obs-url.ts';
+import { iamOf, obsOptionsOf } from './drivers/obs/obs-url.ts';
 import { s3OptionsOf } from './drivers/s3-url.ts';
-
-/** The variables of the environment, in which drivers look for credentials that the URL does not give. */
-export type Environment = (name: string) => string | undefined;
+import { retryRefused } from './retry-refused.ts';
 
 export interface OpenBucketOptions {
-  /** Default: an empty one. The S3 driver looks into the environment of the process in any case, as its SDK does. */
+  /**
+   * The variables in which credentials, that the URL does not give, may be. Default: an empty one. AWS's chain looks into the environment
+   * of the process in any case.
+   */
   readonly environment?: Environment;
+  readonly tellCredentials?: (event: CredentialEvent) => void;
 }
 
+type Cloud = Parameters<typeof createFinder>[0]['cloud'];
+
 /** Opens the bucket that `url` names (docs/reference/bucket.md). Throws `invalid_argument` for a URL it cannot read. */
-export async function openBucket(
-  url: string,
-  { environment = () => undefined }: OpenBucketOptions = {},
-): Promise<Bucket> {
+export async function openBucket(url: string, options: OpenBucketOptions = {}): Promise<Bucket> {
   const parsed = URL.parse(url);
   if (!parsed) throw unusable(url, 'it is none');
   switch (parsed.protocol) {
@@ -30,16 +32,39 @@ export async function openBucket(
       return openMemoryBucket();
     }
     case 's3:': {
-      const options = s3OptionsOf(parsed, url);
+      const place = s3OptionsOf(parsed, url);
+      const rotating = credentialsOf(parsed, url, 'aws', options);
       const { openS3Bucket } = await import('./drivers/s3.ts');
-      return openS3Bucket(options);
+      const credentials = async () => rotating.get();
+      return retryRefused(openS3Bucket({ ...place, credentials }), rotating);
     }
     case 'obs:': {
-      const options = obsOptionsOf(parsed, url, environment);
+      const place = obsOptionsOf(parsed, url);
+      const rotating = credentialsOf(parsed, url, 'huawei', options);
       const { openObsBucket } = await import('./drivers/obs/obs.ts');
-      return openObsBucket(options);
+      const credentials = async () => rotating.get();
+      return retryRefused(openObsBucket({ ...place, credentials }), rotating);
     }
     default:
       throw unusable(url, 'its scheme is not known');
   }
+}
+
+function credentialsOf(
+  parsed: URL,
+  url: string,
+  cloud: Cloud,
+  { environment = () => undefined, tellCredentials }: OpenBucketOptions,
+): RotatingCredentials {
+  const [region, agency, iam] = [parsed.searchParams.get('region'), agencyOf(parsed, url), iamOf(parsed)];
+  const find = createFinder({
+    cloud,
+    environment,
+    ...credentialPlaceOf(parsed, url),
+    ...(region === null ? {} : { region }),
+    ...(agency ? { agency } : {}),
+    ...(iam === undefined ? {} : { iam }),
+  });
+  const location = `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
+  return new RotatingCredentials(find, { location, ...(tellCredentials ? { tell: tellCredentials } : {}) });
 }

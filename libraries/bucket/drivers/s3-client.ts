@@ -1,6 +1,7 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { CredentialSource } from '../credentials.ts';
 
+const EXPIRES_MS = 1_000;
 const CONNECT_MS = 3_000;
 /** A store silent for that long in the middle of a request is given up. */
 const IDLE_MS = 15_000;
@@ -15,8 +16,7 @@ export interface S3Options {
   readonly region?: string;
   /** Name the bucket in the path instead of the host. */
   readonly pathStyle?: boolean;
-  /** Without these, the SDK's default chain finds credentials. */
-  readonly credentials?: CredentialSource;
+  readonly credentials: CredentialSource;
 }
 
 /** A client that gives up on stores that are dead or silent, and asks for no checksum that a store may not know. */
@@ -35,14 +35,15 @@ export function createS3Client({ endpoint, region, pathStyle, credentials }: S3O
       httpsAgent: agent,
     },
     ...(endpoint === undefined ? {} : { endpoint }),
-    ...(credentials === undefined ? {} : { credentials: toProvider(credentials) }),
+    credentials: toProvider(credentials),
   });
 }
 
-/** The SDK asks again shortly before the expiration. */
+/** The SDK keeps what does not expire soon: so that it asks before every request, everything does. */
 function toProvider(source: CredentialSource): Extract<S3ClientConfig['credentials'], () => unknown> {
   return async () => {
-    const { expiresAt, ...credentials } = await source();
-    return { ...credentials, ...(expiresAt ? { expiration: expiresAt } : {}) };
+    const { accessKeyId, secretAccessKey, sessionToken } = await source();
+    const expiration = new Date(Date.now() + EXPIRES_MS);
+    return { accessKeyId, secretAccessKey, expiration, ...(sessionToken ? { sessionToken } : {}) };
   };
 }

@@ -13,6 +13,8 @@ export interface ObsStandInOptions {
   readonly domain?: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Secret access keys by access key id, as they are valid now; instead of the two above. */
+  readonly keys?: () => ReadonlyMap<string, string>;
   /** The clock of the store. */
   readonly now?: () => Date;
   /** Whether x-obs-forbid-overwrite is obeyed. Default: as in OBS. */
@@ -56,11 +58,12 @@ export async function startObsStandIn(options: ObsStandInOptions): Promise<ObsSt
 
 async function answer(exchange: ObsExchange, store: Store): Promise<void> {
   const { request, response, bucket, key, path, rawQuery, resource } = exchange;
-  const { accessKeyId, secretAccessKey, now = () => new Date() } = store.options;
+  const { accessKeyId, secretAccessKey, keys, now = () => new Date() } = store.options;
   const { method = '', headers } = request;
   response.setHeader('date', now().toUTCString());
   const signed = { method, path, query: rawQuery, headers, resource };
-  const checked = checkSignature(signed, new Map([[accessKeyId, secretAccessKey]]), now());
+  const valid = keys?.() ?? new Map([[accessKeyId, secretAccessKey]]);
+  const checked = checkSignature(signed, valid, now());
   if (typeof checked !== 'string') return refuse(exchange, checked);
   exchange.dialect = checked;
   response.setHeader(`${prefixOf(exchange)}request-id`, 'request');

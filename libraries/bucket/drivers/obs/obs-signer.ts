@@ -1,5 +1,5 @@
 import ObsClient from 'esdk-obs-nodejs';
-import { keepUntilExpiry, type Credentials } from '../../credentials.ts';
+import type { Credentials } from '@lade/credentials';
 import type { ObsOptions } from './obs-options.ts';
 
 /** A request to the store, before it is signed. */
@@ -24,10 +24,9 @@ const LASTS_SECONDS = 900;
 
 /** Has the vendor's SDK sign requests, in their URLs, with the credentials of the moment. */
 export function createSigner(options: ObsOptions): Signer {
-  const credentials = keepUntilExpiry(options.credentials);
   let signing: { readonly with: Credentials; readonly client: Promise<ObsClient> } | undefined;
   return async ({ method, key, query = {}, headers = {} }) => {
-    const current = await credentials();
+    const current = await options.credentials();
     if (signing?.with !== current) signing = { with: current, client: openClient(options, current) };
     const client = await signing.client;
     const what = {

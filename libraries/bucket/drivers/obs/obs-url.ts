@@ -1,13 +1,4 @@
-import {
-  CREDENTIAL_PARAMETERS,
-  bucketOf,
-  credentialsOf,
-  flagOf,
-  httpUrlOf,
-  unusable,
-} from '../../bucket-url.ts';
-import type { Environment } from '../../open-bucket.ts';
-import { credentialsFrom } from './obs-credentials.ts';
+import { CREDENTIAL_PARAMETERS, bucketOf, flagOf, httpUrlOf, unusable } from '../../bucket-url.ts';
 import {
   STORAGE_CLASSES,
   type ObsEncryption,
@@ -26,11 +17,13 @@ const PARAMETERS = [
   'storage-class',
   'encryption',
   'kms-key-id',
+  'agency',
+  'agency-domain',
   ...CREDENTIAL_PARAMETERS,
 ];
 
 /** obs://bucket/prefix?endpoint=…, and the parameters above. */
-export function obsOptionsOf(parsed: URL, url: string, environment: Environment): ObsOptions {
+export function obsOptionsOf(parsed: URL, url: string): Omit<ObsOptions, 'credentials'> {
   const place = bucketOf(parsed, url, PARAMETERS);
   const { searchParams } = parsed;
   const endpoint = endpointOf(parsed, url);
@@ -38,16 +31,12 @@ export function obsOptionsOf(parsed: URL, url: string, environment: Environment)
   const proxy = httpUrlOf(parsed, 'proxy', url);
   const storageClass = oneOf(parsed, 'storage-class', Object.keys(STORAGE_CLASSES), url);
   const encryption = encryptionOf(parsed, url);
-  const credentials = credentialsOf(parsed, url);
   return {
     ...place,
     endpoint: endpoint.origin,
     style,
     signature: signatureOf(parsed, url, style),
     region: searchParams.get('region') ?? regionIn(endpoint.hostname),
-    credentials: credentials
-      ? async () => credentials
-      : credentialsFrom(environment, `obs://${place.bucket}/${place.prefix}`),
     ...(proxy === undefined ? {} : { proxy }),
     ...(storageClass === undefined ? {} : { storageClass }),
     ...(encryption ? { encryption } : {}),
@@ -66,6 +55,13 @@ function endpointOf(parsed: URL, url: string): URL {
   if (endpoint.hostname.startsWith('['))
     throw unusable(url, 'its endpoint is an IPv6 address; give it a name');
   return endpoint;
+}
+
+/** Where the service's region has its IAM; undefined where the endpoint does not tell. */
+export function iamOf({ searchParams }: URL): string | undefined {
+  const host = URL.parse(searchParams.get('endpoint') ?? '')?.hostname;
+  const region = /^obs\.([\w-]+)\.myhuaweicloud\.com$/.exec(host ?? '')?.[1] ?? searchParams.get('region');
+  return region !== null && /^[\w-]+$/.test(region) ? `https://iam.${region}.myhuaweicloud.com` : undefined;
 }
 
 /** obs.<region>.myhuaweicloud.com, and its like. */
