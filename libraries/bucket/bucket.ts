@@ -18,6 +18,10 @@ export interface RangeOptions extends WaitOptions {
   readonly length?: number;
 }
 
+export interface ListOptions extends WaitOptions {
+  readonly startAfter?: string;
+}
+
 export interface ObjectInfo {
   readonly key: string;
   readonly sizeBytes: number;
@@ -68,7 +72,7 @@ export interface Bucket extends AsyncDisposable {
   /** Throws `not_found`. */
   head(key: string, options?: WaitOptions): Promise<ObjectInfo>;
   /** Objects whose key starts with `prefix` and comes after `startAfter`, in the order of their UTF-8 bytes. */
-  list(prefix: string, options?: WaitOptions & { readonly startAfter?: string }): AsyncIterable<ObjectInfo>;
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
   /** Deletes objects; one that is absent is fine. A failure may leave some of them deleted. */
   delete(keys: readonly string[], options?: WaitOptions): Promise<void>;
   /** What a condition is worth here; asks the store once. */

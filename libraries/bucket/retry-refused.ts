@@ -1,6 +1,6 @@
 import type { Credentials, RotatingCredentials } from '@lade/credentials';
 import { isCodedError } from '@lade/errors';
-import type { Bucket, ObjectInfo, WaitOptions } from './bucket.ts';
+import type { Bucket, ListOptions, ObjectInfo, WaitOptions } from './bucket.ts';
 import { orAbort } from './or-abort.ts';
 
 /**
@@ -21,9 +21,7 @@ export function retryRefused(bucket: Bucket, credentials: RotatingCredentials): 
       return work();
     }
   };
-  const list = async function* (
-    ...[prefix, options]: Parameters<Bucket['list']>
-  ): AsyncGenerator<ObjectInfo> {
+  const list = async function* (prefix: string, options?: ListOptions): AsyncGenerator<ObjectInfo> {
     const begin = async (): Promise<Begun> => {
       const objects = bucket.list(prefix, options)[Symbol.asyncIterator]();
       return { objects, first: await objects.next() };

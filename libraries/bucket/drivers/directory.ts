@@ -12,6 +12,7 @@ import type {
   ObjectInfo,
   PutOptions,
   RangeOptions,
+  ListOptions,
   WaitOptions,
 } from '../bucket.ts';
 import { byteRange, rangeEnd } from '../byte-range.ts';
@@ -133,10 +134,7 @@ class DirectoryBucket implements Bucket {
     return infoOf(key, stats);
   }
 
-  async *list(
-    prefix: string,
-    options: WaitOptions & { startAfter?: string } = {},
-  ): AsyncGenerator<ObjectInfo> {
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     options.signal?.throwIfAborted();
     const walk = { prefix, startAfter: options.startAfter ?? '', signal: options.signal };
     try {

@@ -6,6 +6,7 @@ import type {
   ObjectInfo,
   PutOptions,
   RangeOptions,
+  ListOptions,
   WaitOptions,
 } from '../bucket.ts';
 import { byteRange, rangeEnd } from '../byte-range.ts';
@@ -60,10 +61,7 @@ class MemoryBucket implements Bucket {
     return infoOf(this.#object(key));
   }
 
-  async *list(
-    prefix: string,
-    { startAfter = '', signal }: WaitOptions & { startAfter?: string } = {},
-  ): AsyncGenerator<ObjectInfo> {
+  async *list(prefix: string, { startAfter = '', signal }: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     signal?.throwIfAborted();
     for (const key of [...this.#objects.keys()].sort(compareKeys)) {
       signal?.throwIfAborted();

@@ -17,6 +17,7 @@ import type {
   ObjectInfo,
   PutOptions,
   RangeOptions,
+  ListOptions,
   WaitOptions,
 } from '../bucket.ts';
 import { byteRange, rangeEnd, type ByteRange } from '../byte-range.ts';
@@ -110,10 +111,7 @@ class S3Bucket implements Bucket {
   }
 
   /** Some stores know start-after only if such a key exists, or start again where a key was deleted: hence the comparison. */
-  async *list(
-    prefix: string,
-    options: WaitOptions & { startAfter?: string } = {},
-  ): AsyncGenerator<ObjectInfo> {
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     const { bucket: Bucket, prefix: own } = this.#options;
     let last = options.startAfter ?? '';
     const query = { Bucket, Prefix: own + prefix, ...(last === '' ? {} : { StartAfter: own + last }) };

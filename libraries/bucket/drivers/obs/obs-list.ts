@@ -1,4 +1,4 @@
-import type { ObjectInfo, WaitOptions } from '../../bucket.ts';
+import type { ObjectInfo, ListOptions } from '../../bucket.ts';
 import { compareKeys } from '../../object-key.ts';
 import { versionOf } from '../answered-range.ts';
 import type { ObsStore } from './obs-store.ts';
@@ -9,7 +9,7 @@ export async function* listObjects(
   store: ObsStore,
   own: string,
   prefix: string,
-  options: WaitOptions & { readonly startAfter?: string },
+  options: ListOptions,
 ): AsyncGenerator<ObjectInfo> {
   let last = options.startAfter ?? '';
   for (let marker = last === '' ? '' : own + last; ;) {

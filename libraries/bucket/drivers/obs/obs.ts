@@ -7,6 +7,7 @@ import type {
   ObjectInfo,
   PutOptions,
   RangeOptions,
+  ListOptions,
   WaitOptions,
 } from '../../bucket.ts';
 import { byteRange, rangeEnd, type ByteRange } from '../../byte-range.ts';
@@ -111,7 +112,7 @@ class ObsBucket implements Bucket {
     };
   }
 
-  list(prefix: string, options: WaitOptions & { startAfter?: string } = {}): AsyncIterable<ObjectInfo> {
+  list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectInfo> {
     return listObjects(this.#store, this.#prefix, prefix, options);
   }
 
