@@ -4,6 +4,7 @@ import { openBucket, type Bucket } from '@lade/bucket';
 import { CodedError, isCodedError } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
 import type { DiagnoseOptions, Outcome } from './doctor.ts';
+import { failed } from './failed-outcome.ts';
 import { openProbeFolder } from './doctor-root.ts';
 
 const PROBE_BYTES = 64 << 10;
@@ -22,7 +23,7 @@ export async function examineBucket({ bucketUrl, environment }: DiagnoseOptions)
       tellCredentials: (event) => void (event.kind === 'found' && sources.push(event.source)),
       ...(environment ? { environment } : {}),
     });
-    const outcome = await exercise(bucket, bucket.location);
+    const outcome = await exercise(bucket, bucket.location).catch(failed);
     const [source] = sources;
     return source === undefined ? outcome : { ...outcome, found: `${outcome.found}; credentials: ${source}` };
   }

@@ -14,6 +14,7 @@ import { readMounts } from '@lade/linux';
 import { SILENT } from '@lade/log';
 import { Introspection, type PluginsResponseSchema } from '@lade/protocol/introspection';
 import { Version } from '@lade/protocol/version';
+import { startObsStandIn } from '@lade/sandbox';
 import { diagnose, type DiagnoseOptions, type Finding } from './doctor.ts';
 
 type Findings = ReadonlyMap<string, Finding>;
@@ -130,6 +131,28 @@ test('without CAP_SYS_ADMIN the diagnosis says so', async (t) => {
   assert.match(findings.get('privileges')?.found ?? '', /CAP_SYS_ADMIN/);
   assert.equal(findings.get('privileges')?.state, 'failed');
   assert.equal(findings.get('overlayfs')?.state, 'failed');
+});
+
+test('the place of the credentials is told, whether the bucket takes them or not', async (t) => {
+  const root = await temporaryFolder(t);
+  const folder = await temporaryFolder(t);
+  const key = { accessKeyId: 'key', secretAccessKey: 'secret' };
+  await using store = await startObsStandIn({ folder, bucket: 'lade', ...key });
+  const bucketUrl = `obs://lade?endpoint=http://localhost:${store.address.split(':')[1]}`;
+  for (const [secret, state] of [
+    ['secret', 'ok'],
+    ['hidden', 'failed'],
+  ] as const) {
+    const variables: Readonly<Record<string, string>> = {
+      OBS_ACCESS_KEY_ID: 'key',
+      OBS_SECRET_ACCESS_KEY: secret,
+    };
+    const environment = (name: string): string | undefined => variables[name];
+    const found = (await examine({ root, bucketUrl, environment })).get('bucket');
+    assert.equal(found?.state, state, found?.found);
+    assert.match(found.found, /credentials: environment variable OBS_ACCESS_KEY_ID/);
+    assert.doesNotMatch(JSON.stringify(found), /hidden/);
+  }
 });
 
 test('a bucket that cannot be used fails with its reason, and never shows a credential', async (t) => {

@@ -1,11 +1,11 @@
 import type { Environment } from '@lade/bucket';
-import { fromUnknown } from '@lade/errors';
 import { examineBucket } from './doctor-bucket.ts';
 import { examineContainerd, examinePlugin } from './doctor-containerd.ts';
 import { examineDaemon } from './doctor-daemon.ts';
 import { examineFillOnDemand } from './doctor-fill.ts';
 import { examineKernel, examinePrivileges } from './doctor-kernel.ts';
 import { examineErofs, examineOverlayfs } from './doctor-mounts.ts';
+import { failed } from './failed-outcome.ts';
 import { examineDisk, examineRoot, examineSparseFiles } from './doctor-root.ts';
 
 export interface DiagnoseOptions {
@@ -55,13 +55,4 @@ export async function* diagnose(options: DiagnoseOptions): AsyncGenerator<Findin
   for (const [check, examine] of CHECKS) {
     yield { check, ...(await examine(options).catch(failed)) };
   }
-}
-
-function failed(reason: unknown): Outcome {
-  const { message, cure } = fromUnknown(reason);
-  return {
-    state: 'failed',
-    found: message,
-    cure: cure ?? 'Report this message, with the output of lade doctor --json',
-  };
 }

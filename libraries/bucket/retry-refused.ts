@@ -14,7 +14,7 @@ export function retryRefused(bucket: Bucket, credentials: RotatingCredentials): 
     try {
       return await work();
     } catch (reason) {
-      if (!isCodedError(reason, 'unauthenticated')) throw reason;
+      if (!mayBeRefusal(reason)) throw reason;
       credentials.refuse(used);
       const { accessKeyId } = await current();
       if (accessKeyId === used.accessKeyId) throw reason;
@@ -46,6 +46,12 @@ export function retryRefused(bucket: Bucket, credentials: RotatingCredentials): 
     conditionalPuts: async (options) => retry(options, async () => bucket.conditionalPuts(options)),
     [Symbol.asyncDispose]: async () => bucket[Symbol.asyncDispose](),
   };
+}
+
+/** The answer to a HEAD has no body that tells a refused key from a forbidden action. */
+function mayBeRefusal(reason: unknown): boolean {
+  if (isCodedError(reason, 'unauthenticated')) return true;
+  return isCodedError(reason, 'permission_denied') && reason.details['name'] !== 'AccessDenied';
 }
 
 interface Begun {

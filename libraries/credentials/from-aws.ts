@@ -6,7 +6,7 @@ const PATIENCE_MS = 1_500;
 
 /**
  * What AWS's own chain finds: profiles with keys, roles, SSO or credential_process, web identity (EKS), container and instance roles. Looks
- * at the files anew every time. Undefined when it finds nothing.
+ * at the files anew every time. Throws when it finds nothing: there is no other place.
  */
 export function fromAws(region: string | undefined): CredentialFinder {
   return async (signal) => {
@@ -28,13 +28,7 @@ export function fromAws(region: string | undefined): CredentialFinder {
       return { ...found, source: SOURCE };
     } catch (reason) {
       signal.throwIfAborted();
-      if (isNothingFound(reason)) return undefined;
       throw unusable(SOURCE, reason instanceof Error ? reason.message : String(reason), reason);
     }
   };
-}
-
-/** The chain's own last word, after every place has passed. */
-function isNothingFound(reason: unknown): boolean {
-  return reason instanceof Error && reason.name === 'CredentialsProviderError';
 }

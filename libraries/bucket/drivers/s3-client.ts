@@ -1,12 +1,8 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { CredentialSource } from '../credentials.ts';
+import { CONNECT_MS, IDLE_MS, MAX_CONNECTIONS } from './connection-limits.ts';
 
 const EXPIRES_MS = 1_000;
-const CONNECT_MS = 3_000;
-/** A store silent for that long in the middle of a request is given up. */
-const IDLE_MS = 15_000;
-/** High, because a body being read holds its connection. */
-const MAX_CONNECTIONS = 256;
 
 export interface S3Options {
   readonly bucket: string;

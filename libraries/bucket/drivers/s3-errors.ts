@@ -1,4 +1,5 @@
 import { CodedError, fromUnknown, type ErrorCode } from '@lade/errors';
+import { retryAfter } from './retry-after.ts';
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -78,13 +79,6 @@ export function fromS3Error(
     details: { name, status, ...retryAfter($response?.headers?.['retry-after']) },
     cause: reason,
   });
-}
-
-/** Seconds or a date (RFC 9110). */
-function retryAfter(header: string | undefined): { readonly retryAfterMs?: number } {
-  if (header === undefined) return {};
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return ms > 0 ? { retryAfterMs: ms } : {};
 }
 
 function fallback(reason: unknown, status: number): Meaning {

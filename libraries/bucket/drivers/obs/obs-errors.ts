@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { CodedError, fromUnknown, isCodedError, type ErrorCode } from '@lade/errors';
+import { retryAfter } from '../retry-after.ts';
 import { textOf } from './xml.ts';
 
 interface Meaning {
@@ -127,13 +128,6 @@ function clockState(date: string | undefined): { state: string; behindMs: number
 /** Where a redirection leads, without what it was asked for. */
 function endpointOf({ headers, xml }: Refusal): string | undefined {
   return textOf(xml, 'Endpoint') || (URL.parse(headers.location ?? '')?.host ?? undefined);
-}
-
-/** Seconds or a date (RFC 9110). */
-function retryAfter(header: string | undefined): { readonly retryAfterMs?: number } {
-  if (header === undefined) return {};
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return ms > 0 ? { retryAfterMs: ms } : {};
 }
 
 /** What kept a request from being answered, as a coded error; a coded one passes unchanged. */

@@ -2,12 +2,7 @@ import { lookup as resolveName } from 'node:dns';
 import http, { type AgentOptions, type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
-
-const CONNECT_MS = 3_000;
-/** A store silent for that long in the middle of a request is given up. */
-const IDLE_MS = 15_000;
-/** High, because a body being read holds its connection. */
-const MAX_CONNECTIONS = 256;
+import { CONNECT_MS, IDLE_MS, MAX_CONNECTIONS } from '../connection-limits.ts';
 
 interface Sending {
   readonly method: string;
