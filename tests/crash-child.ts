@@ -87,7 +87,7 @@ if (import.meta.main) {
   const [root = '', bucketUrl = '', scenario = '', point] = process.argv.slice(2);
   await using platform = await openPlatform(
     parseConfig(['--root', root, '--bucket', bucketUrl, '--fill', 'full'], {}),
-    { log: SILENT, uploaded: () => {}, unpacked: () => {} },
+    { log: SILENT, tellBucket: () => {}, uploaded: () => {}, unpacked: () => {} },
   );
   say('started', await report(platform, root));
   if (point !== undefined) POINTS[point]?.(Object.getPrototypeOf(await openBucket(bucketUrl)) as Bucket);

@@ -70,6 +70,13 @@ const PLATFORM: ControlPlatform = {
   status: async () => STATUS,
   images: async () => [IMAGE],
   layers: async () => [LAYER],
+  async *events({ follow, ...query }) {
+    const time = '2026-11-27T01:02:03.456Z';
+    yield { kind: 'bucket.put', id: 7, time, key: 'packs/\u001bx', bytes: 1_200_000, ms: 12.5 };
+    yield { kind: 'bucket.get', id: 8, time, key: 'packs/y', offset: 4096, ms: 3, code: 'not_found' };
+    yield { kind: 'log.info', id: 9, time, message: 'asked', query };
+    if (follow) yield { kind: 'lost', count: 3 };
+  },
   async *verify(image) {
     if (image !== NAME && image !== 'damaged') throw unknownImage(image);
     yield { kind: 'proving', diffId: BASE, number: 1, of: 2 };
@@ -197,8 +204,37 @@ test('lade pull tells what it restores, and fails where the daemon fails', async
   assert.equal(unknown.stderr, `lade: Cannot find image python in memory:\n  → Use ${NAME}\n`);
 });
 
+test('lade events prints a line per event for people, and JSON lines for scripts', async (t) => {
+  const lade = await withDaemon(t);
+  const { code, stdout, stderr } = await lade('events', '--follow', '--kind', 'b', '--since', '7');
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.deepEqual(stdout.split('\n'), [
+    '01:02:03.456  bucket.put                    packs/\uFFFDx  1.2 MB  12.5 ms',
+    '01:02:03.456  bucket.get                    packs/y  offset=4096  3 ms  NOT_FOUND',
+    '01:02:03.456  log.info                      asked  query={"kind":"b","since":7}',
+    '… 3 events came too fast',
+    '',
+  ]);
+  const since = '2026-11-27T01:00:00.000Z';
+  const json = jsonLines((await lade('events', '--json', '--since', since)).stdout);
+  assert.deepEqual(json.at(-1), {
+    kind: 'log.info',
+    id: 9,
+    time: '2026-11-27T01:02:03.456Z',
+    message: 'asked',
+    query: { from: since },
+  });
+});
+
 test('without a daemon every command that needs one says so and exits with 1', async () => {
-  for (const args of [['status'], ['images'], ['layers', '--json'], ['verify', 'i'], ['pull', 'i']]) {
+  for (const args of [
+    ['status'],
+    ['images'],
+    ['layers', '--json'],
+    ['events'],
+    ['verify', 'i'],
+    ['pull', 'i'],
+  ]) {
     const { code, stdout, stderr } = await run([...args, '--address', '/nonexistent/lade.sock']);
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(
@@ -218,6 +254,7 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     ['images', '--address'],
     ['verify'],
     ['verify', 'a', 'b'],
+    ['events', '--since', 'never'],
     ['install'],
     ['help', 'nothing'],
     ['doctor', '--nope'],
@@ -237,6 +274,7 @@ test('help and version need no daemon', async () => {
     'status',
     'images',
     'layers',
+    'events',
     'verify IMAGE',
     'pull IMAGE',
     'install',

@@ -1,5 +1,6 @@
 import { wrongUsage, type Command, type ExitCode, type Terminal } from './command.ts';
 import { doctor } from './commands/doctor.ts';
+import { events } from './commands/events.ts';
 import { explain } from './commands/help.ts';
 import { images } from './commands/images.ts';
 import { install } from './commands/install.ts';
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   status,
   images,
   layers,
+  events,
   verify,
   pull,
   install,

@@ -1,8 +1,10 @@
+import { Readable } from 'node:stream';
 import type { Bucket } from '@lade/bucket';
 import type { ImageSummary, LayerSummary, PullEvent, Status, VerifyEvent } from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
 import type { ControlPlatform } from '@lade/control-service';
 import { fromUnknown } from '@lade/errors';
+import type { EventLog } from '@lade/event-log';
 import {
   formatPlatform,
   listImages,
@@ -30,7 +32,7 @@ const VERSION_MS = 1_000;
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, log }: { readonly node: ContainerdNode; readonly log: Logger },
+  { node, events, log }: { readonly node: ContainerdNode; readonly events: EventLog; readonly log: Logger },
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
@@ -66,6 +68,8 @@ export function createControlPlatform(
     async layers(): Promise<readonly LayerSummary[]> {
       return layers.list().map((row) => summariseLayer(row, !uploads.isWaiting(row.diffId)));
     },
+    events: ({ follow, ...filter }, { signal }) =>
+      follow ? events.follow(filter, signal) : Readable.from(events.recent(filter)),
     verify: (image, { signal }) => verifyImage(image, { bucket, keys, signal }),
     pull(image, { namespace = DEFAULT_NAMESPACE, signal }): AsyncIterable<PullEvent> {
       const images = node.imagesIn(namespace, SNAPSHOTTER, signal);

@@ -50,7 +50,7 @@ function createGates(log: Logger): Record<string, number> {
       descriptors[kind] = OPEN[kind]();
       descriptors[journalOf(kind)] = createJournal();
     } catch (error) {
-      log.info('kernel lacks a way to fill on demand', { kind, error });
+      log.info('kernel lacks a way to fill on demand', { fill: kind, error });
     }
   }
   return descriptors;

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openBucket, type Bucket, type CredentialEvent } from '@lade/bucket';
+import { openBucket, watchBucket, type Bucket, type BucketEvent, type CredentialEvent } from '@lade/bucket';
 import { openContent, type Content } from '@lade/content';
 import { isCodedError, wrapError } from '@lade/errors';
 import {
@@ -58,6 +58,7 @@ export interface Platform extends AsyncDisposable {
 
 export interface PlatformHooks {
   readonly log: Logger;
+  readonly tellBucket: (event: BucketEvent) => void;
   readonly uploaded: () => void;
   readonly unpacked: () => void;
   readonly terms?: AgreedTerms;
@@ -71,7 +72,8 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   stack.use(await lockRoot(root));
   const db = openDatabase(join(root, 'state.db'));
   stack.defer(() => db.close());
-  const bucket = stack.use(await openBucket(config.bucketUrl, { ...config, tellCredentials: tellIn(log) }));
+  const store = await openBucket(config.bucketUrl, { ...config, tellCredentials: tellIn(log) });
+  const bucket = stack.use(watchBucket(store, hooks.tellBucket));
   const catalogue = new ChunkCatalogue(db);
   const table = new LayerTable(db);
   const foreground = new Foreground();

@@ -6,7 +6,6 @@ import { serveControl } from '@lade/control-service';
 import { wrapError } from '@lade/errors';
 import { GrpcServer } from '@lade/grpc';
 import { shareHeap } from '@lade/linux';
-import { createLogger } from '@lade/log';
 import { Content } from '@lade/protocol/content';
 import { Diff } from '@lade/protocol/diff';
 import { Snapshots } from '@lade/protocol/snapshots';
@@ -20,6 +19,7 @@ import { ImageWatch } from './image-watch.ts';
 import { LayerConverter } from './layer-converter.ts';
 import { createLayerMaker } from './layer-maker.ts';
 import { createLayerUnpacker } from './layer-unpacker.ts';
+import { observe } from './observe.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
 
@@ -34,13 +34,14 @@ export async function serve(argv: readonly string[]): Promise<void> {
 }
 
 async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<void> {
-  const log = createLogger((line) => process.stderr.write(line), config.logLevel);
+  const { log, events, calls, tellBucket } = observe((line) => process.stderr.write(line), config.logLevel);
   await using stack = new AsyncDisposableStack();
   const node = stack.use(new ContainerdNode(config.containerd));
   let uploaded = (): void => {};
   let unpacked = (): void => {};
   const hooks = {
     log,
+    tellBucket,
     uploaded: () => uploaded(),
     unpacked: () => unpacked(),
     terms: agreedTerms(node),
@@ -49,7 +50,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   await mkdir(dirname(config.address), { recursive: true, mode: 0o711 }).catch((reason: unknown) => {
     throw wrapError(reason, `Cannot listen on ${config.address}`, { cure: 'Choose another --address' });
   });
-  const server = stack.use(new GrpcServer());
+  const server = stack.use(new GrpcServer({ watch: calls }));
   const conversion = { maxTarBytes: config.maxLayerBytes, log };
   const convert = createContentConverter(platform, node, conversion);
   const unpacker = createLayerUnpacker(platform, convert);
@@ -62,7 +63,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     await serveControl({
       socketPath: controlSocketPath(config.address),
       ...(config.http ? { http: config.http } : {}),
-      platform: createControlPlatform(config, platform, { node, log }),
+      platform: createControlPlatform(config, platform, { node, events, log }),
       log,
     }),
   );

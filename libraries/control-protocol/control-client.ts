@@ -3,6 +3,8 @@ import { CodedError, codeOf, fromUnknown } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
 import { decodeLines } from './decode-lines.ts';
 import type {
+  DaemonEvent,
+  EventQuery,
   ImageSummary,
   LayerSummary,
   PullEvent,
@@ -59,6 +61,21 @@ export class ControlClient implements Disposable {
     return (document as { readonly layers: readonly LayerSummary[] }).layers;
   }
 
+  events(query: EventQuery, options: WaitOptions = {}): AsyncIterable<DaemonEvent> {
+    const { since, from, follow, ...texts } = query;
+    const start = since ?? from;
+    const parameters = new URLSearchParams({
+      ...texts,
+      ...(start === undefined ? {} : { since: String(start) }),
+      ...(follow ? { follow: 'true' } : {}),
+    });
+    return this.#events<DaemonEvent>({
+      method: 'GET',
+      path: `/v1/events?${parameters.toString()}`,
+      ...options,
+    });
+  }
+
   verify(image: string, options: WaitOptions = {}): AsyncIterable<VerifyEvent> {
     return this.#events<VerifyEvent>({
       method: 'POST',
@@ -92,6 +109,7 @@ export class ControlClient implements Disposable {
         yield event as T;
       }
     } catch (reason) {
+      if (call.signal?.aborted) throw fromUnknown(call.signal.reason);
       throw isLostConnection(reason) ? this.#unreachable(reason) : reason;
     } finally {
       response.destroy();

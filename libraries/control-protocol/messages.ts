@@ -115,6 +115,30 @@ export type PullEvent =
   | (LayerPosition & { readonly kind: 'present' })
   | { readonly kind: 'restored'; readonly name: string; readonly digest: Digest; readonly layers: number };
 
+/** What GET /v1/events is asked for. */
+export interface EventQuery {
+  /** How the kind begins. */
+  readonly kind?: string;
+  /** What one of the fields that are text holds, in whatever case. */
+  readonly text?: string;
+  /** Only what came after the event with this id. */
+  readonly since?: number;
+  /** Only what happened at this time or later: ISO 8601, UTC. */
+  readonly from?: string;
+  /** Whether to go on with what happens from now on. */
+  readonly follow?: boolean;
+}
+
+/** Something that has happened (docs/reference/events.md). */
+export interface DaemonEvent {
+  readonly kind: string;
+  /** Missing in `lost`, which tells a follower how many events, wanted or not, came too fast for it: `count`. */
+  readonly id?: number;
+  /** ISO 8601, UTC. Missing in `lost`. */
+  readonly time?: string;
+  readonly [field: string]: unknown;
+}
+
 /** The last line of a stream that failed after its first event. */
 export interface StreamFailure {
   readonly kind: 'error';

@@ -8,7 +8,7 @@ import { test, type TestContext } from 'node:test';
 import { CodedError, isCodedError, type ErrorCode } from '@lade/errors';
 import { Content } from '@lade/protocol/content';
 import { Snapshots } from '@lade/protocol/snapshots';
-import { GrpcClient, GrpcServer, type CallContext } from './index.ts';
+import { GrpcClient, GrpcServer, type AnsweredCall, type CallContext, type CallWatch } from './index.ts';
 
 function socketPath(t: TestContext): string {
   const folder = mkdtempDisposableSync(join(tmpdir(), 'lade-grpc-'));
@@ -24,9 +24,10 @@ async function open(
     list?: (context: CallContext) => AsyncIterable<{ info: { name: string }[] }>;
     write?: (refs: AsyncIterable<{ ref: string }>, context: CallContext) => AsyncIterable<{ offset: bigint }>;
   },
+  watch?: CallWatch,
 ): Promise<GrpcClient> {
   const path = socketPath(t);
-  const server = new GrpcServer();
+  const server = new GrpcServer(watch ? { watch } : {});
   // oxlint-disable-next-line typescript/no-explicit-any -- handlers that no test calls
   const rest = (service: typeof Snapshots | typeof Content): any =>
     Object.fromEntries(service.methods.map(({ localName }) => [localName, async () => ({})]));
@@ -175,4 +176,47 @@ test('listen() replaces a stale socket, and refuses a live one and what is no so
   await using server = new GrpcServer();
   await server.listen(fresh);
   assert.equal(statSync(fresh).mode & 0o777, 0o600);
+});
+
+test('every call is told when it has been answered, with what its first message was about', async (t) => {
+  const calls: AnsweredCall[] = [];
+  const watch: CallWatch = {
+    subjectOf: (request) => request as object,
+    tell: (call) => calls.push(call),
+  };
+  const client = await open(
+    t,
+    {
+      stat: async (key) => {
+        if (key === 'b') throw new CodedError('not_found', 'Cannot find b');
+      },
+      async *list() {
+        yield { info: [{ name: 'x' }] };
+        throw new CodedError('aborted', 'Cannot go on');
+      },
+      async *write(refs) {
+        for await (const _ of refs) yield { offset: 1n };
+      },
+    },
+    watch,
+  );
+  await client.call(Snapshots.method.stat, { key: 'a' }, { namespace: 'k8s.io' });
+  await assert.rejects(client.call(Snapshots.method.stat, { key: 'b' }));
+  await assert.rejects(Array.fromAsync(client.stream(Snapshots.method.list, { filters: ['f'] })));
+  const requests = async function* (): AsyncGenerator<{ ref: string }> {
+    yield { ref: 'first' };
+    yield { ref: 'second' };
+  };
+  await Array.fromAsync(client.converse(Content.method.write, requests()));
+  const told = calls.map(({ method, namespace, subject, code }) => {
+    const { key, filters, ref } = subject as { key?: string; filters?: string[]; ref?: string };
+    return [method, namespace, key ?? filters ?? ref, code];
+  });
+  assert.deepEqual(told, [
+    ['stat', 'k8s.io', 'a', undefined],
+    ['stat', '', 'b', 'not_found'],
+    ['list', '', ['f'], 'aborted'],
+    ['write', '', 'first', undefined],
+  ]);
+  assert.ok(calls.every(({ service, ms }) => service.startsWith('containerd.services.') && ms >= 0));
 });

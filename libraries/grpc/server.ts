@@ -18,6 +18,13 @@ import { CodedError, wrapError } from '@lade/errors';
 import type { CallContext, ServiceHandlers } from './handlers.ts';
 import { toServiceDefinition } from './method-definition.ts';
 import { toStatus } from './status.ts';
+import {
+  watchHandler,
+  type AnyHandler,
+  type CallWatch,
+  type Streaming,
+  type Unary,
+} from './watch-handler.ts';
 
 /** As containerd's own limit, both ways. */
 export const MAX_MESSAGE_BYTES = 16 << 20;
@@ -41,17 +48,21 @@ export class GrpcServer implements AsyncDisposable {
 
   readonly #running = new Set<Promise<void>>();
 
-  constructor() {
+  readonly #watch: CallWatch | undefined;
+
+  constructor({ watch }: { readonly watch?: CallWatch } = {}) {
+    this.#watch = watch;
     const { commonServerOptions } = this.#server as unknown as { readonly commonServerOptions: object };
     Object.assign(commonServerOptions, RESETS_ALLOWED);
   }
 
   add<S extends DescService>(service: S, handlers: ServiceHandlers<S>): void {
     const byName = handlers as unknown as Readonly<Record<string, AnyHandler>>;
-    const implementation = service.methods.map(({ localName, methodKind }) => {
-      const handler = byName[localName];
+    const implementation = service.methods.map((method) => {
+      const { localName, methodKind } = method;
+      const handler = byName[localName]?.bind<AnyHandler>(handlers);
       if (!handler) throw new TypeError(`${service.typeName} has no handler for ${localName}`);
-      const answer = ADAPTERS[methodKind](handler.bind<AnyHandler>(handlers));
+      const answer = ADAPTERS[methodKind](this.#watch ? watchHandler(method, handler, this.#watch) : handler);
       const handle = (...call: Parameters<Answer>): void => this.#track(answer(...call));
       return [localName, handle as UntypedHandleCall] as const;
     });
@@ -133,9 +144,6 @@ type AnyCall =
   | ServerWritableStream<unknown, unknown>
   | ServerReadableStream<unknown, unknown>
   | ServerDuplexStream<unknown, unknown>;
-type Unary = (request: unknown, context: CallContext) => Promise<unknown>;
-type Streaming = (request: unknown, context: CallContext) => AsyncIterable<unknown>;
-type AnyHandler = Unary & Streaming; // the method's kind tells which
 
 /** Answers one call; never rejects. */
 type Answer = (call: never, callback: sendUnaryData<unknown>) => Promise<void>;

@@ -1,1 +1,8 @@
-export { SILENT, createLogger, type LogFields, type LogLevel, type Logger } from './logger.ts';
+export {
+  SILENT,
+  createLogger,
+  type LogFields,
+  type LogLevel,
+  type LogRecord,
+  type Logger,
+} from './logger.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CodedError } from '@lade/errors';
-import { createLogger } from './index.ts';
+import { createLogger, type LogRecord } from './index.ts';
 
 test('createLogger() writes one JSON object a line from its level on', () => {
   const lines: string[] = [];
@@ -22,4 +22,18 @@ test('createLogger() writes one JSON object a line from its level on', () => {
     code: 'unavailable',
     cure: 'Wait',
   });
+});
+
+test('createLogger() tells every line to whoever listens, also those that are not written', () => {
+  const lines: string[] = [];
+  const told: LogRecord[] = [];
+  const log = createLogger(
+    (line) => lines.push(line),
+    'error',
+    (record) => told.push(record),
+  );
+  log.debug('read', { error: new CodedError('not_found', 'Cannot find k') });
+  assert.deepEqual(lines, []);
+  const fields = { error: 'Cannot find k', code: 'not_found' };
+  assert.deepEqual(told, [{ level: 'debug', message: 'read', fields }]);
 });

@@ -14,14 +14,30 @@ export interface Logger {
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** One JSON object a line, as log collectors take it. */
-export function createLogger(write: (line: string) => void, minimum: LogLevel = 'info'): Logger {
+/** One line of the log. */
+export interface LogRecord {
+  readonly level: LogLevel;
+  readonly message: string;
+  /** With an error taken apart. */
+  readonly fields: LogFields;
+}
+
+/** One JSON object a line, as log collectors take it. `tell` gets every line, also those below the level. */
+export function createLogger(
+  write: (line: string) => void,
+  minimum: LogLevel = 'info',
+  tell?: (record: LogRecord) => void,
+): Logger {
   const at =
     (level: LogLevel) =>
-    (message: string, fields: LogFields = {}): void => {
-      if (RANK[level] < RANK[minimum]) return;
+    (message: string, given: LogFields = {}): void => {
+      const isWritten = RANK[level] >= RANK[minimum];
+      if (!isWritten && !tell) return;
+      const fields = { ...given, ...describe(given['error']) };
+      tell?.({ level, message, fields });
+      if (!isWritten) return;
       const time = new Date().toISOString();
-      write(`${JSON.stringify({ time, level, message, ...fields, ...describe(fields['error']) })}\n`);
+      write(`${JSON.stringify({ time, level, message, ...fields })}\n`);
     };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

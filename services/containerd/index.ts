@@ -7,3 +7,4 @@ export {
   type UnpackedLayer,
 } from './diff/handlers.ts';
 export { snapshotHandlers } from './snapshots/handlers.ts';
+export { watchCalls } from './watch-calls.ts';

@@ -1,6 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { encodeError } from '@lade/control-protocol';
 import type { Logger } from '@lade/log';
 import type { ControlPlatform } from './control-platform.ts';
@@ -8,11 +6,14 @@ import { guardRequest } from './guard-request.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import { findHandler } from './routes.ts';
 import { statusOf } from './status-of.ts';
+import type { StreamPlaces } from './stream-places.ts';
+import { writeEvents } from './write-events.ts';
 
 export interface AnswerContext {
   readonly platform: ControlPlatform;
   readonly log: Logger;
   readonly transport: 'unix' | 'tcp';
+  readonly streams: StreamPlaces;
   readonly signal: AbortSignal;
 }
 
@@ -29,7 +30,10 @@ export async function answerRequest(
     guardRequest(request, context.transport);
     const answer = await findHandler(request)(context.platform, request, signal);
     if ('document' in answer) writeDocument(response, 200, answer.document);
-    else await writeEvents(response, answer.events);
+    else {
+      using _ = context.streams.take();
+      await writeEvents(request, response, answer);
+    }
   } catch (reason) {
     if (gone.signal.aborted) return;
     if (statusOf(reason) >= 500) {
@@ -41,28 +45,6 @@ export async function answerRequest(
     }
     if (response.headersSent) response.destroy();
     else writeFailure(response, reason);
-  }
-}
-
-/** Waits for the first event before it commits to a status, so that what fails at once is answered as a failure. */
-async function writeEvents(response: ServerResponse, events: AsyncIterable<object>): Promise<void> {
-  const iterator = events[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-  const rest = { [Symbol.asyncIterator]: () => iterator };
-  try {
-    await pipeline(Readable.from(lines(first, rest)), response);
-  } finally {
-    await iterator.return?.();
-  }
-}
-
-async function* lines(first: IteratorResult<object>, rest: AsyncIterable<object>): AsyncGenerator<string> {
-  if (!first.done) yield `${JSON.stringify(first.value)}\n`;
-  try {
-    for await (const event of rest) yield `${JSON.stringify(event)}\n`;
-  } catch (reason) {
-    yield `${JSON.stringify({ kind: 'error', error: encodeError(reason) })}\n`;
   }
 }
 

@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { ControlPlatform } from './control-platform.ts';
+import { readEventQuery } from './read-event-query.ts';
 import { optionalTextField, readBody, textField } from './read-body.ts';
 import { RequestRefusal } from './request-refusal.ts';
+import type { EventStream } from './write-events.ts';
 
-/** One JSON document, or events that are written as they come, one JSON object a line. */
-type Answer = { readonly document: object } | { readonly events: AsyncIterable<object> };
+/** One JSON document, or events that are written as they come. */
+type Answer = { readonly document: object } | EventStream;
 
 /** Answers a request that the route table has matched. */
 export type Handler = (
@@ -22,6 +24,12 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   },
   '/v1/layers': {
     GET: async (platform, _, signal) => ({ document: { layers: await platform.layers({ signal }) } }),
+  },
+  '/v1/events': {
+    GET: async (platform, request, signal) => {
+      const query = readEventQuery(request);
+      return { events: platform.events(query, { signal }), isEndless: query.follow === true };
+    },
   },
   '/v1/images/verify': {
     POST: async (platform, request, signal) => {

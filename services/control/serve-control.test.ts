@@ -4,6 +4,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { request, type IncomingMessage, type RequestOptions } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { ControlClient, type Status, type VerifyEvent } from '@lade/control-protocol';
 import { CodedError, isCodedError } from '@lade/errors';
@@ -57,6 +58,7 @@ const PLATFORM: ControlPlatform = {
   layers: async () => {
     throw new CodedError('unavailable', 'Cannot list', { cure: 'Wait' });
   },
+  events: () => Readable.from([]),
   async *verify(image) {
     if (image === 'unknown') throw new CodedError('not_found', 'Cannot find image unknown');
     yield* EVENTS;

@@ -4,12 +4,15 @@ import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { CodedError, wrapError } from '@lade/errors';
 import type { Logger } from '@lade/log';
-import { answerRequest } from './answer-request.ts';
+import { answerRequest, type AnswerContext } from './answer-request.ts';
 import type { ControlPlatform } from './control-platform.ts';
+import { StreamPlaces } from './stream-places.ts';
 
 // Not an import: naming its exports would load Node's WebSocket, and 5 MB of fetch with it.
 const { createServer } = process.getBuiltinModule('node:http');
 
+/** Of one daemon, over both transports together. */
+const MAX_STREAMS = 64;
 const LOOPBACK_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 
 export interface ServeControlOptions {
@@ -34,10 +37,11 @@ export interface ControlServer extends AsyncDisposable {
 export async function serveControl(options: ServeControlOptions): Promise<ControlServer> {
   if (options.http) checkLoopback(options.http.host);
   const stop = new AbortController();
+  const shared = { streams: new StreamPlaces(MAX_STREAMS), signal: stop.signal };
   await using stack = new AsyncDisposableStack();
   await removeStaleSocket(options.socketPath);
-  await listen(stack, 'unix', options, stop.signal);
-  const tcp = options.http && (await listen(stack, 'tcp', options, stop.signal));
+  await listen(stack, 'unix', options, shared);
+  const tcp = options.http && (await listen(stack, 'tcp', options, shared));
   stack.defer(() => stop.abort(new CodedError('unavailable', 'Cannot go on: the daemon is stopping')));
   const servers = stack.move();
   return {
@@ -50,11 +54,11 @@ async function listen(
   stack: AsyncDisposableStack,
   transport: 'unix' | 'tcp',
   { socketPath, http, platform, log }: ServeControlOptions,
-  signal: AbortSignal,
+  shared: Pick<AnswerContext, 'streams' | 'signal'>,
 ): Promise<Server> {
   const running = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    const answer = answerRequest(request, response, { platform, log, transport, signal });
+    const answer = answerRequest(request, response, { platform, log, transport, ...shared });
     running.add(answer);
     void answer.finally(() => running.delete(answer));
   });

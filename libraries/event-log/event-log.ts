@@ -1,0 +1,139 @@
+/** Something that has happened. */
+export interface LoggedEvent {
+  /** Grows by 1 from event to event; also from one process to the next, with a gap. */
+  readonly id: number;
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  /** Words joined by dots, the most general one first. */
+  readonly kind: string;
+  readonly [field: string]: unknown;
+}
+
+/** So many events, wanted or not, were forgotten before a follower came to them. */
+export interface LostEvents {
+  readonly kind: 'lost';
+  readonly count: number;
+  readonly [field: string]: unknown;
+}
+
+export interface EventFilter {
+  /** How the kind begins. */
+  readonly kind?: string;
+  /** What one of the fields that are text holds, in whatever case. */
+  readonly text?: string;
+  /** Only what came after the event of this number. */
+  readonly since?: number;
+  /** Only what happened at this time or later: ISO 8601, UTC. */
+  readonly from?: string;
+}
+
+export interface EventLogOptions {
+  readonly maxEvents?: number;
+  readonly maxBytes?: number;
+}
+
+/** What an event takes beside its text, about. */
+const EVENT_BYTES = 256;
+
+/**
+ * The last events, bounded by number and bytes. Those who follow have no queue of their own: who is too slow loses what is
+ * forgotten meanwhile, is told how much that was, and holds up nobody.
+ */
+export class EventLog {
+  readonly #maxEvents: number;
+  readonly #maxBytes: number;
+  /** By id, in a ring. */
+  readonly #events: (LoggedEvent | undefined)[];
+  readonly #first = Date.now() * 1000;
+  #oldest = this.#first;
+  #next = this.#first;
+  #bytes = 0;
+  #news: PromiseWithResolvers<void> | undefined;
+
+  constructor({ maxEvents = 4096, maxBytes = 4 << 20 }: EventLogOptions = {}) {
+    this.#maxEvents = maxEvents;
+    this.#maxBytes = maxBytes;
+    this.#events = Array.from({ length: maxEvents });
+  }
+
+  /** Fields are plain values. */
+  tell(kind: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    const own = { id: this.#next++, time: new Date().toISOString(), kind };
+    const event = { ...own, ...fields, ...own };
+    if (event.id - this.#oldest === this.#maxEvents) this.#forget();
+    this.#events[event.id % this.#maxEvents] = event;
+    this.#bytes += bytesOf(event);
+    while (this.#bytes > this.#maxBytes && this.#oldest < event.id) this.#forget();
+    this.#news?.resolve();
+    this.#news = undefined;
+  }
+
+  /** What is still known of what is wanted, oldest first. */
+  recent(filter: EventFilter = {}): LoggedEvent[] {
+    const events: LoggedEvent[] = [];
+    for (let id = Math.max(this.#oldest, this.#start(filter)); id < this.#next; id++) {
+      const event = this.#events[id % this.#maxEvents];
+      if (event && matches(event, filter)) events.push(event);
+    }
+    return events;
+  }
+
+  /** What recent() gives, then what happens from now on. Throws the reason of the signal when that aborts. */
+  async *follow(filter: EventFilter, signal: AbortSignal): AsyncGenerator<LoggedEvent | LostEvents> {
+    for (let next = this.#start(filter); ;) {
+      signal.throwIfAborted();
+      if (next < this.#oldest) {
+        const count = this.#oldest - next;
+        next = this.#oldest;
+        yield { kind: 'lost', count };
+      } else if (next === this.#next) {
+        await this.#waitForNews(signal);
+      } else {
+        const event = this.#events[next++ % this.#maxEvents];
+        if (event && matches(event, filter)) yield event;
+      }
+    }
+  }
+
+  /** A number that this log has not given, as after a step back of the clock, stands for none. */
+  #start({ since }: EventFilter): number {
+    const isKnown = since !== undefined && since >= this.#first && since < this.#next;
+    return isKnown ? since + 1 : this.#oldest;
+  }
+
+  #forget(): void {
+    const slot = this.#oldest++ % this.#maxEvents;
+    const event = this.#events[slot];
+    this.#events[slot] = undefined;
+    if (event) this.#bytes -= bytesOf(event);
+  }
+
+  async #waitForNews(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.#news ??= Promise.withResolvers();
+    const { promise: aborted, resolve } = Promise.withResolvers<void>();
+    const abort = (): void => resolve();
+    signal.addEventListener('abort', abort, { once: true });
+    await Promise.race([this.#news.promise, aborted]);
+    signal.removeEventListener('abort', abort);
+    signal.throwIfAborted();
+  }
+}
+
+function matches(event: LoggedEvent, { kind = '', text, from = '' }: EventFilter): boolean {
+  if (!event.kind.startsWith(kind) || event.time < from) return false;
+  if (text === undefined) return true;
+  const wanted = text.toLowerCase();
+  return Object.values(event).some(
+    (value) => typeof value === 'string' && value.toLowerCase().includes(wanted),
+  );
+}
+
+function bytesOf(event: LoggedEvent): number {
+  let bytes = EVENT_BYTES;
+  for (const value of Object.values(event)) {
+    if (typeof value === 'string') bytes += value.length;
+    else if (typeof value === 'object') bytes += JSON.stringify(value).length;
+  }
+  return bytes;
+}

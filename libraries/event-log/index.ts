@@ -1,0 +1,1 @@
+export { EventLog, type EventFilter, type LoggedEvent } from './event-log.ts';

@@ -1,0 +1,44 @@
+import type { CallWatch } from '@lade/grpc';
+import { SNAPSHOT_REF } from '@lade/snapshots';
+
+/** What containerd's requests are about, whichever of them these fields belong to. */
+interface AnyRequest {
+  readonly key?: string;
+  readonly name?: string;
+  readonly parent?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly digest?: string;
+  readonly ref?: string;
+  readonly expected?: string;
+  readonly offset?: bigint;
+  readonly size?: bigint;
+  readonly info?: { readonly name?: string; readonly digest?: string };
+  readonly diff?: { readonly digest: string };
+}
+
+/** Tells the calls of our three services as `snapshots.prepare`, `content.read`, `diff.apply` …, with what each was about. */
+export function watchCalls(
+  tell: (name: string, fields: Readonly<Record<string, unknown>>) => void,
+): CallWatch {
+  return {
+    subjectOf: (request) => subjectOf(request as AnyRequest),
+    tell({ service, method, subject, namespace, ms, code }) {
+      // containerd.services.snapshots.v1.Snapshots
+      const [, , name = service] = service.split('.');
+      const fields = { ...subject, ...(namespace === '' ? {} : { namespace }), ms };
+      tell(`${name}.${method}`, code === undefined ? fields : { ...fields, code });
+    },
+  };
+}
+
+function subjectOf(request: AnyRequest): object {
+  const { key, name = request.info?.name, parent, ref, expected, offset, size } = request;
+  const digest = request.digest ?? request.info?.digest ?? request.diff?.digest;
+  const chainId = request.labels?.[SNAPSHOT_REF];
+  const range = { offset: Number(offset ?? 0), size: Number(size ?? 0) };
+  return Object.fromEntries(
+    Object.entries({ key, name, parent, chainId, digest, ref, expected, ...range }).filter(
+      ([, value]) => value !== undefined && value !== '' && value !== 0,
+    ),
+  );
+}

@@ -1,0 +1,31 @@
+import type { IncomingMessage } from 'node:http';
+import type { EventQuery } from '@lade/control-protocol';
+import { CodedError } from '@lade/errors';
+
+/** What a request for events wants; a client that comes back says in Last-Event-ID where it was. Throws `invalid_argument`. */
+export function readEventQuery({ url = '', headers }: IncomingMessage): EventQuery {
+  const query = new URLSearchParams(url.split('?')[1]);
+  const [kind, text, follow] = [query.get('kind'), query.get('text'), query.get('follow') ?? 'false'];
+  if (follow !== 'true' && follow !== 'false') throw unusable('follow', follow, 'true or false');
+  return {
+    ...(kind === null ? {} : { kind }),
+    ...(text === null ? {} : { text }),
+    ...startOf(String(headers['last-event-id'] ?? query.get('since') ?? '')),
+    follow: follow === 'true',
+  };
+}
+
+function startOf(since: string): Pick<EventQuery, 'since' | 'from'> {
+  if (since === '') return {};
+  if (/^\d{1,16}$/.test(since)) return { since: Number(since) };
+  const from = new Date(since);
+  if (Number.isNaN(from.getTime())) throw unusable('since', since, 'the id of an event, or a time');
+  return { from: from.toISOString() };
+}
+
+function unusable(name: string, value: string, wanted: string): CodedError {
+  return new CodedError(
+    'invalid_argument',
+    `Cannot read the request: ${name} is ${JSON.stringify(value)}, want ${wanted}`,
+  );
+}
