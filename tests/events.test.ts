@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ControlClient, controlSocketPath, type DaemonEvent } from '@lade/control-protocol';
+import { ControlClient, controlSocketPath, type DaemonEvent, type Status } from '@lade/control-protocol';
 import { startOrigin, startS3StandIn } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import { SPEAK, ANSWER, buildSpeaker } from './small-images.ts';
@@ -51,6 +51,17 @@ for (const kind of ['directory', 'S3'] as const) {
         if (code === undefined) assert.ok(Number(bytes) > 0);
         assert.ok(Number(offset) + Number(bytes) <= (sizes.get(String(key)) ?? 0), String(key));
       }
+    });
+
+    await step('every request is counted by what clouds price alike', async () => {
+      const { bucketRequests } = JSON.parse(await first.ladeOrThrow('status', '--json')) as Status;
+      const objects = await listObjects(bucketUrl);
+      const stored = objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      assert.ok(bucketRequests.write.requests >= objects.length);
+      assert.ok(bucketRequests.write.sentBytes >= stored);
+      assert.equal(bucketRequests.write.errors, 0);
+      const other = JSON.parse(await second.ladeOrThrow('status', '--json')) as Status;
+      assert.ok(other.bucketRequests.read.receivedBytes > 0);
     });
 
     await step('lade events prints them', async () => {

@@ -42,6 +42,12 @@ const STATUS: Status = {
     waitMs: 2500,
     evictedBytes: 0,
   },
+  bucketRequests: {
+    read: { requests: 900, errors: 2, sentBytes: 90_000, receivedBytes: 45_000_000 },
+    write: { requests: 40, errors: 1, sentBytes: 12_000_000, receivedBytes: 8000 },
+    list: { requests: 3, errors: 0, sentBytes: 600, receivedBytes: 5000 },
+    delete: { requests: 1, errors: 0, sentBytes: 200, receivedBytes: 100 },
+  },
   keeper: { restarts: 2 },
 };
 const IMAGE: ImageSummary = {
@@ -150,6 +156,10 @@ test('lade status, images and layers print tables for people and JSON for script
   assert.match(status.stdout, /^uploads +3 waiting$/m);
   assert.match(status.stdout, /^chunks +40 fetched, 2 copied, 1 found here, 3 zeros$/m);
   assert.match(status.stdout, /^fetched +12\.3 MB in 20 requests, 5 retries, 4 hedges$/m);
+  assert.match(
+    status.stdout,
+    /^requests +900 reads, 40 writes, 3 lists, 1 deletions, 3 errors, 45\.0 MB received, 12\.1 MB sent$/m,
+  );
   assert.match(status.stdout, /^damage +7 found, 6 healed$/m);
   assert.match(status.stdout, /^keeper +2 restarts of the daemon$/m);
   assert.deepEqual(JSON.parse((await lade('status', '--json')).stdout), STATUS);

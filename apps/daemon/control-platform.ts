@@ -55,6 +55,7 @@ export function createControlPlatform(
         layers: layers.list().length,
         plainSnapshots: platform.snapshotter.plainSnapshots().length,
         residency: { ...counters, waitMs: Math.round(counters.waitMs) },
+        bucketRequests: platform.requests,
         ...(keeperRestarts === undefined ? {} : { keeper: { restarts: keeperRestarts } }),
       };
     },

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openBucket, watchBucket, type Bucket, type BucketEvent, type CredentialEvent } from '@lade/bucket';
+import type { Bucket, BucketEvent, RequestCounts } from '@lade/bucket';
 import { openContent, type Content } from '@lade/content';
 import { isCodedError, wrapError } from '@lade/errors';
 import {
@@ -34,11 +34,14 @@ import { createErofsMounter } from './erofs-mounter.ts';
 import { openFillModes } from './fill-modes.ts';
 import { nameNode } from './name-node.ts';
 import { idMapper } from './id-mapper.ts';
+import { openWatchedBucket } from './open-watched-bucket.ts';
 import { readAllAsUsual } from './read-ahead-device.ts';
 
 /** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
 export interface Platform extends AsyncDisposable {
   readonly bucket: Bucket;
+  /** What the bucket was asked since the daemon started. */
+  readonly requests: RequestCounts;
   readonly content: Content;
   readonly layers: LocalLayers;
   readonly made: MadeLayers;
@@ -72,8 +75,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   stack.use(await lockRoot(root));
   const db = openDatabase(join(root, 'state.db'));
   stack.defer(() => db.close());
-  const store = await openBucket(config.bucketUrl, { ...config, tellCredentials: tellIn(log) });
-  const bucket = stack.use(watchBucket(store, hooks.tellBucket));
+  const { bucket, requests } = stack.use(await openWatchedBucket(config, hooks));
   const catalogue = new ChunkCatalogue(db);
   const table = new LayerTable(db);
   const foreground = new Foreground();
@@ -131,6 +133,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   const owned = stack.move();
   return {
     bucket,
+    requests,
     content,
     layers,
     made: new MadeLayers(table, layers),
@@ -144,14 +147,6 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     serving: async () => modes.serving(),
     leave: () => modes.leave(),
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
-  };
-}
-
-/** Where the bucket's credentials come from, and what keeps new ones from coming. */
-function tellIn(log: Logger): (event: CredentialEvent) => void {
-  return ({ kind, ...details }) => {
-    if (kind === 'found') log.info('credentials found', details);
-    else log.warn('credentials cannot be renewed, the last ones still hold', details);
   };
 }
 

@@ -10,3 +10,11 @@ export type {
 export { openBucket } from './open-bucket.ts';
 export { watchBucket, type BucketEvent } from './watch-bucket.ts';
 export type { CredentialEvent, Environment } from '@lade/credentials';
+export {
+  countRequest,
+  createRequestCounts,
+  type BucketRequest,
+  type RequestClass,
+  type RequestCounts,
+  type RequestFigures,
+} from './requests.ts';

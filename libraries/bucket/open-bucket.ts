@@ -1,9 +1,11 @@
 import { RotatingCredentials, createFinder, type CredentialEvent, type Environment } from '@lade/credentials';
 import type { Bucket } from './bucket.ts';
 import { agencyOf, credentialPlaceOf, unusable } from './bucket-url.ts';
+import { countOperations } from './count-operations.ts';
 import { folderOf } from './drivers/directory-url.ts';
 import { iamOf, obsOptionsOf } from './drivers/obs/obs-url.ts';
 import { s3OptionsOf } from './drivers/s3-url.ts';
+import type { BucketRequest } from './requests.ts';
 import { retryRefused } from './retry-refused.ts';
 
 export interface OpenBucketOptions {
@@ -13,6 +15,8 @@ export interface OpenBucketOptions {
    */
   readonly environment?: Environment;
   readonly tellCredentials?: (event: CredentialEvent) => void;
+  /** Is told of every request when it is over. */
+  readonly tellRequest?: (request: BucketRequest) => void;
 }
 
 type Cloud = Parameters<typeof createFinder>[0]['cloud'];
@@ -21,33 +25,39 @@ type Cloud = Parameters<typeof createFinder>[0]['cloud'];
 export async function openBucket(url: string, options: OpenBucketOptions = {}): Promise<Bucket> {
   const parsed = URL.parse(url);
   if (!parsed) throw unusable(url, 'it is none');
+  const { tellRequest } = options;
+  const watched = tellRequest ? { tellRequest } : {};
   switch (parsed.protocol) {
     case 'file:': {
       const folder = folderOf(parsed, url);
       const { openDirectoryBucket } = await import('./drivers/directory.ts');
-      return openDirectoryBucket(folder);
+      return counted(await openDirectoryBucket(folder), options);
     }
     case 'memory:': {
       const { openMemoryBucket } = await import('./drivers/memory.ts');
-      return openMemoryBucket();
+      return counted(openMemoryBucket(), options);
     }
     case 's3:': {
       const place = s3OptionsOf(parsed, url);
       const rotating = credentialsOf(parsed, url, 'aws', options);
       const { openS3Bucket } = await import('./drivers/s3.ts');
       const credentials = async () => rotating.get();
-      return retryRefused(openS3Bucket({ ...place, credentials }), rotating);
+      return retryRefused(openS3Bucket({ ...place, ...watched, credentials }), rotating);
     }
     case 'obs:': {
       const place = obsOptionsOf(parsed, url);
       const rotating = credentialsOf(parsed, url, 'huawei', options);
       const { openObsBucket } = await import('./drivers/obs/obs.ts');
       const credentials = async () => rotating.get();
-      return retryRefused(openObsBucket({ ...place, credentials }), rotating);
+      return retryRefused(openObsBucket({ ...place, ...watched, credentials }), rotating);
     }
     default:
       throw unusable(url, 'its scheme is not known');
   }
+}
+
+function counted(bucket: Bucket, { tellRequest }: OpenBucketOptions): Bucket {
+  return tellRequest ? countOperations(bucket, tellRequest) : bucket;
 }
 
 function credentialsOf(

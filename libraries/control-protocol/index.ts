@@ -2,12 +2,14 @@ export { ControlClient } from './control-client.ts';
 export { controlSocketPath } from './control-socket-path.ts';
 export { decodeError, encodeError, type WireError } from './wire-error.ts';
 export type {
+  BucketRequests,
   DaemonEvent,
   EventQuery,
   ImageLayer,
   ImageSummary,
   LayerSummary,
   PullEvent,
+  RequestFigures,
   ResidencyStatus,
   Status,
   StreamFailure,

@@ -21,11 +21,25 @@ export interface Status {
   /** Layers of images that are kept as containerd's own differ unpacked them, for now or because their blobs are gone. */
   readonly plainSnapshots: number;
   readonly residency: ResidencyStatus;
+  /** What the bucket was asked since the daemon started, by what clouds price alike. */
+  readonly bucketRequests: BucketRequests;
   /** Missing in fill mode "full", which needs no keeper. */
   readonly keeper?: {
     /** How often it has started a daemon that had crashed. */
     readonly restarts: number;
   };
+}
+
+/** GET and HEAD; PUT, POST and COPY; lists; deletions. */
+export type BucketRequests = Readonly<Record<'read' | 'write' | 'list' | 'delete', RequestFigures>>;
+
+/** Numbers that only grow. */
+export interface RequestFigures {
+  readonly requests: number;
+  /** Of the requests: not answered, or refused. That something is missing or not as expected is an answer. */
+  readonly errors: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
 }
 
 /** What was done since the daemon started to make bytes of layers resident. Numbers that only grow. */

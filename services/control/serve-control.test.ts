@@ -38,6 +38,12 @@ const STATUS: Status = {
     waitMs: 2500,
     evictedBytes: 0,
   },
+  bucketRequests: {
+    read: { requests: 900, errors: 2, sentBytes: 90_000, receivedBytes: 45_000_000 },
+    write: { requests: 40, errors: 1, sentBytes: 12_000_000, receivedBytes: 8000 },
+    list: { requests: 3, errors: 0, sentBytes: 600, receivedBytes: 5000 },
+    delete: { requests: 1, errors: 0, sentBytes: 200, receivedBytes: 100 },
+  },
   keeper: { restarts: 2 },
 };
 const EVENTS: readonly VerifyEvent[] = [

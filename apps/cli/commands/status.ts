@@ -1,4 +1,4 @@
-import type { ResidencyStatus, Status } from '@lade/control-protocol';
+import type { BucketRequests, ResidencyStatus, Status } from '@lade/control-protocol';
 import { defineCommand } from '../command.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
@@ -19,7 +19,7 @@ export const status = defineCommand({
 });
 
 function format(status: Status): string {
-  const { version, root, bucket, fillMode, containerd, uploads, residency, keeper } = status;
+  const { version, root, bucket, fillMode, containerd, uploads, residency, bucketRequests, keeper } = status;
   const lines: [name: string, value: string][] = [
     ['version', version],
     ['root', root],
@@ -28,6 +28,7 @@ function format(status: Status): string {
     ['containerd', containerd ?? 'not reached'],
     ['layers', describeLayers(status)],
     ...describeResidency(residency),
+    ['requests', describeRequests(bucketRequests)],
     ['uploads', `${uploads.waiting} waiting`],
   ];
   if (keeper) lines.push(['keeper', `${keeper.restarts} restarts of the daemon`]);
@@ -55,4 +56,15 @@ function describeResidency(done: ResidencyStatus): [name: string, value: string]
     ['waits', `${done.waits} reads, ${(done.waitMs / 1000).toFixed(1)} s in all`],
     ['evicted', formatBytes(done.evictedBytes)],
   ];
+}
+
+function describeRequests(requests: BucketRequests): string {
+  const { read, write, list, delete: deletion } = requests;
+  const sum = (name: keyof typeof read): number =>
+    Object.values(requests).reduce((total, figures) => total + figures[name], 0);
+  return [
+    `${read.requests} reads, ${write.requests} writes, ${list.requests} lists, ${deletion.requests} deletions`,
+    `${sum('errors')} errors`,
+    `${formatBytes(sum('receivedBytes'))} received, ${formatBytes(sum('sentBytes'))} sent`,
+  ].join(', ');
 }

@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { CredentialSource } from '../credentials.ts';
 import { CONNECT_MS, IDLE_MS, MAX_CONNECTIONS } from './connection-limits.ts';
+import { classOf, watchRequest, type TellRequest } from './watch-request.ts';
 
 const EXPIRES_MS = 1_000;
 
@@ -13,12 +15,14 @@ export interface S3Options {
   /** Name the bucket in the path instead of the host. */
   readonly pathStyle?: boolean;
   readonly credentials: CredentialSource;
+  readonly tellRequest?: TellRequest;
 }
 
 /** A client that gives up on stores that are dead or silent, and asks for no checksum that a store may not know. */
-export function createS3Client({ endpoint, region, pathStyle, credentials }: S3Options): S3Client {
+export function createS3Client(options: S3Options): S3Client {
+  const { endpoint, region, pathStyle, credentials, tellRequest } = options;
   const agent = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
-  return new S3Client({
+  const client = new S3Client({
     region: region ?? 'us-east-1',
     forcePathStyle: pathStyle ?? false,
     maxAttempts: 3,
@@ -33,6 +37,22 @@ export function createS3Client({ endpoint, region, pathStyle, credentials }: S3O
     ...(endpoint === undefined ? {} : { endpoint }),
     credentials: toProvider(credentials),
   });
+  if (tellRequest) watchRequests(client, tellRequest);
+  return client;
+}
+
+/** Next to the network, so that every try of the SDK is seen. */
+function watchRequests(client: S3Client, tell: TellRequest): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const { method, query } = args.request as { method: string; query: Record<string, unknown> };
+      const sent = next(args);
+      const answer = sent.then(({ response }) => (response as { body: IncomingMessage }).body);
+      await watchRequest(classOf(method, query), answer, tell);
+      return sent;
+    },
+    { step: 'deserialize', priority: 'low', name: 'watchRequests' },
+  );
 }
 
 /** The SDK keeps what does not expire soon: so that it asks before every request, everything does. */

@@ -1,4 +1,5 @@
 import type { CredentialSource } from '../../credentials.ts';
+import type { TellRequest } from '../watch-request.ts';
 
 /** Whom a request names the bucket to: in the host's name, in the path, or by a domain of the bucket's own. */
 export type ObsStyle = 'host' | 'path' | 'domain';
@@ -17,6 +18,7 @@ export interface ObsOptions {
   /** To sign for, by V4 only. */
   readonly region: string;
   readonly credentials: CredentialSource;
+  readonly tellRequest?: TellRequest;
   /** URL of an HTTP proxy. */
   readonly proxy?: string;
   /** As OBS calls it. */

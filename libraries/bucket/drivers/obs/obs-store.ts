@@ -5,6 +5,7 @@ import { isCodedError, type CodedError } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
 import type { WaitOptions } from '../../bucket.ts';
 import { orAbort } from '../../or-abort.ts';
+import { classOf, watchRequest, type TellRequest } from '../watch-request.ts';
 import { fromFailure, fromRefusal, type Attempt } from './obs-errors.ts';
 import type { ObsOptions } from './obs-options.ts';
 import { createSigner, type ObsRequest, type Signer } from './obs-signer.ts';
@@ -37,12 +38,14 @@ export class ObsStore implements Disposable {
   readonly #prefix: string;
   readonly #sign: Signer;
   readonly #transport: Transport;
+  readonly #tellRequest: TellRequest;
 
   constructor(options: ObsOptions) {
     this.location = `obs://${options.bucket}/${options.prefix}`;
     this.#prefix = options.prefix;
     this.#sign = createSigner(options);
     this.#transport = createTransport(options.proxy);
+    this.#tellRequest = options.tellRequest ?? ((): void => {});
   }
 
   /** The answer to a request, its body unread. Throws coded errors that name key and bucket, or the signal's reason. */
@@ -89,19 +92,15 @@ export class ObsStore implements Disposable {
   }
 
   async #try(question: ObsQuestion, { signal }: WaitOptions): Promise<ObsAnswer | CodedError> {
-    const { method, body } = question;
+    const { method, body, query = {} } = question;
     const md5 = body && { 'Content-MD5': createHash('md5').update(body).digest('base64') };
     const { url, headers } = await orAbort(
       this.#sign({ ...question, headers: { ...question.headers, ...md5 } }),
       signal,
     );
     const length = method === 'PUT' || method === 'POST' ? { 'Content-Length': body?.byteLength ?? 0 } : {};
-    const answer = await this.#transport.send(url, {
-      method,
-      headers: { ...headers, ...length },
-      body,
-      signal,
-    });
+    const sending = this.#transport.send(url, { method, headers: { ...headers, ...length }, body, signal });
+    const answer = await watchRequest(classOf(method, query), sending, this.#tellRequest);
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) return { headers: answer.headers, body: answer };
     const xml = Buffer.from(await collectBytes(answer, MAX_ERROR_BYTES).catch(() => new Uint8Array()));
