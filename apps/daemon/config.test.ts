@@ -31,6 +31,12 @@ test('parseConfig() reads sizes and listeners', () => {
   assert.equal(parseConfig(['--read-deadline', '1500ms'], {}).readDeadlineMs, 1500);
 });
 
+test('parseConfig() limits what the bucket is asked, when told to', () => {
+  assert.deepEqual(parseConfig([], {}).bucketLimits, {});
+  const flags = ['--bucket-requests-per-second', '200', '--bucket-bandwidth', '4MiB'];
+  assert.deepEqual(parseConfig(flags, {}).bucketLimits, { requestsPerSecond: 200, bytesPerSecond: 4 << 20 });
+});
+
 test('parseConfig() names the setting that is wrong', () => {
   for (const [flag, value] of [
     ['--http', 'nowhere'],
@@ -38,6 +44,8 @@ test('parseConfig() names the setting that is wrong', () => {
     ['--address', `/${'x'.repeat(108)}`],
     ['--max-layer-size', 'big'],
     ['--cache-size', '8MiB'],
+    ['--bucket-requests-per-second', '0'],
+    ['--bucket-bandwidth', '512KiB'],
     ['--read-deadline', '0s'],
     ['--read-deadline', '30'],
     ['--log-level', 'loud'],

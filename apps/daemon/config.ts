@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Environment } from '@lade/bucket';
+import type { Environment, TrafficLimits } from '@lade/bucket';
 import { CodedError, wrapError } from '@lade/errors';
 import { parseChainKey, type ChainKeys } from '@lade/layers';
 import type { LogLevel } from '@lade/log';
@@ -16,6 +16,7 @@ export interface DaemonConfig {
   readonly bucketUrl: string;
   /** Where the bucket's credentials may be. */
   readonly environment: Environment;
+  readonly bucketLimits: TrafficLimits;
   /** containerd's own socket: for reading the layers that it asks us to apply. */
   readonly containerd: string;
   readonly http: { readonly host: string; readonly port: number } | undefined;
@@ -45,6 +46,8 @@ const SETTINGS = {
   root: '/var/lib/lade',
   address: '/run/lade/lade.sock',
   bucket: '',
+  'bucket-requests-per-second': '',
+  'bucket-bandwidth': '',
   containerd: '/run/containerd/containerd.sock',
   http: '',
   'signing-key': '',
@@ -63,6 +66,9 @@ const SETTINGS = {
 
 /** What readers have to work in at the least; see CacheQuota. */
 const LEAST_CACHE_BYTES = 16 << 20;
+
+/** Less, shared by many reads, and each looks like one from a store that has stopped. */
+const LEAST_BANDWIDTH = 1 << 20;
 
 type Setting = keyof typeof SETTINGS;
 type Settings = Record<Setting, string>;
@@ -85,6 +91,7 @@ export function parseConfig(
     address: absolute(settings.address, 'address'),
     environment: (name) => env[name],
     bucketUrl: settings.bucket === '' ? `file://${root}/bucket` : settings.bucket,
+    bucketLimits: parseLimits(settings),
     containerd: absolute(settings.containerd, 'containerd'),
     http: settings.http === '' ? undefined : parseHttp(settings.http),
     keys: readKeys(settings),
@@ -162,6 +169,23 @@ function parseCacheSize(settings: Settings): number {
   const bytes = parseSize('cache-size', settings);
   if (bytes >= LEAST_CACHE_BYTES) return bytes;
   throw invalid('cache-size', settings['cache-size'], 'at least 16MiB, or nothing for all that the disk has');
+}
+
+function parseLimits(settings: Settings): TrafficLimits {
+  const { 'bucket-requests-per-second': requests, 'bucket-bandwidth': bandwidth } = settings;
+  if (!/^([1-9]\d{0,5})?$/.test(requests))
+    throw invalid('bucket-requests-per-second', requests, 'a number from 1 to 999999, or nothing');
+  const bytesPerSecond = bandwidth === '' ? Infinity : parseSize('bucket-bandwidth', settings);
+  if (bytesPerSecond < LEAST_BANDWIDTH)
+    throw invalid(
+      'bucket-bandwidth',
+      bandwidth,
+      'at least 1MiB a second, or nothing for all that the network has',
+    );
+  return {
+    ...(requests === '' ? {} : { requestsPerSecond: Number(requests) }),
+    ...(bandwidth === '' ? {} : { bytesPerSecond }),
+  };
 }
 
 function parseDuration(name: Setting, { [name]: text }: Settings): number {

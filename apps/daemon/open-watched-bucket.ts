@@ -25,6 +25,7 @@ export async function openWatchedBucket(
   const requests = createRequestCounts();
   const store = await openBucket(config.bucketUrl, {
     environment: config.environment,
+    limits: config.bucketLimits,
     tellCredentials: tellIn(log),
     tellRequest: (request) => countRequest(requests, request),
   });

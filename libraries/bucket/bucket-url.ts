@@ -53,6 +53,14 @@ export function flagOf({ searchParams }: URL, name: string, url: string): boolea
   return value === 'true';
 }
 
+/** `max-connections`; empty where the URL does not say. */
+export function connectionsOf({ searchParams }: URL, url: string): { readonly maxConnections?: number } {
+  const value = searchParams.get('max-connections');
+  if (value === null) return {};
+  if (!/^[1-9]\d{0,4}$/.test(value)) throw unusable(url, 'its max-connections is no number from 1 to 99999');
+  return { maxConnections: Number(value) };
+}
+
 const GIVEN = ['access-key-id', 'secret-access-key', 'session-token'] as const;
 
 export const CREDENTIAL_PARAMETERS = [...GIVEN, 'credentials-file', 'credentials-command'];

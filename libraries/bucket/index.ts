@@ -18,3 +18,4 @@ export {
   type RequestCounts,
   type RequestFigures,
 } from './requests.ts';
+export type { TrafficLimits } from './traffic.ts';

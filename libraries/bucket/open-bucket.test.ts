@@ -54,6 +54,8 @@ const BAD_URLS = [
   's3://bucket?credentials-file=/f&credentials-command=c',
   's3://bucket?credentials-file=/f&access-key-id=a&secret-access-key=hidden',
   's3://bucket?agency=a',
+  's3://bucket?max-connections=0',
+  'obs://bucket?region=r&max-connections=many',
   'obs://bucket',
   'obs://bucket?region=r&agency=a',
   'obs://bucket?region=r&signature=v1',

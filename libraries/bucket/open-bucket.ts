@@ -7,6 +7,7 @@ import { iamOf, obsOptionsOf } from './drivers/obs/obs-url.ts';
 import { s3OptionsOf } from './drivers/s3-url.ts';
 import type { BucketRequest } from './requests.ts';
 import { retryRefused } from './retry-refused.ts';
+import { createTraffic, type TrafficLimits } from './traffic.ts';
 
 export interface OpenBucketOptions {
   /**
@@ -17,6 +18,8 @@ export interface OpenBucketOptions {
   readonly tellCredentials?: (event: CredentialEvent) => void;
   /** Is told of every request when it is over. */
   readonly tellRequest?: (request: BucketRequest) => void;
+  /** For buckets that are reached over the network. Default: none. */
+  readonly limits?: TrafficLimits;
 }
 
 type Cloud = Parameters<typeof createFinder>[0]['cloud'];
@@ -25,8 +28,7 @@ type Cloud = Parameters<typeof createFinder>[0]['cloud'];
 export async function openBucket(url: string, options: OpenBucketOptions = {}): Promise<Bucket> {
   const parsed = URL.parse(url);
   if (!parsed) throw unusable(url, 'it is none');
-  const { tellRequest } = options;
-  const watched = tellRequest ? { tellRequest } : {};
+  const traffic = createTraffic(options.limits ?? {}, options.tellRequest);
   switch (parsed.protocol) {
     case 'file:': {
       const folder = folderOf(parsed, url);
@@ -42,14 +44,14 @@ export async function openBucket(url: string, options: OpenBucketOptions = {}): 
       const rotating = credentialsOf(parsed, url, 'aws', options);
       const { openS3Bucket } = await import('./drivers/s3.ts');
       const credentials = async () => rotating.get();
-      return retryRefused(openS3Bucket({ ...place, ...watched, credentials }), rotating);
+      return retryRefused(openS3Bucket({ ...place, credentials, traffic }), rotating);
     }
     case 'obs:': {
       const place = obsOptionsOf(parsed, url);
       const rotating = credentialsOf(parsed, url, 'huawei', options);
       const { openObsBucket } = await import('./drivers/obs/obs.ts');
       const credentials = async () => rotating.get();
-      return retryRefused(openObsBucket({ ...place, ...watched, credentials }), rotating);
+      return retryRefused(openObsBucket({ ...place, credentials, traffic }), rotating);
     }
     default:
       throw unusable(url, 'its scheme is not known');

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { CodedError } from '@lade/errors';
 import { rangeEnd, type ByteRange } from '../byte-range.ts';
 import { orAbort } from '../or-abort.ts';
+import type { Traffic } from '../traffic.ts';
 
 /** The Range header that asks for it; undefined for a whole object. */
 export function rangeHeader({ offset, length }: ByteRange): string | undefined {
@@ -36,12 +37,13 @@ export interface BodyReading {
   readonly signal: AbortSignal | undefined;
   readonly ask: <T>(chunk: Promise<T>) => Promise<T>;
   readonly cutShort: (state: string) => Error;
+  readonly traffic: Traffic | undefined;
 }
 
 /** The bytes of an answer, all of them, or throws; the stream is closed in any case. */
 export async function* readBody(
   stream: Readable,
-  { bodyBytes, signal, ask, cutShort }: BodyReading,
+  { bodyBytes, signal, ask, cutShort, traffic }: BodyReading,
 ): AsyncGenerator<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = stream[Symbol.asyncIterator]();
   let seen = 0;
@@ -50,6 +52,7 @@ export async function* readBody(
       const { done, value } = await ask(orAbort(chunks.next(), signal));
       if (done) break;
       seen += value.byteLength;
+      await traffic?.receive?.(value.byteLength, signal);
       yield value;
     }
   } finally {

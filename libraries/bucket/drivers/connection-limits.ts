@@ -2,5 +2,5 @@
 export const CONNECT_MS = 3_000;
 /** A store silent for that long in the middle of a request is given up. */
 export const IDLE_MS = 15_000;
-/** High, because a body being read holds its connection. */
+/** By default. High, because a body being read holds its connection. */
 export const MAX_CONNECTIONS = 256;

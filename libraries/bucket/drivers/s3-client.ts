@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { CredentialSource } from '../credentials.ts';
+import type { Traffic } from '../traffic.ts';
 import { CONNECT_MS, IDLE_MS, MAX_CONNECTIONS } from './connection-limits.ts';
-import { classOf, watchRequest, type TellRequest } from './watch-request.ts';
+import { classOf, watchRequest } from './watch-request.ts';
 
 const EXPIRES_MS = 1_000;
 
@@ -15,13 +16,14 @@ export interface S3Options {
   /** Name the bucket in the path instead of the host. */
   readonly pathStyle?: boolean;
   readonly credentials: CredentialSource;
-  readonly tellRequest?: TellRequest;
+  readonly maxConnections?: number;
+  readonly traffic?: Traffic;
 }
 
 /** A client that gives up on stores that are dead or silent, and asks for no checksum that a store may not know. */
 export function createS3Client(options: S3Options): S3Client {
-  const { endpoint, region, pathStyle, credentials, tellRequest } = options;
-  const agent = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
+  const { endpoint, region, pathStyle, credentials, traffic } = options;
+  const agent = { keepAlive: true, maxSockets: options.maxConnections ?? MAX_CONNECTIONS };
   const client = new S3Client({
     region: region ?? 'us-east-1',
     forcePathStyle: pathStyle ?? false,
@@ -37,22 +39,25 @@ export function createS3Client(options: S3Options): S3Client {
     ...(endpoint === undefined ? {} : { endpoint }),
     credentials: toProvider(credentials),
   });
-  if (tellRequest) watchRequests(client, tellRequest);
+  if (traffic) watchRequests(client, traffic);
   return client;
 }
 
 /** Next to the network, so that every try of the SDK is seen. */
-function watchRequests(client: S3Client, tell: TellRequest): void {
-  client.middlewareStack.add(
-    (next) => async (args) => {
-      const { method, query } = args.request as { method: string; query: Record<string, unknown> };
-      const sent = next(args);
-      const answer = sent.then(({ response }) => (response as { body: IncomingMessage }).body);
-      await watchRequest(classOf(method, query), answer, tell);
-      return sent;
-    },
-    { step: 'deserialize', priority: 'low', name: 'watchRequests' },
-  );
+function watchRequests({ config: { requestHandler } }: S3Client, traffic: Traffic): void {
+  const handle = requestHandler.handle.bind(requestHandler);
+  requestHandler.handle = async (request, options) => {
+    const { method, query, headers } = request;
+    let output: Awaited<ReturnType<typeof handle>> | undefined;
+    const send = async (): Promise<IncomingMessage> => {
+      output = await handle(request, options);
+      return output.response.body as IncomingMessage;
+    };
+    const sentBytes = Number(headers['content-length'] ?? 0);
+    const { abortSignal: signal } = options as { readonly abortSignal?: AbortSignal };
+    await watchRequest({ kind: classOf(method, query), sentBytes, signal, send }, traffic);
+    return output as Awaited<ReturnType<typeof handle>>;
+  };
 }
 
 /** The SDK keeps what does not expire soon: so that it asks before every request, everything does. */

@@ -1,4 +1,5 @@
 import { CodedError, fromUnknown, type ErrorCode } from '@lade/errors';
+import { clockState } from './clock-state.ts';
 import { retryAfter } from './retry-after.ts';
 
 interface Meaning {
@@ -11,6 +12,8 @@ type ServiceFailure = NodeJS.ErrnoException & {
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 };
+
+const CLOCK_CURE = 'Set the clock of this machine, and keep it set with NTP';
 
 /** By the name of the S3 error. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
@@ -31,7 +34,7 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
     code: 'unauthenticated',
     cure: 'Give credentials by AWS_ACCESS_KEY_ID, a profile or a role',
   },
-  RequestTimeTooSkewed: { code: 'failed_precondition', cure: 'Set this machine’s clock' },
+  RequestTimeTooSkewed: { code: 'failed_precondition', cure: CLOCK_CURE },
   PermanentRedirect: { code: 'invalid_argument', cure: 'Correct region and endpoint in the bucket URL' },
   AuthorizationHeaderMalformed: { code: 'invalid_argument', cure: 'Correct the region in the bucket URL' },
   InvalidToken: { code: 'unauthenticated', cure: 'Renew the session credentials' },
@@ -74,9 +77,17 @@ export function fromS3Error(
   const { code, cure } = BY_NAME[name] ?? BY_STATUS[status] ?? fallback(reason, status);
   const state =
     message === '' || message === 'UnknownError' ? (errno ?? `${name} (HTTP ${status})`) : message;
-  return new CodedError(code, `Cannot ${action} ${key} in ${location}: ${state}`, {
+  const headers = $response?.headers ?? {};
+  const clock = cure === CLOCK_CURE ? clockState(headers['date']) : undefined;
+  const states = clock ? `${state}; ${clock.state}` : state;
+  return new CodedError(code, `Cannot ${action} ${key} in ${location}: ${states}`, {
     ...(cure === undefined ? {} : { cure }),
-    details: { name, status, ...retryAfter($response?.headers?.['retry-after']) },
+    details: {
+      name,
+      status,
+      ...retryAfter(headers['retry-after']),
+      ...(clock ? { clockBehindMs: clock.behindMs } : {}),
+    },
     cause: reason,
   });
 }

@@ -193,6 +193,7 @@ class S3Bucket implements Bucket {
     return readBody(Body as Readable, {
       bodyBytes,
       signal: options.signal,
+      traffic: this.#options.traffic,
       ask: async (chunk) => this.#ask(chunk, 'read', key, options),
       cutShort: (state) => new CodedError('unavailable', `Cannot read ${key} in ${this.location}: ${state}`),
     });

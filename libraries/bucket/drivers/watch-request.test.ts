@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { isCodedError } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
 import type { Bucket } from '../bucket.ts';
 import { openBucket } from '../open-bucket.ts';
+import type { Traffic } from '../traffic.ts';
+import { openObsBucket } from './obs/obs.ts';
+import { openS3Bucket } from './s3.ts';
 import { countRequest, createRequestCounts, type RequestCounts } from '../requests.ts';
 
 const BYTES = Buffer.alloc(100_000, 7);
@@ -24,23 +28,37 @@ type Scheme = 's3' | 'obs';
 /** A store that is busy whenever it is asked for something for the first time. */
 async function openStore(t: TestContext, scheme: Scheme): Promise<Store> {
   const seen: string[] = [];
-  const server = createServer((request, response) => void answer(request, response, seen));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const endpoint = await serve(t, (request, response) => void answer(request, response, seen));
   const counts = createRequestCounts();
   const keys = 'access-key-id=a&secret-access-key=b';
-  const bucket = await openBucket(
-    `${scheme}://lade?endpoint=http://127.0.0.1:${port}&path-style=true&${keys}`,
-    { tellRequest: (request) => countRequest(counts, request) },
-  );
-  t.after(async () => {
-    await bucket[Symbol.asyncDispose]();
+  const bucket = await openBucket(`${scheme}://lade?endpoint=${endpoint}&path-style=true&${keys}`, {
+    tellRequest: (request) => countRequest(counts, request),
+  });
+  t.after(async () => bucket[Symbol.asyncDispose]());
+  return { bucket, counts, seen };
+}
+
+async function serve(t: TestContext, listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { bucket, counts, seen };
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
+
+const OPEN: Record<Scheme, (endpoint: string, traffic: Traffic) => Bucket> = {
+  s3: (endpoint, traffic) => openS3Bucket({ ...PLACE, endpoint, traffic, pathStyle: true }),
+  obs: (endpoint, traffic) =>
+    openObsBucket({ ...PLACE, endpoint, traffic, style: 'path', signature: 'v2', region: 'r' }),
+};
+const PLACE = {
+  bucket: 'lade',
+  prefix: '',
+  credentials: async () => ({ accessKeyId: 'a', secretAccessKey: 'b' }),
+};
 
 async function answer(request: IncomingMessage, response: ServerResponse, seen: string[]): Promise<void> {
   await collectBytes(request, 1 << 20);
@@ -95,6 +113,69 @@ for (const scheme of ['s3', 'obs'] as const) {
     stop.abort();
     await assert.rejects(read);
     assert.equal(counts.read.errors, 1, 'whoever gives up is not in error');
+  });
+}
+
+for (const scheme of ['s3', 'obs'] as const) {
+  test(`${scheme}: each try of a request waits for its turn, and so does each piece of an answer`, async (t) => {
+    const seen: string[] = [];
+    const endpoint = await serve(t, (request, response) => void answer(request, response, seen));
+    const asked: unknown[] = [];
+    let received = 0;
+    await using bucket = OPEN[scheme](endpoint, {
+      enter: async (kind, sentBytes) => void asked.push([kind, sentBytes, seen.length]),
+      receive: async (bytes) => void (received += bytes),
+    });
+    await bucket.put('a', BYTES);
+    await collectBytes((await bucket.get('a')).body, BYTES.byteLength);
+    assert.deepEqual(asked, [
+      ['write', BYTES.byteLength, 0],
+      ['write', BYTES.byteLength, 1],
+      ['read', 0, 2],
+      ['read', 0, 3],
+    ]);
+    assert.equal(received, BYTES.byteLength);
+  });
+
+  test(`${scheme}: who waits for its turn can give up`, async (t) => {
+    const endpoint = await serve(t, () => assert.fail('nothing may be asked'));
+    await using bucket = OPEN[scheme](endpoint, {
+      enter: async (_kind, _bytes, signal) => {
+        await once(signal as AbortSignal, 'abort');
+        signal?.throwIfAborted();
+      },
+    });
+    const reason = new Error('enough');
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(reason), 10);
+    await assert.rejects(bucket.head('a', { signal: stop.signal }), reason);
+  });
+
+  test(`${scheme}: a store that asks to be left alone for a while is`, async (t) => {
+    const times: number[] = [];
+    const endpoint = await serve(t, (_request, response) => {
+      if (times.push(performance.now()) > 1) response.end(BYTES);
+      else response.writeHead(503, { 'retry-after': '1' }).end('<Error><Code>SlowDown</Code></Error>');
+    });
+    await using bucket = OPEN[scheme](endpoint, {});
+    await collectBytes((await bucket.get('a')).body, BYTES.byteLength);
+    const [first = 0, second = 0] = times;
+    assert.ok(second - first >= 950, `${second - first} ms`);
+  });
+
+  test(`${scheme}: a clock that is wrong is told`, async (t) => {
+    const endpoint = await serve(t, (_request, response) => {
+      response.sendDate = false;
+      const date = new Date(Date.now() + 3_600_000).toUTCString();
+      response.writeHead(403, { date }).end('<Error><Code>RequestTimeTooSkewed</Code></Error>');
+    });
+    await using bucket = OPEN[scheme](endpoint, {});
+    await assert.rejects(bucket.get('a'), (reason: unknown) => {
+      assert.ok(isCodedError(reason, 'failed_precondition'), String(reason));
+      assert.match(reason.message, /this machine's clock is 60 minutes behind$/);
+      assert.match(reason.cure ?? '', /NTP/);
+      return true;
+    });
   });
 }
 

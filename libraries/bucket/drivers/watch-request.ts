@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { BucketRequest, RequestClass } from '../requests.ts';
-
-export type TellRequest = (request: BucketRequest) => void;
+import type { RequestClass } from '../requests.ts';
+import type { Traffic } from '../traffic.ts';
 
 /** Refusals that say what the store holds, not that something is wrong. */
 const ANSWERS = [404, 409, 412, 416];
@@ -16,30 +15,44 @@ export function classOf(method: string, query: Readonly<Record<string, unknown>>
   return 'prefix' in query || 'list-type' in query || 'uploads' in query ? 'list' : 'read';
 }
 
-/** Tells a request once its answer has been read or given up, or when there is none. Its bytes are those on the wire. */
+interface Watched {
+  readonly kind: RequestClass;
+  readonly sentBytes: number;
+  readonly signal: AbortSignal | undefined;
+  readonly send: () => Promise<IncomingMessage>;
+}
+
+/** Makes a request when it may be made, and tells it once its answer has been read or given up. Its bytes are those on the wire. */
 export async function watchRequest(
-  kind: RequestClass,
-  sending: Promise<IncomingMessage>,
-  tell: TellRequest,
+  { kind, sentBytes, signal, send }: Watched,
+  { enter, tell }: Traffic,
 ): Promise<IncomingMessage> {
+  await enter?.(kind, sentBytes, signal);
   let answer: IncomingMessage;
   try {
-    answer = await sending;
+    answer = await send();
   } catch (reason) {
     const isError = (reason as Error).name !== 'AbortError';
-    tell({ class: kind, isError, sentBytes: 0, receivedBytes: 0 });
+    tell?.({ class: kind, isError, sentBytes: 0, receivedBytes: 0 });
     throw reason;
   }
-  const { socket, statusCode = 0 } = answer;
-  const isError = statusCode >= 400 && !ANSWERS.includes(statusCode);
+  if (tell) answered(answer, (carried) => tell({ class: kind, isError: isRefusal(answer), ...carried }));
+  return answer;
+}
+
+function answered(answer: IncomingMessage, tell: (carried: ReturnType<typeof carriedSince>) => void): void {
+  const { socket } = answer;
   let isTold = false;
   const end = (): void => {
-    if (!isTold) tell({ class: kind, isError, ...carriedSince(socket) });
+    if (!isTold) tell(carriedSince(socket));
     isTold = true;
   };
   // Whichever comes first: at its end an answer still has its connection to itself.
   answer.once('end', end).once('close', end);
-  return answer;
+}
+
+function isRefusal({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 400 && !ANSWERS.includes(statusCode);
 }
 
 function carriedSince(socket: Socket): { readonly sentBytes: number; readonly receivedBytes: number } {

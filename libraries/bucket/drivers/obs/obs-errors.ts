@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { CodedError, fromUnknown, isCodedError, type ErrorCode } from '@lade/errors';
+import { clockState } from '../clock-state.ts';
 import { retryAfter } from '../retry-after.ts';
 import { textOf } from './xml.ts';
 
@@ -114,15 +115,6 @@ function meaningOf(name: string, message: string, status: number): Meaning {
   if (name.startsWith('KMS.')) return { code: 'invalid_argument', cure: KMS_CURE };
   const known = BY_NAME[name] ?? BY_STATUS[status];
   return known ?? { code: status >= 500 ? 'unavailable' : 'invalid_argument' };
-}
-
-/** What the Date header of the answer says of the clock here. */
-function clockState(date: string | undefined): { state: string; behindMs: number } | undefined {
-  const behindMs = Date.parse(date ?? '') - Date.now();
-  if (Number.isNaN(behindMs)) return undefined;
-  const seconds = Math.round(Math.abs(behindMs) / 1000);
-  const size = seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} minutes`;
-  return { state: `this machine's clock is ${size} ${behindMs > 0 ? 'behind' : 'ahead'}`, behindMs };
 }
 
 /** Where a redirection leads, without what it was asked for. */

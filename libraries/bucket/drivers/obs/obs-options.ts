@@ -1,5 +1,5 @@
 import type { CredentialSource } from '../../credentials.ts';
-import type { TellRequest } from '../watch-request.ts';
+import type { Traffic } from '../../traffic.ts';
 
 /** Whom a request names the bucket to: in the host's name, in the path, or by a domain of the bucket's own. */
 export type ObsStyle = 'host' | 'path' | 'domain';
@@ -18,7 +18,8 @@ export interface ObsOptions {
   /** To sign for, by V4 only. */
   readonly region: string;
   readonly credentials: CredentialSource;
-  readonly tellRequest?: TellRequest;
+  readonly maxConnections?: number;
+  readonly traffic?: Traffic;
   /** URL of an HTTP proxy. */
   readonly proxy?: string;
   /** As OBS calls it. */

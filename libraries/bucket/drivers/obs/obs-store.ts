@@ -5,7 +5,8 @@ import { isCodedError, type CodedError } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
 import type { WaitOptions } from '../../bucket.ts';
 import { orAbort } from '../../or-abort.ts';
-import { classOf, watchRequest, type TellRequest } from '../watch-request.ts';
+import type { Traffic } from '../../traffic.ts';
+import { classOf, watchRequest } from '../watch-request.ts';
 import { fromFailure, fromRefusal, type Attempt } from './obs-errors.ts';
 import type { ObsOptions } from './obs-options.ts';
 import { createSigner, type ObsRequest, type Signer } from './obs-signer.ts';
@@ -38,14 +39,14 @@ export class ObsStore implements Disposable {
   readonly #prefix: string;
   readonly #sign: Signer;
   readonly #transport: Transport;
-  readonly #tellRequest: TellRequest;
+  readonly #traffic: Traffic;
 
   constructor(options: ObsOptions) {
     this.location = `obs://${options.bucket}/${options.prefix}`;
     this.#prefix = options.prefix;
     this.#sign = createSigner(options);
-    this.#transport = createTransport(options.proxy);
-    this.#tellRequest = options.tellRequest ?? ((): void => {});
+    this.#transport = createTransport(options);
+    this.#traffic = options.traffic ?? {};
   }
 
   /** The answer to a request, its body unread. Throws coded errors that name key and bucket, or the signal's reason. */
@@ -99,8 +100,14 @@ export class ObsStore implements Disposable {
       signal,
     );
     const length = method === 'PUT' || method === 'POST' ? { 'Content-Length': body?.byteLength ?? 0 } : {};
-    const sending = this.#transport.send(url, { method, headers: { ...headers, ...length }, body, signal });
-    const answer = await watchRequest(classOf(method, query), sending, this.#tellRequest);
+    const sending = { method, headers: { ...headers, ...length }, body, signal };
+    const request = {
+      kind: classOf(method, query),
+      sentBytes: body?.byteLength ?? 0,
+      signal,
+      send: async () => this.#transport.send(url, sending),
+    };
+    const answer = await watchRequest(request, this.#traffic);
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) return { headers: answer.headers, body: answer };
     const xml = Buffer.from(await collectBytes(answer, MAX_ERROR_BYTES).catch(() => new Uint8Array()));

@@ -3,6 +3,7 @@ import http, { type AgentOptions, type ClientRequest, type IncomingMessage } fro
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { CONNECT_MS, IDLE_MS, MAX_CONNECTIONS } from '../connection-limits.ts';
+import type { ObsOptions } from './obs-options.ts';
 
 interface Sending {
   readonly method: string;
@@ -17,10 +18,13 @@ export interface Transport extends Disposable {
 }
 
 /** Connects directly, or through an HTTP proxy. */
-export function createTransport(proxy: string | undefined): Transport {
+export function createTransport({
+  proxy,
+  maxConnections = MAX_CONNECTIONS,
+}: Pick<ObsOptions, 'proxy' | 'maxConnections'>): Transport {
   const options: AgentOptions & { lookup: LookupFunction } = {
     keepAlive: true,
-    maxSockets: MAX_CONNECTIONS,
+    maxSockets: maxConnections,
     lookup,
     ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
   };

@@ -1,4 +1,11 @@
-import { CREDENTIAL_PARAMETERS, bucketOf, flagOf, httpUrlOf, unusable } from '../../bucket-url.ts';
+import {
+  CREDENTIAL_PARAMETERS,
+  bucketOf,
+  connectionsOf,
+  flagOf,
+  httpUrlOf,
+  unusable,
+} from '../../bucket-url.ts';
 import {
   STORAGE_CLASSES,
   type ObsEncryption,
@@ -14,6 +21,7 @@ const PARAMETERS = [
   'path-style',
   'custom-domain',
   'proxy',
+  'max-connections',
   'storage-class',
   'encryption',
   'kms-key-id',
@@ -23,7 +31,7 @@ const PARAMETERS = [
 ];
 
 /** obs://bucket/prefix?endpoint=…, and the parameters above. */
-export function obsOptionsOf(parsed: URL, url: string): Omit<ObsOptions, 'credentials'> {
+export function obsOptionsOf(parsed: URL, url: string): Omit<ObsOptions, 'credentials' | 'traffic'> {
   const place = bucketOf(parsed, url, PARAMETERS);
   const { searchParams } = parsed;
   const endpoint = endpointOf(parsed, url);
@@ -33,6 +41,7 @@ export function obsOptionsOf(parsed: URL, url: string): Omit<ObsOptions, 'creden
   const encryption = encryptionOf(parsed, url);
   return {
     ...place,
+    ...connectionsOf(parsed, url),
     endpoint: endpoint.origin,
     style,
     signature: signatureOf(parsed, url, style),

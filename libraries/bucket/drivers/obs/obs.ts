@@ -15,6 +15,7 @@ import { checkCondition, conditionFailed } from '../../failures.ts';
 import { checkKey } from '../../object-key.ts';
 import { orAbort } from '../../or-abort.ts';
 import { promisedBody, promisedSize } from '../../promised-body.ts';
+import type { Traffic } from '../../traffic.ts';
 import { answeredRange, rangeHeader, readBody, versionOf } from '../answered-range.ts';
 import {
   conditionHeaders,
@@ -44,10 +45,12 @@ class ObsBucket implements Bucket {
   readonly #prefix: string;
   readonly #keeping: Readonly<Record<string, string>>;
   readonly #store: ObsStore;
+  readonly #traffic: Traffic | undefined;
   #support: Promise<ConditionSupport> | undefined;
 
   constructor(options: ObsOptions) {
     this.#store = new ObsStore(options);
+    this.#traffic = options.traffic;
     this.#prefix = options.prefix;
     this.#keeping = keepingHeaders(options);
     this.location = this.#store.location;
@@ -176,6 +179,7 @@ class ObsBucket implements Bucket {
       const reading = {
         bodyBytes: sizes.bodyBytes,
         signal,
+        traffic: this.#traffic,
         ask: async <T>(chunk: Promise<T>): Promise<T> =>
           chunk.catch((reason: unknown) => {
             signal?.throwIfAborted();
