@@ -19,7 +19,7 @@ export class RateLimit {
   #saved: number;
   #savedAt = performance.now();
   #urgentInARow = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #isTimed = false;
 
   constructor(perSecond: number) {
     this.#perSecond = perSecond;
@@ -56,14 +56,14 @@ export class RateLimit {
       this.#saved -= waiter.amount;
       waiter.grant();
     }
-    if (this.#urgent.length + this.#others.length === 0) return;
-    this.#timer ??= setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#grant();
-      },
-      Math.ceil((-this.#saved * 1000) / this.#perSecond) + 1,
-    );
+    const hasWaiters = this.#urgent.length + this.#others.length > 0;
+    if (this.#isTimed || !hasWaiters) return;
+    this.#isTimed = true;
+    const untilPaidMs = Math.ceil((-this.#saved * 1000) / this.#perSecond) + 1;
+    setTimeout(() => {
+      this.#isTimed = false;
+      this.#grant();
+    }, untilPaidMs);
   }
 
   #next(): Waiter | undefined {
