@@ -26,7 +26,7 @@ import {
   openResidency,
   type ResidencyCounters,
 } from '@lade/residency';
-import { Snapshotter, type AgreedTerms } from '@lade/snapshots';
+import { Snapshotter, listSnapshots, type AgreedTerms, type ListedSnapshot } from '@lade/snapshots';
 import { openDatabase, type Database } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
@@ -44,6 +44,7 @@ export interface Platform extends AsyncDisposable {
   readonly made: MadeLayers;
   readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
+  readonly snapshots: () => readonly ListedSnapshot[];
   readonly uploads: UploadQueue;
   readonly foreground: Foreground;
   readonly fillMode: FillModeName;
@@ -134,6 +135,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     made: new MadeLayers(table, layers),
     remote,
     snapshotter,
+    snapshots: () => listSnapshots(db),
     uploads,
     foreground,
     fillMode: modes.current.name,

@@ -37,7 +37,7 @@ export async function residentBytes(layer: InspectedLayer): Promise<number> {
   return bytes;
 }
 
-export function hasChunk(chunks: Uint8Array, number: number): boolean {
+function hasChunk(chunks: Uint8Array, number: number): boolean {
   return ((chunks[number >> 3] ?? 0) & (1 << (number & 7))) !== 0;
 }
 

@@ -20,7 +20,7 @@ const EVENT: VerifyEvent = { kind: 'verified', layers: 1, failed: 0, tarBytes: 0
 
 /** A platform that has nothing, and whose proofs have no end. */
 function endless(open: Set<AbortSignal>): ControlPlatform {
-  return {
+  const platform: Partial<ControlPlatform> = {
     async status() {
       throw new CodedError('not_found', 'Cannot find anything');
     },
@@ -34,6 +34,7 @@ function endless(open: Set<AbortSignal>): ControlPlatform {
     },
     async *pull() {},
   };
+  return platform as ControlPlatform;
 }
 
 interface Target {
