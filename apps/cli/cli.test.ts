@@ -65,6 +65,7 @@ const LAYER: LayerSummary = {
   origin: 'converted',
   tarBytes: 120_000_000,
   blobBytes: 110_000_000,
+  residentBytes: 54_999_999,
   diskBytes: 111_500_000,
   inodes: 4321,
   createdAt: PUBLISHED_AT,
@@ -72,7 +73,7 @@ const LAYER: LayerSummary = {
 };
 
 /** Answers like a daemon whose bucket has one image, of which layer APP is damaged under the name "damaged". */
-const PLATFORM: ControlPlatform = {
+const PLATFORM: Partial<ControlPlatform> = {
   status: async () => STATUS,
   images: async () => [IMAGE],
   layers: async () => [LAYER],
@@ -82,6 +83,15 @@ const PLATFORM: ControlPlatform = {
     yield { kind: 'bucket.get', id: 8, time, key: 'packs/y', offset: 4096, ms: 3, code: 'not_found' };
     yield { kind: 'log.info', id: 9, time, message: 'asked', query };
     if (follow) yield { kind: 'lost', count: 3 };
+  },
+  snapshots: () => [
+    { key: 'k8s.io/1/base', kind: 'committed', diffId: BASE, createdAt: PUBLISHED_AT },
+    { key: 'k8s.io/2/run', kind: 'active', parent: 'k8s.io/1/base', createdAt: PUBLISHED_AT },
+  ],
+  async trace(diffId) {
+    if (diffId === BASE)
+      return { diffId, chunks: [{ number: 7, offset: 4096, sizeBytes: 8192, path: 'bin/sh' }] };
+    throw new CodedError('not_found', 'Cannot find a recorded start');
   },
   async *verify(image) {
     if (image !== NAME && image !== 'damaged') throw unknownImage(image);
@@ -133,7 +143,7 @@ async function withDaemon(t: TestContext): Promise<Run> {
   const address = join(folder, 'lade.sock');
   const server = await serveControl({
     socketPath: controlSocketPath(address),
-    platform: PLATFORM,
+    platform: PLATFORM as ControlPlatform,
     log: SILENT,
   });
   t.after(async () => server[Symbol.asyncDispose]());
@@ -171,8 +181,26 @@ test('lade status, images and layers print tables for people and JSON for script
   );
   assert.deepEqual(JSON.parse((await lade('images', '--json')).stdout), [IMAGE]);
   const layers = await lade('layers');
-  assert.match(layers.stdout, /converted +120\.0 MB +110\.0 MB +111\.5 MB +4321 +waiting/);
+  assert.match(layers.stdout, /converted +120\.0 MB +110\.0 MB +49% +111\.5 MB +4321 +waiting/);
   assert.deepEqual(JSON.parse((await lade('layers', '--json')).stdout), [LAYER]);
+});
+
+test('lade snapshots and trace print tables for people and JSON for scripts', async (t) => {
+  const lade = await withDaemon(t);
+  const list = await lade('snapshots');
+  assert.match(list.stdout, /^k8s\.io\/1\/base +committed +sha256:[0-9a-f]{12}… +2026/m);
+  assert.match(list.stdout, /^k8s\.io\/2\/run +active +a directory +k8s\.io\/1\/base +2026/m);
+  assert.equal((JSON.parse((await lade('snapshots', '--json')).stdout) as object[]).length, 2);
+  const trace = await lade('trace', NAME);
+  assert.match(trace.stdout, /^sha256:[0-9a-f]{12}… 1 chunks, 8\.2 kB$/m);
+  assert.match(trace.stdout, /^ +7 +4096 +8\.2 kB +bin\/sh$/m);
+  assert.match(trace.stdout, /^sha256:[0-9a-f]{12}… no start recorded$/m);
+  const traces = JSON.parse((await lade('trace', NAME, '--json')).stdout) as { chunks: object[] }[];
+  assert.deepEqual(
+    traces.map(({ chunks }) => chunks.length),
+    [1, 0],
+  );
+  assert.equal((await lade('trace', 'python')).code, 1);
 });
 
 test('lade verify proves layer by layer and fails when one fails', async (t) => {
@@ -285,6 +313,8 @@ test('help and version need no daemon', async () => {
     'images',
     'layers',
     'events',
+    'snapshots',
+    'trace IMAGE',
     'verify IMAGE',
     'pull IMAGE',
     'install',

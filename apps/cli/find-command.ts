@@ -7,7 +7,9 @@ import { install } from './commands/install.ts';
 import { layers } from './commands/layers.ts';
 import { pull } from './commands/pull.ts';
 import { serve } from './commands/serve.ts';
+import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
+import { trace } from './commands/trace.ts';
 import { verify } from './commands/verify.ts';
 import { version } from './commands/version.ts';
 
@@ -18,6 +20,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   images,
   layers,
   events,
+  snapshots,
+  trace,
   verify,
   pull,
   install,

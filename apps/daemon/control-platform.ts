@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Bucket } from '@lade/bucket';
-import type { ImageSummary, LayerSummary, PullEvent, Status, VerifyEvent } from '@lade/control-protocol';
+import type { ImageSummary, PullEvent, Status, VerifyEvent } from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
 import type { ControlPlatform } from '@lade/control-service';
 import { fromUnknown } from '@lade/errors';
@@ -17,10 +17,10 @@ import {
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
-import type { LayerRow } from '@lade/residency';
 import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode } from './containerd-node.ts';
 import { explainMiss } from './explain-miss.ts';
+import { createLayerViews } from './layer-views.ts';
 import type { Platform } from './open-platform.ts';
 import { VERSION } from './version.ts';
 
@@ -37,6 +37,7 @@ export function createControlPlatform(
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
   return {
+    ...createLayerViews(platform),
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);
       const containerd = await node.version(timely).catch(() => undefined);
@@ -66,9 +67,6 @@ export function createControlPlatform(
       }
       return summaries;
     },
-    async layers(): Promise<readonly LayerSummary[]> {
-      return layers.list().map((row) => summariseLayer(row, !uploads.isWaiting(row.diffId)));
-    },
     events: ({ follow, ...filter }, { signal }) =>
       follow ? events.follow(filter, signal) : Readable.from(events.recent(filter)),
     verify: (image, { signal }) => verifyImage(image, { bucket, keys, signal }),
@@ -83,20 +81,6 @@ export function createControlPlatform(
         signal,
       });
     },
-  };
-}
-
-function summariseLayer(row: LayerRow, uploaded: boolean): LayerSummary {
-  const { diffId, origin, tarBytes, blobBytes, diskBytes, inodes, createdAt } = row;
-  return {
-    diffId,
-    origin,
-    tarBytes,
-    blobBytes,
-    diskBytes,
-    inodes,
-    createdAt: createdAt.toISOString(),
-    uploaded,
   };
 }
 

@@ -26,7 +26,7 @@ import {
   openResidency,
   type ResidencyCounters,
 } from '@lade/residency';
-import { Snapshotter, type AgreedTerms } from '@lade/snapshots';
+import { Snapshotter, listSnapshots, type AgreedTerms, type ListedSnapshot } from '@lade/snapshots';
 import { openDatabase, type Database } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
@@ -47,6 +47,7 @@ export interface Platform extends AsyncDisposable {
   readonly made: MadeLayers;
   readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
+  readonly snapshots: () => readonly ListedSnapshot[];
   readonly uploads: UploadQueue;
   readonly foreground: Foreground;
   readonly fillMode: FillModeName;
@@ -76,8 +77,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   const db = openDatabase(join(root, 'state.db'));
   stack.defer(() => db.close());
   const { bucket, requests } = stack.use(await openWatchedBucket(config, hooks));
-  const catalogue = new ChunkCatalogue(db);
-  const table = new LayerTable(db);
+  const [catalogue, table] = [new ChunkCatalogue(db), new LayerTable(db)];
   const foreground = new Foreground();
   const cache = cacheBytes === undefined ? {} : { cache: { limitBytes: cacheBytes, punchHole } };
   const residency = stack.use(
@@ -139,6 +139,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     made: new MadeLayers(table, layers),
     remote,
     snapshotter,
+    snapshots: () => listSnapshots(db),
     uploads,
     foreground,
     fillMode: modes.current.name,

@@ -13,6 +13,7 @@ import { agreedTerms } from './agreed-terms.ts';
 import { parseConfig, type DaemonConfig } from './config.ts';
 import { ContainerdNode } from './containerd-node.ts';
 import { createControlPlatform } from './control-platform.ts';
+import { openToken } from './control-token.ts';
 import { createContentConverter } from './convert-content.ts';
 import { ImagePublisher } from './image-publisher.ts';
 import { ImageWatch } from './image-watch.ts';
@@ -62,7 +63,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   stack.use(
     await serveControl({
       socketPath: controlSocketPath(config.address),
-      ...(config.http ? { http: config.http } : {}),
+      ...(config.http ? { http: { ...config.http, token: await openToken(config.tokenFile) } } : {}),
       platform: createControlPlatform(config, platform, { node, events, log }),
       log,
     }),

@@ -7,11 +7,12 @@ import type {
   EventQuery,
   ImageSummary,
   LayerSummary,
-  PullEvent,
   Status,
   StreamFailure,
   VerifyEvent,
 } from './messages.ts';
+import type { LayerEvent, LayerMap, SnapshotSummary, Trace } from './messages-layers.ts';
+import type { PullEvent } from './messages-pull.ts';
 import { decodeError } from './wire-error.ts';
 
 // Not an import: naming its exports would load Node's WebSocket, and 5 MB of fetch with it.
@@ -74,6 +75,23 @@ export class ControlClient implements Disposable {
       path: `/v1/events?${parameters.toString()}`,
       ...options,
     });
+  }
+
+  async layerMap(diffId: string, options: WaitOptions = {}): Promise<LayerMap> {
+    return (await this.#document({ method: 'GET', path: layerPath(diffId), ...options })) as LayerMap;
+  }
+
+  layerActivity(diffId: string, options: WaitOptions = {}): AsyncIterable<LayerEvent> {
+    return this.#events<LayerEvent>({ method: 'GET', path: `${layerPath(diffId)}/activity`, ...options });
+  }
+
+  async trace(diffId: string, options: WaitOptions = {}): Promise<Trace> {
+    return (await this.#document({ method: 'GET', path: `${layerPath(diffId)}/trace`, ...options })) as Trace;
+  }
+
+  async snapshots(options: WaitOptions = {}): Promise<readonly SnapshotSummary[]> {
+    const document = await this.#document({ method: 'GET', path: '/v1/snapshots', ...options });
+    return (document as { readonly snapshots: readonly SnapshotSummary[] }).snapshots;
   }
 
   verify(image: string, options: WaitOptions = {}): AsyncIterable<VerifyEvent> {
@@ -167,6 +185,10 @@ async function readDocument(response: IncomingMessage): Promise<unknown> {
     throw notOurs(cause);
   }
   throw notOurs();
+}
+
+function layerPath(diffId: string): string {
+  return `/v1/layers/${encodeURIComponent(diffId)}`;
 }
 
 function notOurs(cause?: unknown): CodedError {

@@ -8,10 +8,38 @@ export type {
   ImageLayer,
   ImageSummary,
   LayerSummary,
-  PullEvent,
   RequestFigures,
   ResidencyStatus,
   Status,
   StreamFailure,
   VerifyEvent,
 } from './messages.ts';
+export type {
+  BucketContents,
+  BucketKind,
+  BucketObject,
+  BucketObjects,
+  GarbageEvent,
+  GarbageRequest,
+  GarbageTotals,
+  NodeSummary,
+} from './messages-bucket.ts';
+export type {
+  ContainerReads,
+  ContainerState,
+  ContainerSummary,
+  ExecRequest,
+  OutputEvent,
+  RunEvent,
+  RunRequest,
+  TerminalSize,
+} from './messages-containers.ts';
+export type {
+  LayerEvent,
+  LayerFile,
+  LayerMap,
+  SnapshotSummary,
+  Trace,
+  TraceChunk,
+} from './messages-layers.ts';
+export type { LayerPosition, PullEvent, PullRequest } from './messages-pull.ts';

@@ -1,4 +1,5 @@
 import type { Digest } from '@lade/oci';
+import type { LayerPosition } from './messages-pull.ts';
 import type { WireError } from './wire-error.ts';
 
 /** GET /v1/status. */
@@ -95,6 +96,8 @@ export interface LayerSummary {
   readonly origin: 'converted' | 'fetched';
   readonly tarBytes: number;
   readonly blobBytes: number;
+  /** How much of the blob is checked and here. */
+  readonly residentBytes: number;
   /** What its files occupy on this node's disk. */
   readonly diskBytes: number;
   readonly inodes: number;
@@ -102,13 +105,6 @@ export interface LayerSummary {
   readonly createdAt: string;
   /** False while the bucket may still lack it. */
   readonly uploaded: boolean;
-}
-
-/** Which layer of an image, counted from 1 at the bottom. */
-interface LayerPosition {
-  readonly diffId: Digest;
-  readonly number: number;
-  readonly of: number;
 }
 
 /** What POST /v1/images/verify tells. A layer that fails does not end the stream; `verified` does. */
@@ -122,12 +118,6 @@ export type VerifyEvent =
       readonly failed: number;
       readonly tarBytes: number;
     };
-
-/** What POST /v1/images/pull tells; `restored` is the last. */
-export type PullEvent =
-  | (LayerPosition & { readonly kind: 'fetching' })
-  | (LayerPosition & { readonly kind: 'present' })
-  | { readonly kind: 'restored'; readonly name: string; readonly digest: Digest; readonly layers: number };
 
 /** What GET /v1/events is asked for. */
 export interface EventQuery {

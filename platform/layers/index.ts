@@ -9,6 +9,7 @@ export { claimOf, metadataDigest } from './index-claim.ts';
 export { indexHeadBytes, type LayerIndex, type PackReference } from './index-object.ts';
 export { LAYER_FILES } from './layer-files.ts';
 export { DEFAULT_CONVERT_LIMITS, type ConvertLimits } from './layer-visitor.ts';
+export { listFiles, type LayerFile } from './list-files.ts';
 export { readLocalIndex, writeLocalIndex } from './local-index.ts';
 export { checkMetadata, readMetadata } from './metadata-image.ts';
 export {

@@ -2,17 +2,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encodeError } from '@lade/control-protocol';
 import type { Logger } from '@lade/log';
 import type { ControlPlatform } from './control-platform.ts';
-import { guardRequest } from './guard-request.ts';
+import { findRoute } from './find-route.ts';
+import { guardRoute, guardSite, type Transport } from './guard-request.ts';
 import { RequestRefusal } from './request-refusal.ts';
-import { findHandler } from './routes.ts';
+import type { Answer, Route } from './route.ts';
+import { ROUTES } from './routes.ts';
 import { statusOf } from './status-of.ts';
 import type { StreamPlaces } from './stream-places.ts';
 import { writeEvents } from './write-events.ts';
 
+/** A client that reads nothing for so long has gone. */
+const STALL_MS = 60_000;
+
 export interface AnswerContext {
   readonly platform: ControlPlatform;
   readonly log: Logger;
-  readonly transport: 'unix' | 'tcp';
+  readonly transport: Transport;
   readonly streams: StreamPlaces;
   readonly signal: AbortSignal;
 }
@@ -26,25 +31,43 @@ export async function answerRequest(
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const signal = AbortSignal.any([context.signal, gone.signal]);
+  const { platform, transport, streams, log } = context;
+  const [path = '', query] = (request.url ?? '').split('?', 2);
   try {
-    guardRequest(request, context.transport);
-    const answer = await findHandler(request)(context.platform, request, signal);
-    if ('document' in answer) writeDocument(response, 200, answer.document);
-    else {
-      using _ = context.streams.take();
-      await writeEvents(request, response, answer);
-    }
+    guardSite(request, transport);
+    const { route, parameters } = findRoute(ROUTES, request.method ?? '', path);
+    guardRoute(request, transport, route);
+    endWhenStalled(response, route);
+    const call = { request, parameters, query: new URLSearchParams(query), signal };
+    await writeAnswer(request, response, { answer: await route.handle(platform, call), streams });
   } catch (reason) {
     if (gone.signal.aborted) return;
     if (statusOf(reason) >= 500) {
-      context.log.warn('control request failed', {
-        method: request.method,
-        path: request.url,
-        error: reason,
-      });
+      log.warn('control request failed', { method: request.method, path, error: reason });
     }
     if (response.headersSent) response.destroy();
     else writeFailure(response, reason);
+  }
+}
+
+/** Who has the token may look at the output of a container as slowly as a pager does. */
+function endWhenStalled(response: ServerResponse, { access }: Route): void {
+  if (access === 'token') return;
+  response.setTimeout(STALL_MS, () => {
+    if (response.writableLength > 0) response.destroy();
+  });
+}
+
+async function writeAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { answer, streams }: { readonly answer: Answer; readonly streams: StreamPlaces },
+): Promise<void> {
+  if ('document' in answer) writeDocument(response, 200, answer.document);
+  else if ('done' in answer) response.writeHead(204, { 'cache-control': 'no-store' }).end();
+  else {
+    using _ = streams.take();
+    await writeEvents(request, response, answer);
   }
 }
 

@@ -2,30 +2,38 @@ import type {
   DaemonEvent,
   EventQuery,
   ImageSummary,
+  LayerEvent,
+  LayerMap,
   LayerSummary,
   PullEvent,
+  SnapshotSummary,
   Status,
+  Trace,
   VerifyEvent,
 } from '@lade/control-protocol';
+import type { Digest } from '@lade/oci';
 
 interface WaitOptions {
   readonly signal: AbortSignal;
 }
 
-/** What the control API offers, as the daemon has to provide it. The signal aborts when the client has gone. */
-export interface ControlPlatform extends Reports, ImageWork {}
+/** The layers and snapshots of this node. Layers that it does not have are `not_found`. */
+export interface LayerViews {
+  layers(options: WaitOptions): Promise<readonly LayerSummary[]>;
+  layerMap(diffId: Digest, options: WaitOptions): Promise<LayerMap>;
+  layerActivity(diffId: Digest, options: WaitOptions): AsyncIterable<LayerEvent>;
+  /** Of any layer in the bucket. */
+  trace(diffId: Digest, options: WaitOptions): Promise<Trace>;
+  snapshots(): readonly SnapshotSummary[];
+}
 
-interface Reports {
+/** What the control API offers, as the daemon has to provide it. The signal aborts when the client has gone. */
+export interface ControlPlatform extends LayerViews {
   status(options: WaitOptions): Promise<Status>;
   /** The images that the bucket knows, by name. */
   images(options: WaitOptions): Promise<readonly ImageSummary[]>;
-  /** The layers on this node. */
-  layers(options: WaitOptions): Promise<readonly LayerSummary[]>;
   /** What has happened; with `follow` also what happens from now on, until the signal aborts. */
   events(query: EventQuery, options: WaitOptions): AsyncIterable<DaemonEvent>;
-}
-
-interface ImageWork {
   /** Proves every layer against its diff id from the bucket alone. A layer that fails is an event; the others follow. */
   verify(image: string, options: WaitOptions): AsyncIterable<VerifyEvent>;
   /** Brings an image that the bucket knows into containerd, without its registry. */

@@ -1,2 +1,3 @@
-export type { ControlPlatform } from './control-platform.ts';
+export type { ControlPlatform, LayerViews } from './control-platform.ts';
+export type { Token } from './guard-request.ts';
 export { serveControl, type ControlServer, type ServeControlOptions } from './serve-control.ts';
