@@ -5,6 +5,7 @@ import { images } from './commands/images.ts';
 import { install } from './commands/install.ts';
 import { layers } from './commands/layers.ts';
 import { pull } from './commands/pull.ts';
+import { rmi } from './commands/rmi.ts';
 import { serve } from './commands/serve.ts';
 import { status } from './commands/status.ts';
 import { verify } from './commands/verify.ts';
@@ -18,6 +19,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   layers,
   verify,
   pull,
+  rmi,
   install,
   version,
 };

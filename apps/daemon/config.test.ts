@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempDisposableSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isCodedError } from '@lade/errors';
@@ -29,6 +29,18 @@ test('parseConfig() reads sizes and listeners', () => {
   assert.deepEqual(config.http, { host: '::1', port: 8080 });
   assert.equal(config.readDeadlineMs, 30_000);
   assert.equal(parseConfig(['--read-deadline', '1500ms'], {}).readDeadlineMs, 1500);
+});
+
+test('logins of registries are where docker keeps them, or where the setting says', () => {
+  const path = (argv: readonly string[], env: NodeJS.ProcessEnv = {}): string =>
+    parseConfig(argv, env).registryConfig;
+  assert.equal(path([]), join(homedir(), '.docker/config.json'));
+  assert.equal(path([], { DOCKER_CONFIG: '/etc/docker' }), '/etc/docker/config.json');
+  assert.equal(path(['--registry-config', '/a.json'], { DOCKER_CONFIG: '/etc/docker' }), '/a.json');
+  const env = { HTTPS_PROXY: 'http://proxy:3128', no_proxy: 'localhost', HOME: '/root' };
+  const { proxies } = parseConfig([], env);
+  assert.deepEqual([proxies['HTTPS_PROXY'], proxies['no_proxy']], [env.HTTPS_PROXY, env.no_proxy]);
+  assert.equal(proxies['HOME'], undefined);
 });
 
 test('parseConfig() names the setting that is wrong', () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Environment } from '@lade/bucket';
 import { CodedError, wrapError } from '@lade/errors';
@@ -19,6 +20,10 @@ export interface DaemonConfig {
   /** containerd's own socket: for reading the layers that it asks us to apply. */
   readonly containerd: string;
   readonly http: { readonly host: string; readonly port: number } | undefined;
+  /** docker's config.json with the logins of registries; it may be missing. */
+  readonly registryConfig: string;
+  /** The variables that say by which proxies registries are reached. */
+  readonly proxies: Readonly<Record<string, string | undefined>>;
   readonly keys: ChainKeys;
   /** Whether OCI content that the bucket has counts as present on this node. */
   readonly sharedContent: boolean;
@@ -47,6 +52,7 @@ const SETTINGS = {
   bucket: '',
   containerd: '/run/containerd/containerd.sock',
   http: '',
+  'registry-config': '',
   'signing-key': '',
   trust: '',
   'shared-content': 'off',
@@ -60,6 +66,8 @@ const SETTINGS = {
   restart: 'auto',
   'log-level': 'info',
 } as const;
+
+const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
 
 /** What readers have to work in at the least; see CacheQuota. */
 const LEAST_CACHE_BYTES = 16 << 20;
@@ -87,6 +95,11 @@ export function parseConfig(
     bucketUrl: settings.bucket === '' ? `file://${root}/bucket` : settings.bucket,
     containerd: absolute(settings.containerd, 'containerd'),
     http: settings.http === '' ? undefined : parseHttp(settings.http),
+    registryConfig:
+      settings['registry-config'] === ''
+        ? join(env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json')
+        : resolve(settings['registry-config']),
+    proxies: Object.fromEntries(PROXY_VARIABLES.map((name) => [name, env[name]])),
     keys: readKeys(settings),
     sharedContent: parseSwitch('shared-content', settings),
     maxLayerBytes: parseSize('max-layer-size', settings),

@@ -27,13 +27,14 @@ export async function* eventsOf<T>(
   // It may fail before anybody waits for it.
   run.catch(() => {});
   try {
-    while (!isOver || untold.size > 0) {
+    for (;;) {
       await news.promise;
       news = Promise.withResolvers();
       for (const [key, event] of untold) {
         untold.delete(key);
         yield event;
       }
+      if (isOver && untold.size === 0) break;
     }
     await run;
   } finally {

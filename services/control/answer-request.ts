@@ -28,7 +28,8 @@ export async function answerRequest(
   try {
     guardRequest(request, context.transport);
     const answer = await findHandler(request)(context.platform, request, signal);
-    if ('document' in answer) writeDocument(response, 200, answer.document);
+    if (answer === 'done') response.writeHead(204, { 'cache-control': 'no-store' }).end();
+    else if ('document' in answer) writeDocument(response, 200, answer.document);
     else await writeEvents(response, answer.events);
   } catch (reason) {
     if (gone.signal.aborted) return;

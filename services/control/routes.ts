@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { ControlPlatform } from './control-platform.ts';
-import { optionalTextField, readBody, textField } from './read-body.ts';
+import { readBody, textField } from './read-body.ts';
+import { namespaceIn, readPullRequest } from './read-pull-request.ts';
+import { readQuery } from './read-query.ts';
 import { RequestRefusal } from './request-refusal.ts';
 
-/** One JSON document, or events that are written as they come, one JSON object a line. */
-type Answer = { readonly document: object } | { readonly events: AsyncIterable<object> };
+/** One JSON document, or events that are written as they come, one JSON object a line, or nothing but success. */
+type Answer = { readonly document: object } | { readonly events: AsyncIterable<object> } | 'done';
 
 /** Answers a request that the route table has matched. */
 export type Handler = (
@@ -18,7 +20,14 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
     GET: async (platform, _, signal) => ({ document: await platform.status({ signal }) }),
   },
   '/v1/images': {
-    GET: async (platform, _, signal) => ({ document: { images: await platform.images({ signal }) } }),
+    GET: async (platform, request, signal) => ({
+      document: { images: await platform.images({ signal, ...namespaceIn(readQuery(request)) }) },
+    }),
+    DELETE: async (platform, request, signal) => {
+      const query = readQuery(request);
+      await platform.removeImage(textField(query, 'image'), { signal, ...namespaceIn(query) });
+      return 'done';
+    },
   },
   '/v1/layers': {
     GET: async (platform, _, signal) => ({ document: { layers: await platform.layers({ signal }) } }),
@@ -31,9 +40,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   },
   '/v1/images/pull': {
     POST: async (platform, request, signal) => {
-      const body = await readBody(request);
-      const namespace = optionalTextField(body, 'namespace');
-      return { events: platform.pull(textField(body, 'image'), { signal, ...(namespace && { namespace }) }) };
+      return { events: platform.pull(readPullRequest(await readBody(request)), { signal }) };
     },
   },
 };
