@@ -54,6 +54,8 @@ const IMAGE: ImageSummary = {
   name: NAME,
   digest: digestOf('index'),
   platform: 'linux/amd64',
+  inBucket: true,
+  inContainerd: true,
   layers: [
     { diffId: BASE, chainId: BASE, sizeBytes: 45_000_000, here: true },
     { diffId: APP, chainId: APP, sizeBytes: 100_000, here: false },
@@ -75,7 +77,10 @@ const LAYER: LayerSummary = {
 /** Answers like a daemon whose bucket has one image, of which layer APP is damaged under the name "damaged". */
 const PLATFORM: Partial<ControlPlatform> = {
   status: async () => STATUS,
-  images: async () => [IMAGE],
+  images: async ({ namespace }) => (namespace === 'empty' ? [] : [IMAGE]),
+  async removeImage(image, { namespace }) {
+    if (image !== NAME || namespace === 'empty') throw unknownImage(image);
+  },
   layers: async () => [LAYER],
   async *events({ follow, ...query }) {
     const time = '2026-11-27T01:02:03.456Z';
@@ -105,9 +110,14 @@ const PLATFORM: Partial<ControlPlatform> = {
     }
     yield { kind: 'verified', layers: 2, failed: image === NAME ? 0 : 1, tarBytes: 45_100_900 };
   },
-  async *pull(image, { namespace }) {
+  async *pull({ image, namespace, from, plainHttp }) {
     if (image !== NAME) throw unknownImage(image);
-    yield { kind: 'fetching', diffId: BASE, number: 1, of: 1 };
+    if (from === 'registry' && plainHttp) {
+      yield { kind: 'resolved', digest: IMAGE.digest, layers: 1, source: 'registry' };
+      for (const bytes of [0, 500])
+        yield { kind: 'downloading', diffId: BASE, number: 1, of: 1, bytes, totalBytes: 1000 };
+      yield { kind: 'converting', diffId: BASE, number: 1, of: 1 };
+    } else yield { kind: 'fetching', diffId: BASE, number: 1, of: 1 };
     yield { kind: 'present', diffId: BASE, number: 1, of: 1 };
     if (namespace === 'broken')
       throw new CodedError('unavailable', 'Cannot reach containerd', { cure: 'Start it' });
@@ -174,12 +184,13 @@ test('lade status, images and layers print tables for people and JSON for script
   assert.match(status.stdout, /^keeper +2 restarts of the daemon$/m);
   assert.deepEqual(JSON.parse((await lade('status', '--json')).stdout), STATUS);
   const images = await lade('images');
-  assert.match(images.stdout, /^IMAGE +DIGEST +PLATFORM +LAYERS HERE +SIZE +PUBLISHED\n/);
+  assert.match(images.stdout, /^IMAGE +DIGEST +PLATFORM +IN +LAYERS HERE +SIZE +PUBLISHED\n/);
   assert.match(
     images.stdout,
-    /^docker\.io\/library\/python:3\.12 +sha256:[0-9a-f]{12}… +linux\/amd64 +1\/2 +45\.1 MB +2026/m,
+    /^docker\.io\/library\/python:3\.12 +sha256:[0-9a-f]{12}… +linux\/amd64 +bucket, containerd +1\/2 +45\.1 MB +2026/m,
   );
   assert.deepEqual(JSON.parse((await lade('images', '--json')).stdout), [IMAGE]);
+  assert.deepEqual(JSON.parse((await lade('images', '--json', '--namespace', 'empty')).stdout), []);
   const layers = await lade('layers');
   assert.match(layers.stdout, /converted +120\.0 MB +110\.0 MB +49% +111\.5 MB +4321 +waiting/);
   assert.deepEqual(JSON.parse((await lade('layers', '--json')).stdout), [LAYER]);
@@ -235,6 +246,11 @@ test('lade pull tells what it restores, and fails where the daemon fails', async
     jsonLines((await lade('pull', NAME, '--json')).stdout).map(({ kind }) => kind),
     ['fetching', 'present', 'restored'],
   );
+  const fetched = await lade('pull', NAME, '--from', 'registry', '--plain-http');
+  assert.match(
+    fetched.stdout,
+    /^sha256:\w+… downloading, 1\.0 kB\nsha256:\w+… present\n.* restored, layers: 1\n$/,
+  );
   const broken = await lade('pull', NAME, '--namespace', 'broken');
   assert.deepEqual([broken.code, broken.stderr], [1, 'lade: Cannot reach containerd\n  → Start it\n']);
   const unknown = await lade('pull', 'python');
@@ -264,6 +280,13 @@ test('lade events prints a line per event for people, and JSON lines for scripts
   });
 });
 
+test('lade rmi removes an image, and tells of one that is not there', async (t) => {
+  const lade = await withDaemon(t);
+  assert.deepEqual(await lade('rmi', NAME), { code: 0, stdout: `${NAME} removed\n`, stderr: '' });
+  assert.deepEqual((await lade('rmi', NAME, '--namespace', 'empty')).code, 1);
+  assert.match((await lade('rmi', 'python')).stderr, /^lade: Cannot find image python/);
+});
+
 test('without a daemon every command that needs one says so and exits with 1', async () => {
   for (const args of [
     ['status'],
@@ -272,6 +295,7 @@ test('without a daemon every command that needs one says so and exits with 1', a
     ['events'],
     ['verify', 'i'],
     ['pull', 'i'],
+    ['rmi', 'i'],
   ]) {
     const { code, stdout, stderr } = await run([...args, '--address', '/nonexistent/lade.sock']);
     assert.deepEqual([code, stdout], [1, '']);
@@ -293,6 +317,8 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     ['verify'],
     ['verify', 'a', 'b'],
     ['events', '--since', 'never'],
+    ['pull', 'a', '--from', 'nowhere'],
+    ['rmi'],
     ['install'],
     ['help', 'nothing'],
     ['doctor', '--nope'],
@@ -317,6 +343,7 @@ test('help and version need no daemon', async () => {
     'trace IMAGE',
     'verify IMAGE',
     'pull IMAGE',
+    'rmi IMAGE',
     'install',
     'version',
   ]) {

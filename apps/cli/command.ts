@@ -5,6 +5,8 @@ export type ExitCode = 0 | 1 | 2;
 
 export interface TextStream {
   readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
   write(text: string): unknown;
 }
 

@@ -6,6 +6,7 @@ import { images } from './commands/images.ts';
 import { install } from './commands/install.ts';
 import { layers } from './commands/layers.ts';
 import { pull } from './commands/pull.ts';
+import { rmi } from './commands/rmi.ts';
 import { serve } from './commands/serve.ts';
 import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
@@ -24,6 +25,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   trace,
   verify,
   pull,
+  rmi,
   install,
   version,
 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempDisposableSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isCodedError } from '@lade/errors';
@@ -35,6 +35,18 @@ test('parseConfig() limits what the bucket is asked, when told to', () => {
   assert.deepEqual(parseConfig([], {}).bucketLimits, {});
   const flags = ['--bucket-requests-per-second', '200', '--bucket-bandwidth', '4MiB'];
   assert.deepEqual(parseConfig(flags, {}).bucketLimits, { requestsPerSecond: 200, bytesPerSecond: 4 << 20 });
+});
+
+test('logins of registries are where docker keeps them, or where the setting says', () => {
+  const path = (argv: readonly string[], env: NodeJS.ProcessEnv = {}): string =>
+    parseConfig(argv, env).registryConfig;
+  assert.equal(path([]), join(homedir(), '.docker/config.json'));
+  assert.equal(path([], { DOCKER_CONFIG: '/etc/docker' }), '/etc/docker/config.json');
+  assert.equal(path(['--registry-config', '/a.json'], { DOCKER_CONFIG: '/etc/docker' }), '/a.json');
+  const env = { HTTPS_PROXY: 'http://proxy:3128', no_proxy: 'localhost', HOME: '/root' };
+  const { proxies } = parseConfig([], env);
+  assert.deepEqual([proxies['HTTPS_PROXY'], proxies['no_proxy']], [env.HTTPS_PROXY, env.no_proxy]);
+  assert.equal(proxies['HOME'], undefined);
 });
 
 test('parseConfig() names the setting that is wrong', () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Environment, TrafficLimits } from '@lade/bucket';
 import { CodedError, wrapError } from '@lade/errors';
@@ -22,6 +23,10 @@ export interface DaemonConfig {
   readonly http: { readonly host: string; readonly port: number } | undefined;
   /** Where the token of the control API over TCP is, or is made. */
   readonly tokenFile: string;
+  /** docker's config.json with the logins of registries; it may be missing. */
+  readonly registryConfig: string;
+  /** The variables that say by which proxies registries are reached. */
+  readonly proxies: Readonly<Record<string, string | undefined>>;
   readonly keys: ChainKeys;
   /** Whether OCI content that the bucket has counts as present on this node. */
   readonly sharedContent: boolean;
@@ -53,6 +58,7 @@ const SETTINGS = {
   containerd: '/run/containerd/containerd.sock',
   http: '',
   'token-file': '',
+  'registry-config': '',
   'signing-key': '',
   trust: '',
   'shared-content': 'off',
@@ -66,6 +72,8 @@ const SETTINGS = {
   restart: 'auto',
   'log-level': 'info',
 } as const;
+
+const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
 
 /** What readers have to work in at the least; see CacheQuota. */
 const LEAST_CACHE_BYTES = 16 << 20;
@@ -98,6 +106,11 @@ export function parseConfig(
     containerd: absolute(settings.containerd, 'containerd'),
     http: settings.http === '' ? undefined : parseHttp(settings.http),
     tokenFile: resolve(root, settings['token-file'] || 'control-token'),
+    registryConfig:
+      settings['registry-config'] === ''
+        ? join(env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json')
+        : resolve(settings['registry-config']),
+    proxies: Object.fromEntries(PROXY_VARIABLES.map((name) => [name, env[name]])),
     keys: readKeys(settings),
     sharedContent: parseSwitch('shared-content', settings),
     maxLayerBytes: parseSize('max-layer-size', settings),

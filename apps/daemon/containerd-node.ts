@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { ContainerdClient, type ContainerdCalls, type Labels } from '@lade/containerd-client';
+import { ContainerdClient, type Labels } from '@lade/containerd-client';
 import { isCodedError } from '@lade/errors';
-import type { NodeImages } from '@lade/images';
 import type { Descriptor, Digest } from '@lade/oci';
-import { SNAPSHOT_REF } from '@lade/snapshots';
-import { collectBytes, fromBytes, type ByteSource, type PullSource } from '@lade/streams';
+import { collectBytes, type ByteSource, type PullSource } from '@lade/streams';
 import { ContentFiles, pullFile } from './content-files.ts';
+import { createPullTarget, type PullTarget } from './pull-target.ts';
 
 const LEASE_MS = 3_600_000;
 const MAX_DOCUMENT_BYTES = 8 << 20;
@@ -99,10 +98,8 @@ export class ContainerdNode implements Disposable {
 
   /** The images of all namespaces. */
   async *images(signal: AbortSignal): AsyncGenerator<NodeImage> {
-    for (const { name: namespace } of await this.#client.namespaces.list({ signal })) {
-      const images = await this.#client.inNamespace(namespace).images.list([], { signal });
-      for (const { name, target } of images) yield { namespace, name, target };
-    }
+    for (const { name: namespace } of await this.#client.namespaces.list({ signal }))
+      yield* await this.imagesOf({ namespace, signal });
   }
 
   /** Yields whenever an image was made or changed; ends with an error when containerd goes away. */
@@ -111,51 +108,23 @@ export class ContainerdNode implements Disposable {
     for await (const _ of this.#client.events.subscribe(filters, { signal })) yield;
   }
 
-  /** What restoring an image needs, in one namespace. */
-  imagesIn(namespace: string, snapshotter: string, signal: AbortSignal): Omit<NodeImages, 'expectLayers'> {
-    const calls = this.#client.inNamespace(namespace);
-    let leased = calls;
-    return {
-      async lease() {
-        const { id } = await calls.leases.create({ expiresInMs: LEASE_MS, signal });
-        leased = calls.underLease(id);
-        return { [Symbol.asyncDispose]: async () => calls.leases.delete(id) };
-      },
-      layerPresent: async (chain, parent) => prepareLayer(leased, snapshotter, { chain, parent, signal }),
-      async putContent(descriptor, bytes, labels) {
-        await leased.content.put(descriptor, fromBytes(bytes), { labels, signal });
-      },
-      async putImage(name, target, labels) {
-        try {
-          await leased.images.create({ name, target, labels }, { signal });
-        } catch (reason) {
-          if (!isCodedError(reason, 'already_exists')) throw reason;
-          await leased.images.update({ name, target, labels }, { signal });
-        }
-      },
-    };
+  /** The images of one namespace. */
+  async imagesOf({ namespace, signal }: Scope): Promise<readonly NodeImage[]> {
+    const images = await this.#client.inNamespace(namespace).images.list([], { signal });
+    return images.map(({ name, target }) => ({ namespace, name, target }));
+  }
+
+  /** Throws `not_found`. */
+  async removeImage(name: string, { namespace, signal }: Scope): Promise<void> {
+    await this.#client.inNamespace(namespace).images.delete(name, { signal });
+  }
+
+  /** What pulling an image needs. */
+  pullTo({ namespace, signal }: Scope, snapshotter: string): PullTarget {
+    return createPullTarget(this.#client.inNamespace(namespace), snapshotter, signal);
   }
 
   [Symbol.dispose](): void {
     this.#client[Symbol.dispose]();
   }
-}
-
-/** containerd's side of the remote-snapshot handshake: a Prepare for a chain that is answered "exists". */
-async function prepareLayer(
-  calls: ContainerdCalls,
-  snapshotter: string,
-  layer: { readonly chain: Digest; readonly parent: Digest | undefined; readonly signal: AbortSignal },
-): Promise<boolean> {
-  const { chain, parent = '', signal } = layer;
-  const snapshots = calls.snapshots(snapshotter);
-  const key = `extract-${process.hrtime.bigint()}-lade ${chain}`;
-  try {
-    await snapshots.prepare(key, { parent, labels: { [SNAPSHOT_REF]: chain }, signal });
-  } catch (reason) {
-    if (isCodedError(reason, 'already_exists')) return true;
-    throw reason;
-  }
-  await snapshots.remove(key, { signal });
-  return false;
 }

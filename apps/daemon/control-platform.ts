@@ -1,41 +1,43 @@
 import { Readable } from 'node:stream';
 import type { Bucket } from '@lade/bucket';
-import type { ImageSummary, PullEvent, Status, VerifyEvent } from '@lade/control-protocol';
+import type { Status, VerifyEvent } from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
 import type { ControlPlatform } from '@lade/control-service';
-import { fromUnknown } from '@lade/errors';
+import { fromUnknown, isCodedError } from '@lade/errors';
 import type { EventLog } from '@lade/event-log';
-import {
-  formatPlatform,
-  listImages,
-  machinePlatform,
-  readImageRecord,
-  restoreImage,
-  selectManifest,
-  type ImageRecord,
-} from '@lade/images';
+import { machinePlatform, readImageRecord, selectManifest } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
-import type { Digest } from '@lade/oci';
+import { parseReference } from '@lade/oci';
+import type { RegistryClient } from '@lade/registry-client';
 import type { DaemonConfig } from './config.ts';
-import type { ContainerdNode } from './containerd-node.ts';
-import { explainMiss } from './explain-miss.ts';
+import type { ContainerdNode, Scope } from './containerd-node.ts';
 import { createLayerViews } from './layer-views.ts';
 import type { Platform } from './open-platform.ts';
+import { createPullToNode } from './pull-to-node.ts';
+import { summariseImages } from './summarise-images.ts';
 import { VERSION } from './version.ts';
 
 const SNAPSHOTTER = 'lade';
 const DEFAULT_NAMESPACE = 'default';
 const VERSION_MS = 1_000;
 
+export interface ControlParts {
+  readonly node: ContainerdNode;
+  readonly registries: RegistryClient;
+  readonly events: EventLog;
+  readonly log: Logger;
+}
+
 /** What the control API can do with this daemon. */
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, events, log }: { readonly node: ContainerdNode; readonly events: EventLog; readonly log: Logger },
+  { node, registries, events, log }: ControlParts,
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
+  const pull = createPullToNode({ ...platform, node, registries, keys, snapshotter: SNAPSHOTTER, log });
   return {
     ...createLayerViews(platform),
     async status({ signal }): Promise<Status> {
@@ -60,43 +62,26 @@ export function createControlPlatform(
         ...(keeperRestarts === undefined ? {} : { keeper: { restarts: keeperRestarts } }),
       };
     },
-    async images({ signal }): Promise<readonly ImageSummary[]> {
-      const summaries: ImageSummary[] = [];
-      for (const record of await listImages(bucket, { log, signal })) {
-        summaries.push(...summarise(record, (diffId) => layers.has(diffId)));
-      }
-      return summaries;
-    },
+    images: async ({ namespace = DEFAULT_NAMESPACE, signal }) =>
+      summariseImages({ bucket, node, layers, log }, { namespace, signal }),
+    removeImage: async (image, { namespace = DEFAULT_NAMESPACE, signal }) =>
+      removeImage(image, node, { namespace, signal }),
     events: ({ follow, ...filter }, { signal }) =>
       follow ? events.follow(filter, signal) : Readable.from(events.recent(filter)),
     verify: (image, { signal }) => verifyImage(image, { bucket, keys, signal }),
-    pull(image, { namespace = DEFAULT_NAMESPACE, signal }): AsyncIterable<PullEvent> {
-      const images = node.imagesIn(namespace, SNAPSHOTTER, signal);
-      const layerPresent: typeof images.layerPresent = async (chain, parent) =>
-        (await images.layerPresent(chain, parent)) || explainMiss(chain, { bucket, keys, signal });
-      return restoreImage(image, {
-        bucket,
-        node: { ...images, layerPresent, expectLayers: (wanted) => platform.remote.expect(wanted, signal) },
-        snapshotter: SNAPSHOTTER,
-        signal,
-      });
-    },
+    pull: ({ namespace = DEFAULT_NAMESPACE, ...request }, options) =>
+      pull({ ...request, namespace }, options),
   };
 }
 
-function summarise(record: ImageRecord, isHere: (diffId: Digest) => boolean): ImageSummary[] {
-  return record.manifests.map(({ platform, diffIds, chainIds, layers }) => ({
-    name: record.name,
-    digest: record.target.digest,
-    platform: formatPlatform(platform),
-    layers: diffIds.map((diffId, i) => ({
-      diffId,
-      chainId: chainIds[i] ?? diffId,
-      sizeBytes: layers[i]?.size ?? 0,
-      here: isHere(diffId),
-    })),
-    publishedAt: record.publishedAt,
-  }));
+/** By the name as it stands, else by the full one that it means. */
+async function removeImage(name: string, node: ContainerdNode, scope: Scope): Promise<void> {
+  try {
+    await node.removeImage(name, scope);
+  } catch (reason) {
+    if (!isCodedError(reason, 'not_found')) throw reason;
+    await node.removeImage(parseReference(name).name, scope);
+  }
 }
 
 async function* verifyImage(

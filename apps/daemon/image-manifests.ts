@@ -6,10 +6,12 @@ import {
   parseManifest,
   type Descriptor,
   type Digest,
+  type Platform,
 } from '@lade/oci';
 import type { ContainerdNode } from './containerd-node.ts';
 
 export interface ImageManifest {
+  readonly platform: Platform;
   /** As the registry has them, bottom first. */
   readonly layers: readonly Descriptor[];
   readonly diffIds: readonly Digest[];
@@ -24,13 +26,17 @@ export async function readManifests(
   const index = isIndexType(target.mediaType) ? await node.readDocument(target.digest, scope) : undefined;
   const candidates = index ? parseImageIndex(index, target.digest).manifests : [target];
   const manifests: ImageManifest[] = [];
-  for (const { digest } of candidates.filter(({ mediaType }) => isManifestType(mediaType))) {
+  for (const { digest, platform } of candidates.filter(({ mediaType }) => isManifestType(mediaType))) {
     const bytes = await node.readDocument(digest, scope);
     const manifest = bytes && parseManifest(bytes, digest);
     const config = manifest && (await node.readDocument(manifest.config.digest, scope));
     if (!config) continue;
-    const { diff_ids: diffIds } = parseImageConfig(config, manifest.config.digest).rootfs;
-    manifests.push({ layers: manifest.layers, diffIds });
+    const { os, architecture, rootfs } = parseImageConfig(config, manifest.config.digest);
+    manifests.push({
+      platform: platform ?? { os, architecture },
+      layers: manifest.layers,
+      diffIds: rootfs.diff_ids,
+    });
   }
   return manifests;
 }

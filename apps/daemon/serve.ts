@@ -9,6 +9,7 @@ import { shareHeap } from '@lade/linux';
 import { Content } from '@lade/protocol/content';
 import { Diff } from '@lade/protocol/diff';
 import { Snapshots } from '@lade/protocol/snapshots';
+import { RegistryClient, dockerCredentials } from '@lade/registry-client';
 import { agreedTerms } from './agreed-terms.ts';
 import { parseConfig, type DaemonConfig } from './config.ts';
 import { ContainerdNode } from './containerd-node.ts';
@@ -51,6 +52,8 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   await mkdir(dirname(config.address), { recursive: true, mode: 0o711 }).catch((reason: unknown) => {
     throw wrapError(reason, `Cannot listen on ${config.address}`, { cure: 'Choose another --address' });
   });
+  const credentials = dockerCredentials(config.registryConfig);
+  const registries = stack.use(RegistryClient.open({ credentials, proxies: config.proxies }));
   const server = stack.use(new GrpcServer({ watch: calls }));
   const conversion = { maxTarBytes: config.maxLayerBytes, log };
   const convert = createContentConverter(platform, node, conversion);
@@ -64,7 +67,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     await serveControl({
       socketPath: controlSocketPath(config.address),
       ...(config.http ? { http: { ...config.http, token: await openToken(config.tokenFile) } } : {}),
-      platform: createControlPlatform(config, platform, { node, events, log }),
+      platform: createControlPlatform(config, platform, { node, registries, events, log }),
       log,
     }),
   );

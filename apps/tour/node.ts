@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { configureContainerd, type ContainerdConfiguration } from '@lade/containerd-config';
+import type { ImageSummary } from '@lade/control-protocol';
 import { CodedError } from '@lade/errors';
 import {
   killProcessesOf,
@@ -124,7 +125,11 @@ export class LadeNode implements AsyncDisposable {
   /** Waits until the bucket has the record of an image. */
   async publishes(reference: string): Promise<void> {
     const deadline = Date.now() + UPLOAD_MS;
-    while (!(await this.ladeOrThrow('images', '--json')).includes(JSON.stringify(reference))) {
+    const isThere = async (): Promise<boolean> => {
+      const images = JSON.parse(await this.ladeOrThrow('images', '--json')) as readonly ImageSummary[];
+      return images.some(({ name, inBucket }) => name === reference && inBucket);
+    };
+    while (!(await isThere())) {
       if (Date.now() > deadline)
         throw new CodedError('deadline_exceeded', `Cannot wait any longer for the record of ${reference}`);
       await sleep(100);

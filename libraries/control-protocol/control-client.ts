@@ -12,7 +12,7 @@ import type {
   VerifyEvent,
 } from './messages.ts';
 import type { LayerEvent, LayerMap, SnapshotSummary, Trace } from './messages-layers.ts';
-import type { PullEvent } from './messages-pull.ts';
+import type { PullEvent, PullRequest } from './messages-pull.ts';
 import { decodeError } from './wire-error.ts';
 
 // Not an import: naming its exports would load Node's WebSocket, and 5 MB of fetch with it.
@@ -25,8 +25,13 @@ interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+interface NamespaceOptions extends WaitOptions {
+  /** containerd's; the daemon has a default. */
+  readonly namespace?: string | undefined;
+}
+
 interface Call extends WaitOptions {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: object;
 }
@@ -52,9 +57,20 @@ export class ControlClient implements Disposable {
     return (await this.#document({ method: 'GET', path: '/v1/status', ...options })) as Status;
   }
 
-  async images(options: WaitOptions = {}): Promise<readonly ImageSummary[]> {
-    const document = await this.#document({ method: 'GET', path: '/v1/images', ...options });
+  async images({ namespace, ...options }: NamespaceOptions = {}): Promise<readonly ImageSummary[]> {
+    const path = pathOf('/v1/images', { namespace });
+    const document = await this.#document({ method: 'GET', path, ...options });
     return (document as { readonly images: readonly ImageSummary[] }).images;
+  }
+
+  /** From containerd; the bucket keeps it. */
+  async removeImage(image: string, { namespace, ...options }: NamespaceOptions = {}): Promise<void> {
+    const response = await this.#send({
+      method: 'DELETE',
+      path: pathOf('/v1/images', { image, namespace }),
+      ...options,
+    });
+    response.resume();
   }
 
   async layers(options: WaitOptions = {}): Promise<readonly LayerSummary[]> {
@@ -103,11 +119,8 @@ export class ControlClient implements Disposable {
     });
   }
 
-  /** `namespace` is containerd's; the daemon has a default. */
-  pull(image: string, options: WaitOptions & { readonly namespace?: string } = {}): AsyncIterable<PullEvent> {
-    const { namespace, ...waiting } = options;
-    const body = namespace === undefined ? { image } : { image, namespace };
-    return this.#events<PullEvent>({ method: 'POST', path: '/v1/images/pull', body, ...waiting });
+  pull(request: PullRequest, options: WaitOptions = {}): AsyncIterable<PullEvent> {
+    return this.#events<PullEvent>({ method: 'POST', path: '/v1/images/pull', body: request, ...options });
   }
 
   [Symbol.dispose](): void {
@@ -151,7 +164,7 @@ export class ControlClient implements Disposable {
     const response = await promise.catch((reason: unknown) => {
       throw this.#unreachable(reason);
     });
-    if (response.statusCode === 200) return response;
+    if (response.statusCode === 200 || response.statusCode === 204) return response;
     throw decodeError(((await readDocument(response)) as { readonly error?: unknown }).error);
   }
 
@@ -174,6 +187,11 @@ export class ControlClient implements Disposable {
       cause: reason,
     });
   }
+}
+
+function pathOf(path: string, parameters: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;
 }
 
 async function readDocument(response: IncomingMessage): Promise<unknown> {

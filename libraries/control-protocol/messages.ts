@@ -68,17 +68,19 @@ export interface ResidencyStatus {
   readonly evictedBytes: number;
 }
 
-/** An image that the bucket knows, for one platform. */
+/** An image that the bucket or this node's containerd knows, for one platform. */
 export interface ImageSummary {
   readonly name: string;
   /** Digest of what the name points at: an image index or a manifest. */
   readonly digest: Digest;
   /** os/architecture, with /variant where there is one. */
   readonly platform: string;
+  readonly inBucket: boolean;
+  readonly inContainerd: boolean;
   /** Bottom layer first. */
   readonly layers: readonly ImageLayer[];
-  /** ISO 8601, UTC. */
-  readonly publishedAt: string;
+  /** To the bucket: ISO 8601, UTC. */
+  readonly publishedAt?: string;
 }
 
 export interface ImageLayer {

@@ -21,6 +21,12 @@ export {
 export { buildImage, type BuildOptions, type BuiltImage } from './images/build-image.ts';
 export { READY_COMMANDS, type ReadyImage } from './ready-commands.ts';
 export { type ImageName } from './images/recipes.ts';
+export {
+  startDockerRegistry,
+  type DockerRegistry,
+  type StartDockerRegistryOptions,
+} from './docker-registry.ts';
+export { pushLayout } from './push-layout.ts';
 export { startOrigin, type Origin, type OriginRequest } from './origin.ts';
 export { unpackSet, type PackageSetName } from './packages.ts';
 export { startS3Server, type S3Server, type StartS3ServerOptions } from './s3-server.ts';

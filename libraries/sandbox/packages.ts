@@ -57,6 +57,10 @@ const PACKAGE_SETS = {
       { name: 'golang-gopkg-yaml.v3-dev', version: '3.0.5-1' },
     ],
   },
+  'docker-registry': {
+    suite: 'bookworm',
+    packages: [{ name: 'docker-registry', version: '2.8.2+ds1-1' }],
+  },
   runc: { suite: 'bookworm', packages: [{ name: 'runc', version: '1.1.5+ds1-1+deb12u1' }] },
   moto: {
     suite: 'sid',

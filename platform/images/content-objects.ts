@@ -5,7 +5,7 @@ import { digestOf, type Descriptor, type Digest } from '@lade/oci';
 import { collectBytes } from '@lade/streams';
 
 /** No manifest, index or config is larger. */
-const MAX_CONTENT_BYTES = 8 << 20;
+export const MAX_CONTENT_BYTES = 8 << 20;
 
 interface WaitOptions {
   readonly signal?: AbortSignal;

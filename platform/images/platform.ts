@@ -19,7 +19,16 @@ export function formatPlatform({ os, architecture, variant }: Platform): string 
 }
 
 /** Whether an image for `offered` is one for `wanted`; a variant counts only where both have one. */
-export function matchesPlatform(offered: Platform, wanted: Platform): boolean {
+function matchesPlatform(offered: Platform, wanted: Platform): boolean {
   if (offered.os !== wanted.os || offered.architecture !== wanted.architecture) return false;
   return offered.variant === undefined || wanted.variant === undefined || offered.variant === wanted.variant;
+}
+
+/** The one that suits best of what there is for several platforms, or undefined. */
+export function bestMatch<T extends { readonly platform?: Platform }>(
+  offers: readonly T[],
+  wanted: Platform,
+): T | undefined {
+  const matching = offers.filter(({ platform }) => platform && matchesPlatform(platform, wanted));
+  return matching.find(({ platform }) => platform?.variant === wanted.variant) ?? matching[0];
 }

@@ -9,25 +9,13 @@ import {
   type Platform,
 } from '@lade/oci';
 import { readContent } from './content-objects.ts';
-import { configLabels, indexLabels, manifestLabels, type GcLabels } from './gc-labels.ts';
+import { contentsOf, putContents, type Content } from './image-contents.ts';
 import { imageKey, type ImageManifest, type ImageRecord } from './image-record.ts';
+import type { NodeImages } from './node-images.ts';
 import { machinePlatform } from './platform.ts';
+import type { RestoreEvent } from './pull-event.ts';
 import { readImageRecord } from './read-image-record.ts';
 import { selectManifest } from './select-manifest.ts';
-
-/** This node's containerd, as far as restoring an image needs it. */
-export interface NodeImages {
-  /** Keeps what is made from garbage collection until disposed. */
-  lease(): Promise<AsyncDisposable>;
-  /** Makes the layer's snapshot exist, from the bucket; false when the bucket lacks the layer. */
-  layerPresent(chainId: Digest, parentChainId: Digest | undefined): Promise<boolean>;
-  /** These layers, bottom first, are wanted next: they are looked for all at once. They stay until disposal. */
-  expectLayers(layers: Pick<ImageManifest, 'chainIds' | 'diffIds'>): AsyncDisposable;
-  /** A blob that is there already gets the labels. */
-  putContent(descriptor: Descriptor, bytes: Uint8Array, labels: GcLabels): Promise<void>;
-  /** Creates the image, or points it at `target`. */
-  putImage(name: string, target: Descriptor, labels: Readonly<Record<string, string>>): Promise<void>;
-}
 
 export interface RestoreOptions {
   readonly bucket: Bucket;
@@ -39,30 +27,28 @@ export interface RestoreOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Layers count from 1 at the bottom; `restored` is the last event. */
-export type RestoreEvent =
-  | {
-      readonly kind: 'fetching' | 'present';
-      readonly diffId: Digest;
-      readonly number: number;
-      readonly of: number;
-    }
-  | { readonly kind: 'restored'; readonly name: string; readonly digest: Digest; readonly layers: number };
-
 /**
  * Brings an image from the bucket into this node's containerd: its layers' snapshots, then its content, then its name.
  * Throws `not_found` for an image, platform, layer or object that the bucket lacks, `data_loss` for a damaged one.
  */
 export async function* restoreImage(name: string, options: RestoreOptions): AsyncGenerator<RestoreEvent> {
+  const { bucket, signal } = options;
+  yield* restoreRecord(await readImageRecord(bucket, name, signal ? { signal } : {}), options);
+}
+
+/** The same of an image whose record has been read. */
+export async function* restoreRecord(
+  record: ImageRecord,
+  options: RestoreOptions,
+): AsyncGenerator<RestoreEvent> {
   const { bucket, node, signal, snapshotter = 'lade' } = options;
   const waiting = signal ? { signal } : {};
-  const record = await readImageRecord(bucket, name, waiting);
   const manifest = selectManifest(record, options.platform ?? machinePlatform());
   await using stack = new AsyncDisposableStack();
   stack.use(node.expectLayers(manifest));
   const contents = await fetchContents(record, manifest, { bucket, snapshotter, ...waiting });
   stack.use(await node.lease());
-  const put = putContents(contents, options);
+  const put = putContents(contents, node, signal);
   stack.defer(async () => put.catch(() => {}));
   yield* restoreLayers(record, manifest, options);
   await put;
@@ -73,12 +59,6 @@ export async function* restoreImage(name: string, options: RestoreOptions): Asyn
     digest: record.target.digest,
     layers: manifest.diffIds.length,
   };
-}
-
-interface Content {
-  readonly descriptor: Descriptor;
-  readonly bytes: Uint8Array;
-  readonly labels: GcLabels;
 }
 
 /** What has to be in containerd's content store, children first. Proves the record by what the digests vouch for. */
@@ -105,21 +85,19 @@ async function fetchContents(
   const { config: actual } = parseManifest(manifestBytes, descriptor.digest);
   if (actual.digest !== config.digest || String(diff_ids) !== String(diffIds))
     throw contradicted(name, descriptor);
-  const contents = [
-    { descriptor: config, bytes: configBytes, labels: configLabels(snapshotter, chainIds.at(-1)) },
-    { descriptor, bytes: manifestBytes, labels: manifestLabels(config, layers) },
-  ];
-  if (!targetBytes) return contents;
-  const { manifests } = parseImageIndex(targetBytes, target.digest);
-  if (!manifests.some(({ digest }) => digest === descriptor.digest)) throw contradicted(name, target);
-  return [...contents, { descriptor: target, bytes: targetBytes, labels: indexLabels(manifests) }];
-}
-
-async function putContents(contents: readonly Content[], { node, signal }: RestoreOptions): Promise<void> {
-  for (const { descriptor, bytes, labels } of contents) {
-    signal?.throwIfAborted();
-    await node.putContent(descriptor, bytes, labels);
+  if (targetBytes) {
+    const { manifests } = parseImageIndex(targetBytes, target.digest);
+    if (!manifests.some(({ digest }) => digest === descriptor.digest)) throw contradicted(name, target);
   }
+  return contentsOf(
+    {
+      config: { descriptor: config, bytes: configBytes },
+      manifest: { descriptor, bytes: manifestBytes },
+      index: targetBytes && { descriptor: target, bytes: targetBytes },
+    },
+    { descriptors: layers, topChainId: chainIds.at(-1) },
+    snapshotter,
+  );
 }
 
 async function* restoreLayers(

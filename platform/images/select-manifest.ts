@@ -1,12 +1,11 @@
 import { CodedError } from '@lade/errors';
 import type { Platform } from '@lade/oci';
 import type { ImageManifest, ImageRecord } from './image-record.ts';
-import { formatPlatform, matchesPlatform } from './platform.ts';
+import { bestMatch, formatPlatform } from './platform.ts';
 
 /** The manifest that suits `platform` best. Throws `not_found`, naming the platforms that there are. */
 export function selectManifest({ name, manifests }: ImageRecord, platform: Platform): ImageManifest {
-  const matching = manifests.filter((manifest) => matchesPlatform(manifest.platform, platform));
-  const best = matching.find((manifest) => manifest.platform.variant === platform.variant) ?? matching[0];
+  const best = bestMatch(manifests, platform);
   if (best) return best;
   const wanted = formatPlatform(platform);
   const offered = manifests.map((manifest) => formatPlatform(manifest.platform)).join(', ');

@@ -6,6 +6,7 @@ import type {
   LayerMap,
   LayerSummary,
   PullEvent,
+  PullRequest,
   SnapshotSummary,
   Status,
   Trace,
@@ -15,6 +16,11 @@ import type { Digest } from '@lade/oci';
 
 interface WaitOptions {
   readonly signal: AbortSignal;
+}
+
+interface NamespaceOptions extends WaitOptions {
+  /** containerd's; the platform has a default. */
+  readonly namespace?: string;
 }
 
 /** The layers and snapshots of this node. Layers that it does not have are `not_found`. */
@@ -30,12 +36,14 @@ export interface LayerViews {
 /** What the control API offers, as the daemon has to provide it. The signal aborts when the client has gone. */
 export interface ControlPlatform extends LayerViews {
   status(options: WaitOptions): Promise<Status>;
-  /** The images that the bucket knows, by name. */
-  images(options: WaitOptions): Promise<readonly ImageSummary[]>;
+  /** The images that the bucket or containerd knows, by name. */
+  images(options: NamespaceOptions): Promise<readonly ImageSummary[]>;
+  /** Removes an image from containerd; the bucket keeps it. */
+  removeImage(image: string, options: NamespaceOptions): Promise<void>;
   /** What has happened; with `follow` also what happens from now on, until the signal aborts. */
   events(query: EventQuery, options: WaitOptions): AsyncIterable<DaemonEvent>;
   /** Proves every layer against its diff id from the bucket alone. A layer that fails is an event; the others follow. */
   verify(image: string, options: WaitOptions): AsyncIterable<VerifyEvent>;
-  /** Brings an image that the bucket knows into containerd, without its registry. */
-  pull(image: string, options: WaitOptions & { readonly namespace?: string }): AsyncIterable<PullEvent>;
+  /** Brings an image into containerd, from the bucket or its registry. */
+  pull(request: PullRequest, options: WaitOptions): AsyncIterable<PullEvent>;
 }

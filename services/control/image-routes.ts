@@ -1,12 +1,28 @@
-import { optionalTextField, readBody, textField } from './read-body.ts';
-import type { Route } from './route.ts';
+import { readBody, textField } from './read-body.ts';
+import { namespaceIn, readPullRequest } from './read-pull-request.ts';
+import type { Call, Route } from './route.ts';
 
 export const imageRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1/images',
     access: 'open',
-    handle: async (platform, { signal }) => ({ document: { images: await platform.images({ signal }) } }),
+    handle: async (platform, call) => ({
+      document: { images: await platform.images({ signal: call.signal, ...namespaceIn(fieldsOf(call)) }) },
+    }),
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/images',
+    access: 'token',
+    async handle(platform, call) {
+      const fields = fieldsOf(call);
+      await platform.removeImage(textField(fields, 'image'), {
+        signal: call.signal,
+        ...namespaceIn(fields),
+      });
+      return { done: true };
+    },
   },
   {
     method: 'POST',
@@ -21,10 +37,13 @@ export const imageRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/images/pull',
     access: 'token',
-    async handle(platform, { request, signal }) {
-      const body = await readBody(request);
-      const namespace = optionalTextField(body, 'namespace');
-      return { events: platform.pull(textField(body, 'image'), { signal, ...(namespace && { namespace }) }) };
-    },
+    handle: async (platform, { request, signal }) => ({
+      events: platform.pull(readPullRequest(await readBody(request)), { signal }),
+    }),
   },
 ];
+
+/** Of several parameters with the same name the last counts. */
+function fieldsOf({ query }: Call): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(query);
+}

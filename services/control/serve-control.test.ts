@@ -64,6 +64,9 @@ const TOKEN = { value: 'right-token', file: '/r/control-token' };
 const PLATFORM = {
   status: async () => STATUS,
   images: async () => [],
+  async removeImage(image, { namespace = 'none' }) {
+    if (image === 'unknown') throw new CodedError('not_found', `Cannot find image unknown in ${namespace}`);
+  },
   layers: async () => {
     throw new CodedError('unavailable', 'Cannot list', { cure: 'Wait' });
   },
@@ -72,7 +75,7 @@ const PLATFORM = {
     if (image === 'unknown') throw new CodedError('not_found', 'Cannot find image unknown');
     yield* EVENTS;
   },
-  async *pull(image, { namespace = 'none' }) {
+  async *pull({ image, namespace = 'none' }) {
     yield { kind: 'fetching', diffId: DIFF_ID, number: 1, of: 1 };
     throw new CodedError('aborted', `Cannot pull ${image} into ${namespace}`);
   },
@@ -125,10 +128,37 @@ test('a client gets events as they come, and a failure at once or in the middle 
   await assert.rejects(Array.fromAsync(client.verify('unknown')), { code: 'not_found' });
   const kinds: string[] = [];
   const pull = async (): Promise<void> => {
-    for await (const { kind } of client.pull('image', { namespace: 'k8s.io' })) kinds.push(kind);
+    for await (const { kind } of client.pull({ image: 'image', namespace: 'k8s.io' })) kinds.push(kind);
   };
   await assert.rejects(pull(), { code: 'aborted', message: 'Cannot pull image into k8s.io' });
   assert.deepEqual(kinds, ['fetching']);
+});
+
+test('an image is removed with nothing to say, or an error', async (t) => {
+  const { path: socketPath } = await serve(t);
+  using client = ControlClient.open(socketPath);
+  await client.removeImage('registry:5000/image');
+  const namespace = 'k8s.io';
+  await assert.rejects(client.removeImage('unknown', { namespace }), {
+    code: 'not_found',
+    message: 'Cannot find image unknown in k8s.io',
+  });
+  const remove = { socketPath, method: 'DELETE', path: '/v1/images' };
+  assert.equal((await send(remove)).status, 400);
+  const { status, text } = await send({ ...remove, path: `${remove.path}?image=a` });
+  assert.deepEqual([status, text], [204, '']);
+});
+
+test('a pull is asked for as the contract says', async (t) => {
+  const { path: socketPath } = await serve(t);
+  const pull = { socketPath, method: 'POST', path: '/v1/images/pull' };
+  for (const wrong of [
+    '{}',
+    '{"image":"a","from":"x"}',
+    '{"image":"a","plainHttp":1}',
+    '{"image":"a","namespace":""}',
+  ])
+    assert.equal((await send(pull, wrong)).status, 400, wrong);
 });
 
 test('what fails before the first event is answered with its status', async (t) => {
@@ -169,7 +199,10 @@ test('requests that are none are refused, each with its status', async (t) => {
   }
   const image = 'x'.repeat(64 << 10);
   assert.equal(await status('POST', '/v1/images/pull', JSON.stringify({ image })), 413);
-  assert.equal((await send({ socketPath, method: 'PUT', path: '/v1/images' })).headers['allow'], 'GET');
+  assert.equal(
+    (await send({ socketPath, method: 'PUT', path: '/v1/images' })).headers['allow'],
+    'GET, DELETE',
+  );
 });
 
 test('the socket is for its owner alone, and goes when the server goes', async (t) => {

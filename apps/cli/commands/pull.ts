@@ -1,46 +1,42 @@
-import type { PullEvent } from '@lade/control-protocol';
-import { defineCommand, type Terminal } from '../command.ts';
-import { formatDigest } from '../format-digest.ts';
+import type { PullRequest } from '@lade/control-protocol';
+import { defineCommand, wrongUsage } from '../command.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
-import { printable } from '../printable.ts';
-import { ProgressLine } from '../progress-line.ts';
+import { PullProgress } from '../pull-progress.ts';
 import { writeJsonLine } from '../write-json.ts';
 
+const USAGE =
+  'pull IMAGE [--from any|bucket|registry] [--namespace NAME] [--plain-http] [--json] [--address SOCKET]';
+
 export const pull = defineCommand({
-  usage: 'pull IMAGE [--namespace NAME] [--json] [--address SOCKET]',
-  summary: 'bring an image from the bucket into containerd, without its registry',
-  options: { ...CLIENT_OPTIONS, namespace: { type: 'string' } },
+  usage: USAGE,
+  summary: 'bring an image into containerd, from the bucket or its registry',
+  options: {
+    ...CLIENT_OPTIONS,
+    from: { type: 'string' },
+    namespace: { type: 'string' },
+    'plain-http': { type: 'boolean' },
+  },
   operands: ['IMAGE'],
+  check: ({ from }) => void sourceIn(from),
   async run({ values, operands: [image = ''], terminal }) {
     using client = openClient(values);
-    using progress = new ProgressLine(terminal.stderr);
-    const { namespace } = values;
-    for await (const event of client.pull(image, namespace === undefined ? {} : { namespace })) {
+    using progress = new PullProgress(terminal);
+    const { namespace, from, 'plain-http': plainHttp } = values;
+    const request: PullRequest = {
+      image,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(from === undefined ? {} : { from: sourceIn(from) }),
+      ...(plainHttp === undefined ? {} : { plainHttp }),
+    };
+    for await (const event of client.pull(request)) {
       if (values.json) writeJsonLine(terminal.stdout, event);
-      else tell(event, progress, terminal);
+      else progress.tell(event);
     }
     return 0;
   },
 });
 
-function tell(event: PullEvent, progress: ProgressLine, { stdout }: Terminal): void {
-  switch (event.kind) {
-    case 'resolved':
-      return progress.show(`resolved ${formatDigest(event.digest)}, layers: ${event.layers}`);
-    case 'fetching':
-    case 'downloading':
-    case 'converting':
-      return progress.show(
-        `${event.kind} ${formatDigest(event.diffId)}, layer ${event.number} of ${event.of}`,
-      );
-    case 'present':
-      progress.clear();
-      stdout.write(`${formatDigest(event.diffId)} present\n`);
-      return;
-    case 'restored':
-      progress.clear();
-      stdout.write(
-        `${printable(event.name)} ${formatDigest(event.digest)} restored, layers: ${event.layers}\n`,
-      );
-  }
+function sourceIn(from = 'any'): 'any' | 'bucket' | 'registry' {
+  if (from === 'any' || from === 'bucket' || from === 'registry') return from;
+  throw wrongUsage(`--from ${JSON.stringify(from)} is none of any, bucket, registry`, `Usage: lade ${USAGE}`);
 }

@@ -4,7 +4,7 @@ import { formatBytes } from '../format-bytes.ts';
 import { formatDigest } from '../format-digest.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
 import { printable } from '../printable.ts';
-import { ProgressLine } from '../progress-line.ts';
+import { ProgressLines } from '../progress-lines.ts';
 import { writeJsonLine } from '../write-json.ts';
 
 export const verify = defineCommand({
@@ -14,7 +14,7 @@ export const verify = defineCommand({
   operands: ['IMAGE'],
   async run({ values, operands: [image = ''], terminal }) {
     using client = openClient(values);
-    using progress = new ProgressLine(terminal.stderr);
+    using progress = new ProgressLines(terminal.stderr);
     let code: ExitCode = 1;
     for await (const event of client.verify(image)) {
       if (event.kind === 'verified' && event.failed === 0) code = 0;
@@ -25,9 +25,9 @@ export const verify = defineCommand({
   },
 });
 
-function tell(event: VerifyEvent, progress: ProgressLine, { stdout }: Terminal): void {
+function tell(event: VerifyEvent, progress: ProgressLines, { stdout }: Terminal): void {
   if (event.kind === 'proving') {
-    progress.show(`proving ${formatDigest(event.diffId)}, layer ${event.number} of ${event.of}`);
+    progress.show([`proving ${formatDigest(event.diffId)}, layer ${event.number} of ${event.of}`]);
     return;
   }
   progress.clear();

@@ -1,0 +1,63 @@
+import type { PullEvent } from '@lade/control-protocol';
+import type { Terminal } from './command.ts';
+import { formatBytes } from './format-bytes.ts';
+import { formatDigest } from './format-digest.ts';
+import { printable } from './printable.ts';
+import { ProgressLines } from './progress-lines.ts';
+
+type LayerEvent = Extract<PullEvent, { readonly number: number }>;
+
+const BAR = 30;
+
+/** Tells a pull: a line for each layer on a terminal, drawn anew as things happen; elsewhere a line for what is new. */
+export class PullProgress implements Disposable {
+  readonly #terminal: Terminal;
+  readonly #lines: ProgressLines;
+  readonly #layers = new Map<number, LayerEvent>();
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+    this.#lines = new ProgressLines(terminal.stderr);
+  }
+
+  tell(event: PullEvent): void {
+    if (event.kind === 'resolved') this.#layers.clear();
+    else if (event.kind === 'restored') this.#tellEnd(event);
+    else this.#tellLayer(event);
+  }
+
+  [Symbol.dispose](): void {
+    this.#lines[Symbol.dispose]();
+  }
+
+  #tellLayer(event: LayerEvent): void {
+    const isNew = this.#layers.get(event.number)?.kind !== event.kind;
+    this.#layers.set(event.number, event);
+    const { stdout, stderr } = this.#terminal;
+    if (stderr.isTTY) this.#lines.show(this.#draw(stderr.rows));
+    else if (isNew && event.kind === 'downloading')
+      stdout.write(`${formatDigest(event.diffId)} downloading, ${formatBytes(event.totalBytes)}\n`);
+    else if (isNew && event.kind === 'present') stdout.write(`${formatDigest(event.diffId)} present\n`);
+  }
+
+  #tellEnd({ name, digest, layers }: PullEvent & { readonly kind: 'restored' }): void {
+    this.#lines.clear();
+    this.#terminal.stdout.write(`${printable(name)} ${formatDigest(digest)} restored, layers: ${layers}\n`);
+  }
+
+  /** What is over makes room where there are more layers than rows. */
+  #draw(rows = 24): string[] {
+    const layers = [...this.#layers.values()].sort((a, b) => a.number - b.number);
+    const going = layers.filter(({ kind }) => kind !== 'present');
+    return (layers.length < rows ? layers : going.slice(0, rows - 1)).map(lineOf);
+  }
+}
+
+function lineOf(event: LayerEvent): string {
+  const layer = `${event.number}/${event.of} ${formatDigest(event.diffId)}`;
+  if (event.kind !== 'downloading') return `${layer} ${event.kind}`;
+  const { bytes, totalBytes } = event;
+  const done = totalBytes === 0 ? BAR : Math.min(BAR, Math.floor((bytes / totalBytes) * BAR));
+  const bar = `${'█'.repeat(done)}${'░'.repeat(BAR - done)}`;
+  return `${layer} ${bar} ${formatBytes(bytes)} of ${formatBytes(totalBytes)}`;
+}

@@ -1,0 +1,82 @@
+import type { Bucket } from '@lade/bucket';
+import type { ImageSummary } from '@lade/control-protocol';
+import { formatPlatform, listImages, type ImageRecord } from '@lade/images';
+import type { Logger } from '@lade/log';
+import { chainIds, isDigest, type Digest } from '@lade/oci';
+import type { LocalLayers } from '@lade/residency';
+import type { ContainerdNode, NodeImage, Scope } from './containerd-node.ts';
+import { readManifests, type ImageManifest } from './image-manifests.ts';
+
+interface ImageParts {
+  readonly bucket: Bucket;
+  readonly node: ContainerdNode;
+  readonly layers: LocalLayers;
+  readonly log: Logger;
+}
+
+/** The images that the bucket or one namespace of this node's containerd knows, by name. A containerd that is not there knows none. */
+export async function summariseImages(
+  { bucket, node, layers, log }: ImageParts,
+  scope: Scope,
+): Promise<ImageSummary[]> {
+  const { signal } = scope;
+  const [records, images] = await Promise.all([
+    listImages(bucket, { log, signal }),
+    node.imagesOf(scope).catch((error: unknown) => {
+      signal.throwIfAborted();
+      log.debug('images of containerd not listed', { error });
+      return [];
+    }),
+  ]);
+  const here = (diffId: Digest): boolean => layers.has(diffId);
+  const known = new Set(records.map(({ name, target }) => `${name}@${target.digest}`));
+  const pulled = new Set(images.map(({ name, target }) => `${name}@${target.digest}`));
+  const summaries = records.flatMap((record) =>
+    ofRecord(record, { inContainerd: pulled.has(`${record.name}@${record.target.digest}`), here }),
+  );
+  for (const image of images) {
+    // Kubernetes has each image once more under the digest of its config.
+    if (known.has(`${image.name}@${image.target.digest}`) || isDigest(image.name)) continue;
+    const manifests = await readManifests(image.target, node, scope);
+    summaries.push(...manifests.map((manifest) => ofContainerd(image, manifest, here)));
+  }
+  return summaries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+function ofRecord(
+  { name, target, manifests, publishedAt }: ImageRecord,
+  { inContainerd, here }: { readonly inContainerd: boolean; readonly here: (diffId: Digest) => boolean },
+): ImageSummary[] {
+  return manifests.map((manifest) => ({
+    name,
+    digest: target.digest,
+    inBucket: true,
+    inContainerd,
+    ...ofManifest(manifest, here),
+    publishedAt,
+  }));
+}
+
+function ofContainerd(
+  { name, target }: NodeImage,
+  manifest: ImageManifest,
+  here: (diffId: Digest) => boolean,
+): ImageSummary {
+  return { name, digest: target.digest, inBucket: false, inContainerd: true, ...ofManifest(manifest, here) };
+}
+
+function ofManifest(
+  { platform, diffIds, layers }: ImageManifest,
+  here: (diffId: Digest) => boolean,
+): Pick<ImageSummary, 'platform' | 'layers'> {
+  const chains = chainIds(diffIds);
+  return {
+    platform: formatPlatform(platform),
+    layers: diffIds.map((diffId, i) => ({
+      diffId,
+      chainId: chains[i] ?? diffId,
+      sizeBytes: layers[i]?.size ?? 0,
+      here: here(diffId),
+    })),
+  };
+}
