@@ -4,7 +4,6 @@ import { agencyOf, credentialPlaceOf, unusable } from './bucket-url.ts';
 import { folderOf } from './drivers/directory-url.ts';
 import { iamOf, obsOptionsOf } from './drivers/obs/obs-url.ts';
 import { s3OptionsOf } from './drivers/s3-url.ts';
-import { retryRefused } from './retry-refused.ts';
 
 export interface OpenBucketOptions {
   /**
@@ -33,17 +32,15 @@ export async function openBucket(url: string, options: OpenBucketOptions = {}): 
     }
     case 's3:': {
       const place = s3OptionsOf(parsed, url);
-      const rotating = credentialsOf(parsed, url, 'aws', options);
+      const credentials = credentialsOf(parsed, url, 'aws', options);
       const { openS3Bucket } = await import('./drivers/s3.ts');
-      const credentials = async () => rotating.get();
-      return retryRefused(openS3Bucket({ ...place, credentials }), rotating);
+      return openS3Bucket({ ...place, credentials });
     }
     case 'obs:': {
       const place = obsOptionsOf(parsed, url);
-      const rotating = credentialsOf(parsed, url, 'huawei', options);
+      const credentials = credentialsOf(parsed, url, 'huawei', options);
       const { openObsBucket } = await import('./drivers/obs/obs.ts');
-      const credentials = async () => rotating.get();
-      return retryRefused(openObsBucket({ ...place, credentials }), rotating);
+      return openObsBucket({ ...place, credentials });
     }
     default:
       throw unusable(url, 'its scheme is not known');
