@@ -8,4 +8,5 @@ export type {
   WaitOptions,
 } from './bucket.ts';
 export { openBucket } from './open-bucket.ts';
+export { openMultipartSteps, type MultipartSteps } from './multipart-steps.ts';
 export type { CredentialEvent, Environment } from '@lade/credentials';
