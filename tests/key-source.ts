@@ -47,6 +47,11 @@ export class KeySource implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#metadata.address() as AddressInfo).port}`;
   }
 
+  /** How many keys there have been. */
+  get made(): number {
+    return this.#made;
+  }
+
   /** Of the store. */
   readonly now = (): Date => new Date(Date.now() + this.#clockAheadMs);
 
