@@ -1,25 +1,29 @@
 import assert from 'node:assert/strict';
-import { rename, mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBucket, type Bucket } from '@lade/bucket';
 import { isCodedError } from '@lade/errors';
-import { startObsStandIn } from '@lade/sandbox';
+import { startObsStandIn, type ObsStandIn } from '@lade/sandbox';
 import { collectBytes } from '@lade/streams';
+import { KeySource } from './key-source.ts';
 
 /* A store that takes keys only while they are valid, and a file in which somebody renews them. */
-const LIFETIME_MS = 4_000;
+const LIFETIME_MS = 3_000;
 const SHORT_MS = 1_000;
 const RENEW_MS = 500;
-const ROTATIONS = 3;
+const ROTATIONS = 2;
 const READERS = 4;
+/** Two clocks that a store still bears with. */
+const SKEW_MS = 5 * 60_000;
+const PART = Buffer.alloc(16 << 20);
 const BYTES = Buffer.alloc(100_000, 7);
 
 interface Site extends AsyncDisposable {
-  /** Makes new keys; those that never expire take the place of all others at once. */
-  renew(lifetimeMs: number): Promise<void>;
+  readonly source: KeySource;
+  readonly store: ObsStandIn;
   readonly told: string[];
   open(): Promise<Bucket>;
 }
@@ -29,35 +33,18 @@ const DIALECTS = { obs: '', s3: '&path-style=true&region=somewhere' } as const;
 
 type Scheme = keyof typeof DIALECTS;
 
-async function openSite(scheme: Scheme): Promise<Site> {
+async function openSite(scheme: Scheme, clockAheadMs = 0): Promise<Site> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await mkdtempDisposable(join(tmpdir(), 'lade-rotation-')));
-  const valid = new Map<string, { readonly secret: string; readonly untilMs: number }>();
-  const keys = (): Map<string, string> =>
-    new Map(
-      [...valid].filter(([, { untilMs }]) => untilMs > Date.now()).map(([key, { secret }]) => [key, secret]),
-    );
-  const options = { folder: folder.path, bucket: 'lade', accessKeyId: '', secretAccessKey: '', keys };
-  const store = stack.use(await startObsStandIn(options));
-  const file = join(folder.path, 'keys.json');
+  const source = stack.use(await KeySource.open({ folder: folder.path, clockAheadMs }));
+  const { keys, now, file } = source;
+  const store = stack.use(await startObsStandIn({ folder: folder.path, bucket: 'lade', keys, now }));
   const told: string[] = [];
-  let made = 0;
   const owned = stack.move();
   return {
+    source,
+    store,
     told,
-    async renew(lifetimeMs) {
-      const expires = lifetimeMs < Infinity;
-      const [key, secret] = [`key-${++made}`, `secret ${made}`];
-      if (!expires) valid.clear();
-      const untilMs = Date.now() + lifetimeMs;
-      valid.set(key, { secret, untilMs });
-      const expiration = expires ? { Expiration: new Date(untilMs).toISOString() } : {};
-      await writeFile(
-        `${file}.new`,
-        JSON.stringify({ AccessKeyId: key, SecretAccessKey: secret, ...expiration }),
-      );
-      await rename(`${file}.new`, file);
-    },
     async open() {
       const port = store.address.split(':')[1];
       const parameters = `endpoint=http://localhost:${port}${DIALECTS[scheme]}&credentials-file=${file}`;
@@ -70,37 +57,18 @@ async function openSite(scheme: Scheme): Promise<Site> {
 }
 
 for (const scheme of Object.keys(DIALECTS) as Scheme[]) {
-  test(`${scheme}: readers notice nothing of keys that expire, as long as somebody renews them`, async () => {
-    await using site = await openSite(scheme);
-    await site.renew(LIFETIME_MS);
-    await using bucket = await site.open();
-    await bucket.put('object', BYTES);
-    const stop = new AbortController();
-    const read = async (): Promise<number> => {
-      let reads = 0;
-      for (; !stop.signal.aborted; reads++) {
-        const { body } = await bucket.get('object');
-        assert.ok(BYTES.equals(await collectBytes(body, Infinity)));
-      }
-      return reads;
-    };
-    const readers = Promise.all(Array.from({ length: READERS }, read));
-    while (site.told.filter((event) => event === 'found').length <= ROTATIONS) {
-      await Promise.race([readers, sleep(RENEW_MS)]);
-      await site.renew(LIFETIME_MS);
-    }
-    stop.abort();
-    assert.ok((await readers).every((reads) => reads > ROTATIONS));
+  test(`${scheme}: readers notice nothing of keys that expire, whatever the clock of the store`, async () => {
+    await Promise.all([-SKEW_MS, 0, SKEW_MS].map(async (aheadMs) => readOn(await openSite(scheme, aheadMs))));
   });
 
   test(`${scheme}: keys that are taken back before their time are replaced by what is in the file then`, async () => {
     await using site = await openSite(scheme);
-    await site.renew(Infinity);
+    await site.source.renew();
     await using bucket = await site.open();
     await bucket.put('object', BYTES);
     // Two looks for credentials are a second apart at least.
     await sleep(1_000);
-    await site.renew(Infinity);
+    await site.source.renew();
     assert.equal((await bucket.head('object')).sizeBytes, BYTES.byteLength);
     assert.deepEqual(
       (await Array.fromAsync(bucket.list(''))).map(({ key }) => key),
@@ -108,9 +76,35 @@ for (const scheme of Object.keys(DIALECTS) as Scheme[]) {
     );
   });
 
+  test(`${scheme}: a large body goes on with other keys when its own are taken back, and so does its end`, async () => {
+    await using site = await openSite(scheme);
+    for (const end of ['whole', 'broken'] as const) {
+      await site.source.renew();
+      await using bucket = await site.open();
+      const body = async function* (): AsyncGenerator<Buffer> {
+        yield PART;
+        yield PART;
+        // Two looks for credentials are a second apart at least.
+        await sleep(1_000);
+        await site.source.renew();
+        if (end === 'broken') throw new Error('the body ends here');
+        yield PART;
+      };
+      const put = bucket.put(end, body(), { sizeBytes: 3 * PART.byteLength });
+      if (end === 'broken') await assert.rejects(put, /the body ends here/);
+      else await put;
+      assert.equal(site.store.uploads(), 0);
+    }
+    await using bucket = await site.open();
+    assert.deepEqual(
+      (await Array.fromAsync(bucket.list(''))).map(({ key, sizeBytes }) => [key, sizeBytes]),
+      [['whole', 3 * PART.byteLength]],
+    );
+  });
+
   test(`${scheme}: keys that nobody renews end in an error that says where they come from`, async () => {
     await using site = await openSite(scheme);
-    await site.renew(SHORT_MS);
+    await site.source.renew(SHORT_MS);
     await using bucket = await site.open();
     await bucket.put('object', BYTES);
     await sleep(SHORT_MS);
@@ -119,7 +113,31 @@ for (const scheme of Object.keys(DIALECTS) as Scheme[]) {
       assert.match(reason.message, /keys\.json have expired/);
       return true;
     });
-    await site.renew(LIFETIME_MS);
+    await site.source.renew(LIFETIME_MS);
     assert.equal((await bucket.head('object')).sizeBytes, BYTES.byteLength);
   });
+}
+
+/** Several at once read all the time, while keys expire and are renewed. */
+async function readOn(opened: Site): Promise<void> {
+  await using site = opened;
+  await site.source.renew(LIFETIME_MS);
+  await using bucket = await site.open();
+  await bucket.put('object', BYTES);
+  const stop = new AbortController();
+  const read = async (): Promise<number> => {
+    let reads = 0;
+    for (; !stop.signal.aborted; reads++) {
+      const { body } = await bucket.get('object');
+      assert.ok(BYTES.equals(await collectBytes(body, Infinity)));
+    }
+    return reads;
+  };
+  const readers = Promise.all(Array.from({ length: READERS }, read));
+  while (site.told.filter((event) => event === 'found').length <= ROTATIONS) {
+    await Promise.race([readers, sleep(RENEW_MS)]);
+    await site.source.renew(LIFETIME_MS);
+  }
+  stop.abort();
+  assert.ok((await readers).every((reads) => reads > ROTATIONS));
 }

@@ -29,7 +29,7 @@ export const needsRoot = { skip: isRoot ? false : 'NOT TESTED: containerd needs 
 
 export interface TestNodeOptions extends Pick<
   NodeOptions,
-  'bucketUrl' | 'flags' | 'content' | 'configure' | 'kubernetes'
+  'bucketUrl' | 'flags' | 'content' | 'configure' | 'kubernetes' | 'env'
 > {
   readonly containerdVersion: ContainerdVersion;
 }

@@ -31,21 +31,22 @@ export interface Finding {
 
 export type Outcome = Omit<Finding, 'check'>;
 
-const CHECKS: readonly (readonly [check: string, examine: (options: DiagnoseOptions) => Promise<Outcome>])[] =
-  [
-    ['privileges', examinePrivileges],
-    ['kernel', examineKernel],
-    ['root', examineRoot],
-    ['disk', examineDisk],
-    ['sparse files', examineSparseFiles],
-    ['EROFS', examineErofs],
-    ['overlayfs', examineOverlayfs],
-    ['fill on demand', examineFillOnDemand],
-    ['containerd', examineContainerd],
-    ['containerd plugin', examinePlugin],
-    ['bucket', examineBucket],
-    ['daemon', examineDaemon],
-  ];
+type Examine = (options: DiagnoseOptions) => Promise<Outcome | readonly Finding[]>;
+
+const CHECKS: readonly (readonly [check: string, examine: Examine])[] = [
+  ['privileges', examinePrivileges],
+  ['kernel', examineKernel],
+  ['root', examineRoot],
+  ['disk', examineDisk],
+  ['sparse files', examineSparseFiles],
+  ['EROFS', examineErofs],
+  ['overlayfs', examineOverlayfs],
+  ['fill on demand', examineFillOnDemand],
+  ['containerd', examineContainerd],
+  ['containerd plugin', examinePlugin],
+  ['bucket', examineBucket],
+  ['daemon', examineDaemon],
+];
 
 /**
  * Examines whether a daemon can work here, by doing what it would do: mounts and objects are made and removed again.
@@ -53,6 +54,8 @@ const CHECKS: readonly (readonly [check: string, examine: (options: DiagnoseOpti
  */
 export async function* diagnose(options: DiagnoseOptions): AsyncGenerator<Finding> {
   for (const [check, examine] of CHECKS) {
-    yield { check, ...(await examine(options).catch(failed)) };
+    const outcome = await examine(options).catch(failed);
+    if ('found' in outcome) yield { check, ...outcome };
+    else yield* outcome;
   }
 }

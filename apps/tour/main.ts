@@ -9,6 +9,7 @@ import { bucketContents } from './bucket-contents.ts';
 import { LadeNode } from './node.ts';
 import { formatReport, megabytes, seconds, type NodeFigures } from './report.ts';
 import { openSourceImage, type SourceImage } from './source-image.ts';
+import { openTourBucket, type TourBucket } from './tour-bucket.ts';
 
 const CACHE = process.env['LADE_CACHE'] ?? join(import.meta.dirname, '../../.cache');
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -41,12 +42,14 @@ async function takeTour(given: TourArguments, signal: AbortSignal): Promise<void
     await rm(folder, { recursive: true, force: true });
   });
   say('Lade: containers straight from a bucket\n');
+  const bucket = stack.use(await openTourBucket(given.bucket, folder));
+  say(`bucket: ${bucket.shown}\n`);
   const packages = await installContainerd(given, signal);
   const image = stack.use(
     await openSourceImage(given, { cacheFolder: CACHE, log: (line) => say(`  ${line}`), signal }),
   );
-  const bucketUrl = `file://${folder}/bucket`;
   const { containerdVersion } = given;
+  const { url: bucketUrl } = bucket;
   const start = async (name: string): Promise<LadeNode> =>
     stack.use(await LadeNode.start({ folder: join(folder, name), bucketUrl, packages, containerdVersion }));
 
@@ -62,7 +65,7 @@ async function takeTour(given: TourArguments, signal: AbortSignal): Promise<void
   const secondFigures = await secondNode(second, reference, image.command, signal);
 
   say(`\n${formatReport([firstFigures, secondFigures], await bucketContents(bucketUrl))}`);
-  if (!given.isOnce) await keepRunning({ second, reference, folder }, signal);
+  if (!given.isOnce) await keepRunning({ second, reference, bucket }, signal);
   say('Cleaning up.');
 }
 
@@ -158,8 +161,8 @@ async function keepRunning(
   {
     second,
     reference,
-    folder,
-  }: { readonly second: LadeNode; readonly reference: string; readonly folder: string },
+    bucket,
+  }: { readonly second: LadeNode; readonly reference: string; readonly bucket: TourBucket },
   signal: AbortSignal,
 ): Promise<void> {
   say(`Both nodes keep running. In another terminal, from this folder:
@@ -168,9 +171,8 @@ async function keepRunning(
   npm run -s lade -- images
   npm run -s lade -- layers
   npm run -s lade -- verify ${reference}
-  npm run -s lade -- doctor --bucket file://${folder}/bucket --containerd ${second.containerd.address}
+  npm run -s lade -- doctor --bucket '${bucket.shown}' --containerd ${second.containerd.address}
   tail -f ${second.logFile}
-  find ${folder}/bucket -type f
 
 Ctrl-C ends the tour and removes everything.`);
   if (!signal.aborted)

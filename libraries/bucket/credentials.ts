@@ -1,4 +1,8 @@
 import type { Credentials } from '@lade/credentials';
 
-/** Gives the credentials of the moment; asked before every request. */
-export type CredentialSource = () => Promise<Credentials>;
+export interface CredentialSource {
+  /** Those of the moment; asked before every request. */
+  get(): Promise<Credentials>;
+  /** A store did not take them. */
+  refuse(credentials: Credentials): void;
+}

@@ -8,6 +8,7 @@ export type {
   WaitOptions,
 } from './bucket.ts';
 export { openBucket } from './open-bucket.ts';
+export { openMultipartSteps, type MultipartSteps } from './multipart-steps.ts';
 export { watchBucket, type BucketEvent } from './watch-bucket.ts';
 export type { CredentialEvent, Environment } from '@lade/credentials';
 export {

@@ -1,28 +1,19 @@
-import { RotatingCredentials, createFinder, type CredentialEvent, type Environment } from '@lade/credentials';
+import { bucketCredentials, type CredentialOptions } from './bucket-credentials.ts';
 import type { Bucket } from './bucket.ts';
-import { agencyOf, credentialPlaceOf, unusable } from './bucket-url.ts';
+import { unusable } from './bucket-url.ts';
 import { countOperations } from './count-operations.ts';
 import { folderOf } from './drivers/directory-url.ts';
-import { iamOf, obsOptionsOf } from './drivers/obs/obs-url.ts';
+import { obsOptionsOf } from './drivers/obs/obs-url.ts';
 import { s3OptionsOf } from './drivers/s3-url.ts';
 import type { BucketRequest } from './requests.ts';
-import { retryRefused } from './retry-refused.ts';
 import { createTraffic, type TrafficLimits } from './traffic.ts';
 
-export interface OpenBucketOptions {
-  /**
-   * The variables in which credentials, that the URL does not give, may be. Default: an empty one. AWS's chain looks into the environment
-   * of the process in any case.
-   */
-  readonly environment?: Environment;
-  readonly tellCredentials?: (event: CredentialEvent) => void;
+export interface OpenBucketOptions extends CredentialOptions {
   /** Is told of every request when it is over. */
   readonly tellRequest?: (request: BucketRequest) => void;
   /** For buckets that are reached over the network. Default: none. */
   readonly limits?: TrafficLimits;
 }
-
-type Cloud = Parameters<typeof createFinder>[0]['cloud'];
 
 /** Opens the bucket that `url` names (docs/reference/bucket.md). Throws `invalid_argument` for a URL it cannot read. */
 export async function openBucket(url: string, options: OpenBucketOptions = {}): Promise<Bucket> {
@@ -41,17 +32,15 @@ export async function openBucket(url: string, options: OpenBucketOptions = {}): 
     }
     case 's3:': {
       const place = s3OptionsOf(parsed, url);
-      const rotating = credentialsOf(parsed, url, 'aws', options);
+      const credentials = bucketCredentials(parsed, url, options);
       const { openS3Bucket } = await import('./drivers/s3.ts');
-      const credentials = async () => rotating.get();
-      return retryRefused(openS3Bucket({ ...place, credentials, traffic }), rotating);
+      return openS3Bucket({ ...place, credentials, traffic });
     }
     case 'obs:': {
       const place = obsOptionsOf(parsed, url);
-      const rotating = credentialsOf(parsed, url, 'huawei', options);
+      const credentials = bucketCredentials(parsed, url, options);
       const { openObsBucket } = await import('./drivers/obs/obs.ts');
-      const credentials = async () => rotating.get();
-      return retryRefused(openObsBucket({ ...place, credentials, traffic }), rotating);
+      return openObsBucket({ ...place, credentials, traffic });
     }
     default:
       throw unusable(url, 'its scheme is not known');
@@ -60,23 +49,4 @@ export async function openBucket(url: string, options: OpenBucketOptions = {}): 
 
 function counted(bucket: Bucket, { tellRequest }: OpenBucketOptions): Bucket {
   return tellRequest ? countOperations(bucket, tellRequest) : bucket;
-}
-
-function credentialsOf(
-  parsed: URL,
-  url: string,
-  cloud: Cloud,
-  { environment = () => undefined, tellCredentials }: OpenBucketOptions,
-): RotatingCredentials {
-  const [region, agency, iam] = [parsed.searchParams.get('region'), agencyOf(parsed, url), iamOf(parsed)];
-  const find = createFinder({
-    cloud,
-    environment,
-    ...credentialPlaceOf(parsed, url),
-    ...(region === null ? {} : { region }),
-    ...(agency ? { agency } : {}),
-    ...(iam === undefined ? {} : { iam }),
-  });
-  const location = `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
-  return new RotatingCredentials(find, { location, ...(tellCredentials ? { tell: tellCredentials } : {}) });
 }

@@ -55,17 +55,18 @@ function settings(
 
 test('the environment comes first, and a half of it is an error', async (t) => {
   const metadata = await nobody(t);
-  const variables = { OBS_ACCESS_KEY_ID: 'A', OBS_SECRET_ACCESS_KEY: 'S', OBS_SECURITY_TOKEN: 'T' };
-  const find = createFinder(settings(variables, { metadata }));
+  const place = { HUAWEICLOUD_SDK_METADATA_ENDPOINT: metadata };
+  const variables = { ...place, OBS_ACCESS_KEY_ID: 'A', OBS_SECRET_ACCESS_KEY: 'S', OBS_SECURITY_TOKEN: 'T' };
+  const find = createFinder(settings(variables));
   assert.deepEqual(await find(signal), {
     accessKeyId: 'A',
     secretAccessKey: 'S',
     sessionToken: 'T',
     source: 'environment variable OBS_ACCESS_KEY_ID',
   });
-  const half = createFinder(settings({ HUAWEICLOUD_SDK_AK: 'A' }, { metadata }));
+  const half = createFinder(settings({ ...place, HUAWEICLOUD_SDK_AK: 'A' }));
   await assert.rejects(half(signal), (e) => isCodedError(e, 'unauthenticated') && /SDK_SK/.test(e.message));
-  assert.equal(await createFinder(settings({}, { metadata }))(signal), undefined);
+  assert.equal(await createFinder(settings(place))(signal), undefined);
 });
 
 test('the agency of a machine is found where the metadata service wants a token, and where it knows none', async (t) => {
@@ -76,7 +77,7 @@ test('the agency of a machine is found where the metadata service wants a token,
       else if (wantsToken && headers['x-metadata-token'] !== 'let me in') response.writeHead(401).end();
       else response.end(JSON.stringify({ credential: TEMPORARY }));
     });
-    const found = await createFinder(settings({}, { metadata: origin }))(signal);
+    const found = await createFinder(settings({ HUAWEICLOUD_SDK_METADATA_ENDPOINT: origin }))(signal);
     assert.equal(found?.accessKeyId, 'TEMP');
     assert.equal(found.sessionToken, 'token');
     assert.equal(found.expiresAt?.toISOString(), '2030-01-08T03:50:07.574Z');

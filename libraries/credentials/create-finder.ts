@@ -18,8 +18,6 @@ export interface FinderSettings {
   readonly region?: string;
   /** Origin of Huawei Cloud's IAM. */
   readonly iam?: string;
-  /** Origin of Huawei Cloud's metadata service; undefined: where it is. */
-  readonly metadata?: string;
   readonly environment: Environment;
 }
 
@@ -34,7 +32,7 @@ export function createFinder(settings: FinderSettings): CredentialFinder {
 }
 
 function placesOf(settings: FinderSettings, iam: string): readonly CredentialFinder[] {
-  const { cloud, given, file, command, region, metadata, environment } = settings;
+  const { cloud, given, file, command, region, environment } = settings;
   if (given) return [async () => ({ ...given, source: 'bucket URL' })];
   if (file !== undefined) return [fromFile(file)];
   if (command !== undefined) return [fromCommand(command)];
@@ -42,7 +40,7 @@ function placesOf(settings: FinderSettings, iam: string): readonly CredentialFin
   return [
     fromEnvironment(environment),
     fromHuaweiWebIdentity(environment, iam),
-    fromHuaweiMetadata(metadata),
+    fromHuaweiMetadata(environment('HUAWEICLOUD_SDK_METADATA_ENDPOINT')),
   ];
 }
 

@@ -65,9 +65,30 @@ test('a source in trouble costs nothing as long as the old ones hold, then it is
   assert.ok(bed.looks > 3);
   assert.ok(bed.told.includes('kept'));
   bed.nowMs = START_MS + 30_000;
+  bed.credentials.refuse(await bed.credentials.get());
   await assert.rejects(bed.key(), /the source is gone/);
   bed.fails = false;
   assert.match(await bed.key(), /^key-/);
+});
+
+test('what has expired by this clock alone is used until the store refuses it, or no clock can be so wrong', async () => {
+  const bed = new Bed();
+  const aheadMs = 5 * 60_000;
+  bed.lifetimeMs = 30_000 - aheadMs;
+  assert.equal(await bed.key(), 'key-1');
+  assert.equal(await bed.key(), 'key-1');
+  bed.nowMs += 1_001;
+  assert.equal(await bed.key(), 'key-2');
+  bed.fails = true;
+  bed.nowMs += 1_001;
+  const last = await bed.credentials.get();
+  assert.equal(last.accessKeyId, 'key-2');
+  bed.nowMs += 15 * 60_000;
+  await assert.rejects(bed.key(), /the source is gone/);
+  bed.fails = false;
+  await bed.key();
+  bed.credentials.refuse(await bed.credentials.get());
+  assert.equal(await bed.key(), `key-${bed.looks}`);
 });
 
 test('what a store refuses is replaced at the next question, at most once a second', async () => {
@@ -76,9 +97,9 @@ test('what a store refuses is replaced at the next question, at most once a seco
   const first = await bed.credentials.get();
   bed.nowMs += 2_000;
   bed.credentials.refuse(first);
-  assert.equal(await bed.key(), 'key-2');
+  assert.deepEqual(await Promise.all([bed.key(), bed.key()]), ['key-2', 'key-2']);
   bed.credentials.refuse(first);
-  assert.equal(await bed.key(), 'key-2');
+  assert.deepEqual(await Promise.all([bed.key(), bed.key()]), ['key-2', 'key-2']);
   bed.credentials.refuse(await bed.credentials.get());
   assert.equal(await bed.key(), 'key-2');
   bed.nowMs += 1_001;

@@ -9,6 +9,8 @@ const RENEW_SHARE = 1 / 3;
 const RENEW_BEFORE_MS = 10 * 60_000;
 /** Those that do not expire may be replaced where they come from. */
 const LOOK_AGAIN_MS = 60_000;
+/** Stores bear with clocks that differ by that much: until then they know better what has expired. */
+const SKEW_MS = 15 * 60_000;
 /** Between two looks of which the first has failed, or has brought what the store refuses. */
 const PAUSE_MS = 1_000;
 
@@ -33,7 +35,8 @@ interface Held {
 
 /**
  * The credentials of the moment. New ones are looked for before the last ones expire, while these are still handed out, so that
- * a source in trouble has time to recover; and at once after a store has refused them.
+ * a source in trouble has time to recover; and at once after a store has refused them. The clock of the store may differ from ours:
+ * what has expired by ours alone is handed out until the store refuses it.
  */
 export class RotatingCredentials {
   readonly #find: CredentialFinder;
@@ -52,11 +55,18 @@ export class RotatingCredentials {
   async get(): Promise<FoundCredentials> {
     const held = this.#held;
     const now = this.#now();
-    if (!held || hasExpired(held.found, now)) return this.#look();
+    if (!held || hasExpired(held.found, now - SKEW_MS)) return this.#look();
+    const { found, renewAtMs } = held;
+    const [isRefused, isOver] = [this.#refused === found.accessKeyId, hasExpired(found, now)];
+    if (isRefused && isOver) {
+      const next = await this.#look();
+      if (next.accessKeyId === found.accessKeyId) throw expired(this.#options.location, found);
+      return next;
+    }
     const mayLook = now >= this.#lookAfterMs;
-    if (this.#refused === held.found.accessKeyId && mayLook) return this.#look().catch(() => held.found);
-    if (now >= held.renewAtMs && mayLook) void this.#look().catch(() => {});
-    return held.found;
+    if ((isRefused || isOver) && mayLook) return this.#look().catch(() => found);
+    if (now >= renewAtMs && mayLook) void this.#look().catch(() => {});
+    return found;
   }
 
   /** A store did not take them, though they should hold. */
@@ -70,11 +80,10 @@ export class RotatingCredentials {
 
   async #lookOnce(): Promise<FoundCredentials> {
     const { location, tell = () => {} } = this.#options;
-    this.#lookAfterMs = this.#now() + PAUSE_MS;
     try {
       const found = await this.#find(AbortSignal.timeout(PATIENCE_MS));
       if (!found) throw noneFound(location);
-      if (hasExpired(found, this.#now())) throw expired(location, found);
+      if (hasExpired(found, this.#now() - SKEW_MS)) throw expired(location, found);
       const { accessKeyId, source, expiresAt } = found;
       if (accessKeyId !== this.#held?.found.accessKeyId) tell({ kind: 'found', source, expiresAt });
       this.#held = { found, renewAtMs: renewAt(found, this.#now()) };
@@ -83,6 +92,9 @@ export class RotatingCredentials {
     } catch (error) {
       if (this.#held && !hasExpired(this.#held.found, this.#now())) tell({ kind: 'kept', error });
       throw error;
+    } finally {
+      // Not before: whoever asks meanwhile shares this look.
+      this.#lookAfterMs = this.#now() + PAUSE_MS;
     }
   }
 

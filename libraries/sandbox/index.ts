@@ -31,6 +31,8 @@ export { startOrigin, type Origin, type OriginRequest } from './origin.ts';
 export { unpackSet, type PackageSetName } from './packages.ts';
 export { startS3Server, type S3Server, type StartS3ServerOptions } from './s3-server.ts';
 export { startObsStandIn, type ObsStandIn, type ObsStandInOptions } from './obs/obs-stand-in.ts';
+export type { Key as ObsKey } from './obs/key.ts';
+export type { ObsAction } from './obs/obs-action.ts';
 export { startS3StandIn } from './s3-stand-in.ts';
 export type { StandIn, StandInRequest } from './stand-in.ts';
 export { readAgain, type ReadAgain } from './read-again.ts';

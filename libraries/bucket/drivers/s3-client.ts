@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { CredentialSource } from '../credentials.ts';
+import { retryRefused } from '../retry-refused.ts';
 import type { Traffic } from '../traffic.ts';
 import { CONNECT_MS, IDLE_MS, MAX_CONNECTIONS } from './connection-limits.ts';
+import { mayBeRefusal } from './s3-errors.ts';
 import { classOf, watchRequest } from './watch-request.ts';
 
 const EXPIRES_MS = 1_000;
@@ -20,7 +22,10 @@ export interface S3Options {
   readonly traffic?: Traffic;
 }
 
-/** A client that gives up on stores that are dead or silent, and asks for no checksum that a store may not know. */
+/**
+ * A client that gives up on stores that are dead or silent, asks for no checksum that a store may not know, and makes a request once
+ * more with other credentials when the store refuses those that it had.
+ */
 export function createS3Client(options: S3Options): S3Client {
   const { endpoint, region, pathStyle, credentials, traffic } = options;
   const agent = { keepAlive: true, maxSockets: options.maxConnections ?? MAX_CONNECTIONS };
@@ -40,8 +45,20 @@ export function createS3Client(options: S3Options): S3Client {
     credentials: toProvider(credentials),
   });
   if (traffic) watchRequests(client, traffic);
-  return client;
+  return sendAgainWhenRefused(client, credentials);
 }
+
+function sendAgainWhenRefused(client: S3Client, credentials: CredentialSource): S3Client {
+  const send = client.send.bind(client) as Send;
+  const sendAgain: Send = async (command, options) =>
+    retryRefused(credentials, async () => send(command, options), {
+      ...(options?.abortSignal ? { signal: options.abortSignal } : {}),
+      isRefusal: mayBeRefusal,
+    });
+  return Object.assign(client, { send: sendAgain });
+}
+
+type Send = (command: unknown, options?: { readonly abortSignal?: AbortSignal }) => Promise<never>;
 
 /** Next to the network, so that every try of the SDK is seen. */
 function watchRequests({ config: { requestHandler } }: S3Client, traffic: Traffic): void {
@@ -63,7 +80,7 @@ function watchRequests({ config: { requestHandler } }: S3Client, traffic: Traffi
 /** The SDK keeps what does not expire soon: so that it asks before every request, everything does. */
 function toProvider(source: CredentialSource): Extract<S3ClientConfig['credentials'], () => unknown> {
   return async () => {
-    const { accessKeyId, secretAccessKey, sessionToken } = await source();
+    const { accessKeyId, secretAccessKey, sessionToken } = await source.get();
     const expiration = new Date(Date.now() + EXPIRES_MS);
     return { accessKeyId, secretAccessKey, expiration, ...(sessionToken ? { sessionToken } : {}) };
   };

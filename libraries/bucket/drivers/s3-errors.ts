@@ -92,6 +92,14 @@ export function fromS3Error(
   });
 }
 
+/** Whether a store may have refused the credentials: what answers a HEAD has no body to say so. */
+export function mayBeRefusal(reason: unknown): boolean {
+  const { name, $metadata } = reason as ServiceFailure;
+  const status = $metadata?.httpStatusCode ?? 0;
+  if (name === 'Unknown') return [400, 401, 403].includes(status);
+  return (BY_NAME[name] ?? BY_STATUS[status])?.code === 'unauthenticated';
+}
+
 function fallback(reason: unknown, status: number): Meaning {
   if (status >= 500) return { code: 'unavailable' };
   const { code } = fromUnknown(reason);

@@ -33,7 +33,7 @@ function openAt(endpoint: string): Bucket {
     prefix: 'p/',
     endpoint,
     pathStyle: true,
-    credentials: async () => CREDENTIALS,
+    credentials: { get: async () => CREDENTIALS, refuse() {} },
   });
 }
 

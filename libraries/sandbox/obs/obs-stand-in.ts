@@ -1,5 +1,7 @@
 import { S3Objects, type S3Object } from '../s3-objects.ts';
 import { finish, sendObject, sendXml, startStandIn, toXml, type StandIn } from '../stand-in.ts';
+import type { Keys } from './key.ts';
+import { actionOf, type ObsAction } from './obs-action.ts';
 import { openObsExchange, prefixOf, receive, refuse, textsOf, type ObsExchange } from './obs-exchange.ts';
 import { ObsUploads } from './obs-uploads.ts';
 import { REFUSALS } from './refusal.ts';
@@ -11,10 +13,13 @@ export interface ObsStandInOptions {
   readonly bucket: string;
   /** A domain of the bucket's own. */
   readonly domain?: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  /** Secret access keys by access key id, as they are valid now; instead of the two above. */
-  readonly keys?: () => ReadonlyMap<string, string>;
+  /** The one key; or else there are `keys`. */
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+  /** The keys there are now. */
+  readonly keys?: () => Keys;
+  /** Whether it is denied now. */
+  readonly forbids?: (action: ObsAction) => boolean;
   /** The clock of the store. */
   readonly now?: () => Date;
   /** Whether x-obs-forbid-overwrite is obeyed. Default: as in OBS. */
@@ -43,7 +48,7 @@ const KEPT_HEADERS = /^x-(?:obs|amz)-(?:storage-class|server-side-encryption.*)$
 /**
  * Starts a store with one empty bucket that speaks as the API reference of Huawei Cloud's OBS says: bucket in the host's name
  * (`<bucket>.localhost`), by a domain of its own, or in the path; OBS, V2 and V4 signatures, in header or URL; XML
- * errors, lists with markers, ranges, Content-MD5, batch deletion, multipart uploads, x-obs-forbid-overwrite for PUT Object.
+ * errors, lists with markers, ranges, Content-MD5, batch deletion, multipart uploads and their lists, x-obs-forbid-overwrite for PUT Object.
  */
 export async function startObsStandIn(options: ObsStandInOptions): Promise<ObsStandIn> {
   const objects = new S3Objects(options.folder);
@@ -58,22 +63,24 @@ export async function startObsStandIn(options: ObsStandInOptions): Promise<ObsSt
 
 async function answer(exchange: ObsExchange, store: Store): Promise<void> {
   const { request, response, bucket, key, path, rawQuery, resource } = exchange;
-  const { accessKeyId, secretAccessKey, keys, now = () => new Date() } = store.options;
+  const { accessKeyId = '', secretAccessKey = '', keys, forbids, now = () => new Date() } = store.options;
   const { method = '', headers } = request;
   response.setHeader('date', now().toUTCString());
   const signed = { method, path, query: rawQuery, headers, resource };
-  const valid = keys?.() ?? new Map([[accessKeyId, secretAccessKey]]);
+  const valid = keys?.() ?? new Map([[accessKeyId, { secretAccessKey }]]);
   const checked = checkSignature(signed, valid, now());
   if (typeof checked !== 'string') return refuse(exchange, checked);
   exchange.dialect = checked;
   response.setHeader(`${prefixOf(exchange)}request-id`, 'request');
   if (bucket !== store.options.bucket) return refuse(exchange, REFUSALS.noSuchBucket);
+  if (forbids?.(actionOf(exchange))) return refuse(exchange, REFUSALS.accessDenied);
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) return refuse(exchange, REFUSALS.keyTooLong);
   return key === '' ? answerBucket(exchange, store) : answerObject(exchange, store);
 }
 
 async function answerBucket(exchange: ObsExchange, store: Store): Promise<void> {
   const { request, query } = exchange;
+  if (request.method === 'GET' && query.has('uploads')) return store.uploads.list(exchange);
   if (request.method === 'GET') return list(exchange, store.objects);
   if (request.method === 'POST' && query.has('delete')) return deleteMany(exchange, store.objects);
   if (request.method === 'HEAD') return finish(exchange, 200);
@@ -110,9 +117,11 @@ async function put(exchange: ObsExchange, { objects, kept, options }: Store): Pr
   finish(exchange, 200, { etag: object.etag, ...headers });
 }
 
-async function read(exchange: ObsExchange, { objects, kept }: Store): Promise<void> {
+async function read(exchange: ObsExchange, { objects, kept, options }: Store): Promise<void> {
   const object = objects.get(exchange.key);
-  if (!object) return refuse(exchange, REFUSALS.noSuchKey);
+  // Who may not list is not to learn what there is.
+  const absent = options.forbids?.('ListBucket') === true ? REFUSALS.accessDenied : REFUSALS.noSuchKey;
+  if (!object) return refuse(exchange, absent);
   const isSent = await sendObject(exchange, object, kept.get(object));
   if (!isSent) refuse(exchange, REFUSALS.invalidRange);
 }

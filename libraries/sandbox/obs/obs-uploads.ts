@@ -7,6 +7,7 @@ type Headers = Readonly<Record<string, string>>;
 
 /** What was said when an upload began, and the ETags of its parts. */
 interface Upload {
+  readonly key: string;
   readonly headers: Headers;
   readonly parts: Map<number, string>;
 }
@@ -29,9 +30,19 @@ export class ObsUploads {
   begin(exchange: ObsExchange, headers: Headers): void {
     const { bucket, key } = exchange;
     const id = this.#objects.beginUpload();
-    this.#uploads.set(id, { headers, parts: new Map() });
+    this.#uploads.set(id, { key, headers, parts: new Map() });
     const fields = { Bucket: bucket, Key: key, UploadId: id };
     sendXml(exchange, 200, 'InitiateMultipartUploadResult', toXml(fields));
+  }
+
+  /** Those below a prefix, in one answer. */
+  list(exchange: ObsExchange): void {
+    const { bucket, query } = exchange;
+    const prefix = query.get('prefix') ?? '';
+    const below = [...this.#uploads].filter(([, { key }]) => key.startsWith(prefix));
+    const uploads = below.map(([UploadId, { key: Key }]) => `<Upload>${toXml({ Key, UploadId })}</Upload>`);
+    const head = toXml({ Bucket: bucket, Prefix: prefix, IsTruncated: 'false' });
+    sendXml(exchange, 200, 'ListMultipartUploadsResult', head + uploads.join(''));
   }
 
   /** Answers what concerns one upload; gives the object that it has become, with the headers of its beginning. */
@@ -44,6 +55,7 @@ export class ObsUploads {
     if (!upload) refuse(exchange, REFUSALS.noSuchUpload);
     else if (request.method === 'PUT') await this.#putPart(exchange, id, upload);
     else if (request.method === 'POST') return this.#complete(exchange, id, upload);
+    else if (request.method === 'GET') listParts(exchange, id, upload);
     else await this.#abort(exchange, id);
     return undefined;
   }
@@ -84,4 +96,11 @@ export class ObsUploads {
     await this.#objects.abortUpload(id);
     finish(exchange, 204);
   }
+}
+
+function listParts(exchange: ObsExchange, id: string, { parts }: Upload): void {
+  const { bucket, key } = exchange;
+  const listed = [...parts].map(([number, ETag]) => toXml({ PartNumber: String(number), ETag }));
+  const head = toXml({ Bucket: bucket, Key: key, UploadId: id, IsTruncated: 'false' });
+  sendXml(exchange, 200, 'ListPartsResult', head + listed.map((part) => `<Part>${part}</Part>`).join(''));
 }

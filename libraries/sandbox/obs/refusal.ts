@@ -13,6 +13,8 @@ export const REFUSALS = {
     code: 'InvalidAccessKeyId',
     message: 'The OBS Access Key Id you provided does not exist in our records.',
   },
+  invalidToken: { status: 403, code: 'InvalidAccessKeyId', message: 'The security token is invalid.' },
+  expiredToken: { status: 400, code: 'ExpiredToken', message: 'The provided token has expired.' },
   wrongSignature: {
     status: 403,
     code: 'SignatureDoesNotMatch',

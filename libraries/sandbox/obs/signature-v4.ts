@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
+import { secretOf, tokenOf, type Keys } from './key.ts';
 import { REFUSALS, type Refusal } from './refusal.ts';
-import type { Keys, SignedRequest } from './signature.ts';
+import type { SignedRequest } from './signature.ts';
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 const MAX_SKEW_MS = 15 * 60_000;
@@ -24,8 +25,8 @@ export function isV4({ headers, query }: SignedRequest): boolean {
 export function checkV4(request: SignedRequest, keys: Keys, now: Date): Refusal | undefined {
   const claim = claimOf(request);
   const [key = '', ...scope] = claim.credential.split('/');
-  const secret = keys.get(key);
-  if (secret === undefined) return REFUSALS.unknownKey;
+  const secret = secretOf(keys.get(key), tokenOf(request), 's3', now);
+  if (typeof secret !== 'string') return secret;
   if (expectedSignature(request, claim, secret, scope) !== claim.signature) return REFUSALS.wrongSignature;
   const sent = Date.parse(claim.time.replace(/^(....)(..)(..T..)(..)(..)Z$/, '$1-$2-$3:$4:$5Z'));
   const age = now.getTime() - sent;

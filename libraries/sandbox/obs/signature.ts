@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { secretOf, tokenOf, type Keys } from './key.ts';
 import { REFUSALS, type Refusal } from './refusal.ts';
 import { checkV4, isV4 } from './signature-v4.ts';
 
@@ -14,9 +15,6 @@ export interface SignedRequest {
   /** What is signed of the place: "/bucket/key", escaped as sent. */
   readonly resource: string;
 }
-
-/** Secret access keys by access key id. */
-export type Keys = ReadonlyMap<string, string>;
 
 /** How headers are called and requests are signed: OBS's own way, and S3's ways with the names of S3. */
 export type Dialect = 'obs' | 's3';
@@ -48,8 +46,8 @@ export function checkSignature(request: SignedRequest, keys: Keys, now: Date): D
   const key = headerKey ?? parameters.get(SCHEMES[dialect].keyParameter);
   const signature = headerSignature ?? parameters.get('Signature');
   if (key === null || signature === null) return REFUSALS.accessDenied;
-  const secret = keys.get(key);
-  if (secret === undefined) return REFUSALS.unknownKey;
+  const secret = secretOf(keys.get(key), tokenOf(request), dialect, now);
+  if (typeof secret !== 'string') return secret;
   const time = headerKey === undefined ? (parameters.get('Expires') ?? '') : dateOf(request, dialect);
   const expected = createHmac('sha1', secret)
     .update(stringToSign(request, dialect, time))

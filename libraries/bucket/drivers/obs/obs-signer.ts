@@ -26,7 +26,7 @@ const LASTS_SECONDS = 900;
 export function createSigner(options: ObsOptions): Signer {
   let signing: { readonly with: Credentials; readonly client: Promise<ObsClient> } | undefined;
   return async ({ method, key, query = {}, headers = {} }) => {
-    const current = await options.credentials();
+    const current = await options.credentials.get();
     if (signing?.with !== current) signing = { with: current, client: openClient(options, current) };
     const client = await signing.client;
     const what = {

@@ -4,7 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isCodedError, type CodedError } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
 import type { WaitOptions } from '../../bucket.ts';
+import type { CredentialSource } from '../../credentials.ts';
 import { orAbort } from '../../or-abort.ts';
+import { retryRefused } from '../../retry-refused.ts';
 import type { Traffic } from '../../traffic.ts';
 import { classOf, watchRequest } from '../watch-request.ts';
 import { fromFailure, fromRefusal, type Attempt } from './obs-errors.ts';
@@ -40,17 +42,27 @@ export class ObsStore implements Disposable {
   readonly #sign: Signer;
   readonly #transport: Transport;
   readonly #traffic: Traffic;
+  readonly #credentials: CredentialSource;
 
   constructor(options: ObsOptions) {
     this.location = `obs://${options.bucket}/${options.prefix}`;
     this.#prefix = options.prefix;
     this.#sign = createSigner(options);
+    this.#credentials = options.credentials;
     this.#transport = createTransport(options);
     this.#traffic = options.traffic ?? {};
   }
 
   /** The answer to a request, its body unread. Throws coded errors that name key and bucket, or the signal's reason. */
   async ask(question: ObsQuestion, options: WaitOptions = {}): Promise<ObsAnswer> {
+    const isRefusal = (reason: unknown): boolean => isCodedError(reason, 'unauthenticated');
+    return retryRefused(this.#credentials, async () => this.#ask(question, options), {
+      ...options,
+      isRefusal,
+    });
+  }
+
+  async #ask(question: ObsQuestion, options: WaitOptions): Promise<ObsAnswer> {
     for (let tries = 1; ; tries++) {
       options.signal?.throwIfAborted();
       const outcome = await this.#try(question, options).catch((reason: unknown) => {
