@@ -1,6 +1,13 @@
 import { Readable } from 'node:stream';
 import type { Bucket } from '@lade/bucket';
-import type { ImageSummary, LayerSummary, PullEvent, Status, VerifyEvent } from '@lade/control-protocol';
+import type {
+  ImageSummary,
+  LayerSummary,
+  NodeSummary,
+  PullEvent,
+  Status,
+  VerifyEvent,
+} from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
 import type { ControlPlatform } from '@lade/control-service';
 import { fromUnknown } from '@lade/errors';
@@ -16,6 +23,7 @@ import {
 } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
+import { isGone, listNodes, measureStored, type NodeRecord } from '@lade/nodes';
 import type { Digest } from '@lade/oci';
 import type { LayerRow } from '@lade/residency';
 import type { DaemonConfig } from './config.ts';
@@ -55,7 +63,7 @@ export function createControlPlatform(
         layers: layers.list().length,
         plainSnapshots: platform.snapshotter.plainSnapshots().length,
         residency: { ...counters, waitMs: Math.round(counters.waitMs) },
-        bucketRequests: platform.requests,
+        bucketRequests: platform.requests.counts,
         ...(keeperRestarts === undefined ? {} : { keeper: { restarts: keeperRestarts } }),
       };
     },
@@ -69,6 +77,10 @@ export function createControlPlatform(
     async layers(): Promise<readonly LayerSummary[]> {
       return layers.list().map((row) => summariseLayer(row, !uploads.isWaiting(row.diffId)));
     },
+    async nodes({ signal }): Promise<readonly NodeSummary[]> {
+      return (await listNodes(bucket, { log, signal })).map(summariseNode);
+    },
+    stored: async ({ signal }) => measureStored(bucket, { signal }),
     events: ({ follow, ...filter }, { signal }) =>
       follow ? events.follow(filter, signal) : Readable.from(events.recent(filter)),
     verify: (image, { signal }) => verifyImage(image, { bucket, keys, signal }),
@@ -98,6 +110,11 @@ function summariseLayer(row: LayerRow, uploaded: boolean): LayerSummary {
     createdAt: createdAt.toISOString(),
     uploaded,
   };
+}
+
+function summariseNode({ stoppedAt, beatSeconds, ...record }: NodeRecord): NodeSummary {
+  if (stoppedAt !== undefined) return { ...record, state: 'stopped' };
+  return { ...record, state: isGone({ ...record, beatSeconds }, Date.now()) ? 'gone' : 'running' };
 }
 
 function summarise(record: ImageRecord, isHere: (diffId: Digest) => boolean): ImageSummary[] {

@@ -20,6 +20,7 @@ import { LayerConverter } from './layer-converter.ts';
 import { createLayerMaker } from './layer-maker.ts';
 import { createLayerUnpacker } from './layer-unpacker.ts';
 import { observe } from './observe.ts';
+import { startNodeBeat } from './start-node-beat.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
 
@@ -78,6 +79,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
       converter.wake();
     }),
   );
+  if (config.recordNode) stack.use(startNodeBeat(config, platform, log));
   unpacked = () => converter.wake();
   uploaded = () => {
     publisher.wake();

@@ -8,10 +8,12 @@ export type {
   ImageLayer,
   ImageSummary,
   LayerSummary,
+  NodeSummary,
   PullEvent,
   RequestFigures,
   ResidencyStatus,
   Status,
+  StoredKind,
   StreamFailure,
   VerifyEvent,
 } from './messages.ts';

@@ -3,8 +3,10 @@ import type {
   EventQuery,
   ImageSummary,
   LayerSummary,
+  NodeSummary,
   PullEvent,
   Status,
+  StoredKind,
   VerifyEvent,
 } from '@lade/control-protocol';
 
@@ -21,6 +23,10 @@ interface Reports {
   images(options: WaitOptions): Promise<readonly ImageSummary[]>;
   /** The layers on this node. */
   layers(options: WaitOptions): Promise<readonly LayerSummary[]>;
+  /** The nodes that share the bucket, by name. */
+  nodes(options: WaitOptions): Promise<readonly NodeSummary[]>;
+  /** What the bucket stores, by kind. Lists all of it. */
+  stored(options: WaitOptions): Promise<readonly StoredKind[]>;
   /** What has happened; with `follow` also what happens from now on, until the signal aborts. */
   events(query: EventQuery, options: WaitOptions): AsyncIterable<DaemonEvent>;
 }

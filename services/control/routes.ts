@@ -25,6 +25,12 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/v1/layers': {
     GET: async (platform, _, signal) => ({ document: { layers: await platform.layers({ signal }) } }),
   },
+  '/v1/nodes': {
+    GET: async (platform, _, signal) => ({ document: { nodes: await platform.nodes({ signal }) } }),
+  },
+  '/v1/stored': {
+    GET: async (platform, _, signal) => ({ document: { stored: await platform.stored({ signal }) } }),
+  },
   '/v1/events': {
     GET: async (platform, request, signal) => {
       const query = readEventQuery(request);

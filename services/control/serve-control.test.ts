@@ -60,6 +60,8 @@ const EVENTS: readonly VerifyEvent[] = [
 
 const PLATFORM: ControlPlatform = {
   status: async () => STATUS,
+  nodes: async () => [],
+  stored: async () => [],
   images: async () => [],
   layers: async () => {
     throw new CodedError('unavailable', 'Cannot list', { cure: 'Wait' });
