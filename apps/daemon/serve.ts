@@ -91,6 +91,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     address: config.address,
     bucket: platform.bucket.location,
     fill: platform.fillMode,
+    restarts: platform.keeperRestarts,
   });
   releaseMemoryWhenIdle();
   process.stdout.write(`ready address=${config.address} bucket=${platform.bucket.location}\n`);
