@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ControlClient, controlSocketPath, type DaemonEvent, type Status } from '@lade/control-protocol';
+import {
+  ControlClient,
+  controlSocketPath,
+  type DaemonEvent,
+  type NodeSummary,
+  type Status,
+} from '@lade/control-protocol';
 import { startOrigin, startS3StandIn } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import { SPEAK, ANSWER, buildSpeaker } from './small-images.ts';
@@ -62,6 +68,20 @@ for (const kind of ['directory', 'S3'] as const) {
       assert.equal(bucketRequests.write.errors, 0);
       const other = JSON.parse(await second.ladeOrThrow('status', '--json')) as Status;
       assert.ok(other.bucketRequests.read.receivedBytes > 0);
+    });
+
+    await step('nodes see each other in the bucket', async () => {
+      await second.stopDaemon();
+      await second.startDaemon({ flags: ['--record-node', 'on'] });
+      const list = async (): Promise<NodeSummary[]> =>
+        JSON.parse(await first.ladeOrThrow('nodes', '--json')) as NodeSummary[];
+      await waitUntil('the node is told', async () => (await list()).length === 1);
+      assert.equal((await list())[0]?.state, 'running');
+      await second.stopDaemon();
+      const [{ state, requests } = {} as NodeSummary] = await list();
+      assert.equal(state, 'stopped');
+      assert.ok(Object.values(requests).some(({ write }) => write.requests > 0));
+      assert.match(await first.ladeOrThrow('nodes', '--cost'), /^packs +\d+ +[\d.]+ .?B$/m);
     });
 
     await step('lade events prints them', async () => {

@@ -16,7 +16,14 @@ import type { Testbed } from './testbed.ts';
 /** The modes in which a reader may come before its bytes. */
 export const LAZY_MODES = ['fanotify', 'fuse'] as const;
 /** Nothing is brought that no reader asks for. */
-export const NO_BACKGROUND = ['--background-rate', '0', '--record-starts', 'off'] as const;
+export const NO_BACKGROUND = [
+  '--background-rate',
+  '0',
+  '--record-starts',
+  'off',
+  '--record-node',
+  'off',
+] as const;
 
 /** What a process of its own got from a file: all that it asked for, or what came before the error. */
 interface Reading {

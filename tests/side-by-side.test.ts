@@ -68,7 +68,7 @@ async function openSite(folder: string, bucketUrl: string, options: SiteOptions)
   const [containerd, logFile] = [join(folder, 'containerd.sock'), join(folder, 'log')];
   const capabilities = options.isSideBySide ? ['remap-ids', 'rebase'] : ['remap-ids'];
   stack.use(await standInContainerd(containerd, { ...options, capabilities }));
-  const flags = ['--record-starts', 'off'];
+  const flags = ['--record-starts', 'off', '--record-node', 'off'];
   const start = async (): Promise<DaemonProcess> =>
     DaemonProcess.start({ root, address, bucketUrl, containerd, logFile, flags });
   let daemon = await start();

@@ -92,7 +92,7 @@ export class Testbed implements AsyncDisposable {
   async nodeWith(name: string, options: TestNodeOptions): Promise<LadeNode> {
     const packages = await this.#packages(options.containerdVersion);
     // Tests compare buckets: nothing may come to them while they look on.
-    const flags = ['--record-starts', 'off', ...(options.flags ?? [])];
+    const flags = ['--record-starts', 'off', '--record-node', 'off', ...(options.flags ?? [])];
     const folder = join(this.folder, name);
     return this.#stack.use(await LadeNode.start({ ...options, packages, flags, folder }));
   }

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { controlSocketPath, type ImageSummary, type LayerSummary, type Status } from '@lade/control-protocol';
+import {
+  controlSocketPath,
+  type ImageSummary,
+  type LayerSummary,
+  type NodeSummary,
+  type Status,
+} from '@lade/control-protocol';
 import { serveControl, type ControlPlatform } from '@lade/control-service';
 import { CodedError } from '@lade/errors';
 import { SILENT } from '@lade/log';
@@ -74,9 +80,35 @@ const LAYER: LayerSummary = {
   uploaded: false,
 };
 
+const NODES: readonly NodeSummary[] = (['running', 'gone'] as const).map((state) => ({
+  name: `${state}-0123456789abcdef`,
+  state,
+  version: '0.1.0',
+  startedAt: PUBLISHED_AT,
+  seenAt: PUBLISHED_AT,
+  fillMode: 'fuse',
+  layers: 3,
+  diskBytes: 4_500_000,
+  uploadsWaiting: 0,
+  requests: { '2026-11': STATUS.bucketRequests },
+  countedSince: PUBLISHED_AT,
+}));
+const STORED = [
+  { kind: 'layers', objects: 3, bytes: 1_000_000 },
+  { kind: 'packs', objects: 20, bytes: 10 * 2 ** 30 },
+];
+const PRICES = {
+  currency: 'XTS',
+  asOf: '2026-11-27',
+  per1000Requests: { read: 1, write: 10, list: 10, delete: 0 },
+  perGiB: { received: 0, sent: 0, storedForAMonth: 0.5 },
+};
+
 /** Answers like a daemon whose bucket has one image, of which layer APP is damaged under the name "damaged". */
 const PLATFORM: Partial<ControlPlatform> = {
   status: async () => STATUS,
+  nodes: async () => NODES,
+  stored: async () => STORED,
   images: async ({ namespace }) => (namespace === 'empty' ? [] : [IMAGE]),
   async removeImage(image, { namespace }) {
     if (image !== NAME || namespace === 'empty') throw unknownImage(image);
@@ -258,6 +290,36 @@ test('lade pull tells what it restores, and fails where the daemon fails', async
   assert.equal(unknown.stderr, `lade: Cannot find image python in memory:\n  → Use ${NAME}\n`);
 });
 
+test('lade nodes lists who shares the bucket, and what that costs at given prices', async (t) => {
+  const lade = await withDaemon(t);
+  const { code, stdout, stderr } = await lade('nodes');
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.match(stdout, /^running-0123456789abcdef +running +0\.1\.0 +fuse +3 +4\.5 MB +0 +944 +2026/m);
+  assert.match(stdout, /^gone-0123456789abcdef +gone /m);
+  assert.deepEqual(JSON.parse((await lade('nodes', '--json')).stdout), NODES);
+  const without = (await lade('nodes', '--cost')).stdout;
+  assert.match(without, /^2026-11 +1800 +80 +6 +2 +90\.0 MB +24\.2 MB$/m);
+  assert.match(without, /^packs +20 +10\.7 GB$/m);
+  assert.match(without, /^Give --prices FILE/m);
+  const folder = await mkdtemp(join(tmpdir(), 'lade-cli-'));
+  t.after(async () => rm(folder, { recursive: true }));
+  const file = join(folder, 'prices.json');
+  await writeFile(file, JSON.stringify(PRICES));
+  const priced = (await lade('nodes', '--cost', '--prices', file)).stdout;
+  assert.match(priced, /^2026-11 .* 24\.2 MB +2\.66$/m);
+  assert.match(priced, /^layers +3 +1\.0 MB +<0\.01\npacks +20 +10\.7 GB +5\.00$/m);
+  assert.match(priced, /at prices of 2026-11-27;\nnot included: /);
+  const json = JSON.parse((await lade('nodes', '--cost', '--prices', file, '--json')).stdout) as {
+    stored: { cost: number }[];
+  };
+  assert.equal(json.stored[1]?.cost, 5);
+  const { list: _, ...incomplete } = PRICES.per1000Requests;
+  await writeFile(file, JSON.stringify({ ...PRICES, per1000Requests: incomplete }));
+  const refused = await lade('nodes', '--cost', '--prices', file);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /per1000Requests\.list is a number/);
+});
+
 test('lade events prints a line per event for people, and JSON lines for scripts', async (t) => {
   const lade = await withDaemon(t);
   const { code, stdout, stderr } = await lade('events', '--follow', '--kind', 'b', '--since', '7');
@@ -319,6 +381,7 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     ['events', '--since', 'never'],
     ['pull', 'a', '--from', 'nowhere'],
     ['rmi'],
+    ['nodes', '--prices', 'f'],
     ['install'],
     ['help', 'nothing'],
     ['doctor', '--nope'],
@@ -338,6 +401,7 @@ test('help and version need no daemon', async () => {
     'status',
     'images',
     'layers',
+    'nodes',
     'events',
     'snapshots',
     'trace IMAGE',

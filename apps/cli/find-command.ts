@@ -5,6 +5,7 @@ import { explain } from './commands/help.ts';
 import { images } from './commands/images.ts';
 import { install } from './commands/install.ts';
 import { layers } from './commands/layers.ts';
+import { nodes } from './commands/nodes.ts';
 import { pull } from './commands/pull.ts';
 import { rmi } from './commands/rmi.ts';
 import { serve } from './commands/serve.ts';
@@ -20,6 +21,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   status,
   images,
   layers,
+  nodes,
   events,
   snapshots,
   trace,

@@ -43,6 +43,8 @@ export interface DaemonConfig {
   readonly readDeadlineMs: number;
   /** Whether this node tells the bucket which chunks the start of a container touches. */
   readonly recordStarts: boolean;
+  /** Whether this node tells the bucket how it is doing. */
+  readonly recordNode: boolean;
   /** Whether the keeper starts this daemon again after a crash; else something else does. */
   readonly restart: boolean;
   readonly logLevel: LogLevel;
@@ -69,6 +71,7 @@ const SETTINGS = {
   'background-rate': '8MiB',
   'read-deadline': '30s',
   'record-starts': 'on',
+  'record-node': 'on',
   restart: 'auto',
   'log-level': 'info',
 } as const;
@@ -121,6 +124,7 @@ export function parseConfig(
     backgroundBytesPerSecond: parseSize('background-rate', settings),
     readDeadlineMs: parseDuration('read-deadline', settings),
     recordStarts: parseSwitch('record-starts', settings),
+    recordNode: parseSwitch('record-node', settings),
     restart: parseRestart(settings, env),
     logLevel: parseLogLevel(settings['log-level']),
   };

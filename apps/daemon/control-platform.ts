@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Bucket } from '@lade/bucket';
-import type { Status, VerifyEvent } from '@lade/control-protocol';
+import type { NodeSummary, Status, VerifyEvent } from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
 import type { ControlPlatform } from '@lade/control-service';
 import { fromUnknown, isCodedError } from '@lade/errors';
@@ -8,6 +8,7 @@ import type { EventLog } from '@lade/event-log';
 import { machinePlatform, readImageRecord, selectManifest } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
+import { isGone, listNodes, measureStored, type NodeRecord } from '@lade/nodes';
 import { parseReference } from '@lade/oci';
 import type { RegistryClient } from '@lade/registry-client';
 import type { DaemonConfig } from './config.ts';
@@ -58,7 +59,7 @@ export function createControlPlatform(
         layers: layers.list().length,
         plainSnapshots: platform.snapshotter.plainSnapshots().length,
         residency: { ...counters, waitMs: Math.round(counters.waitMs) },
-        bucketRequests: platform.requests,
+        bucketRequests: platform.requests.counts,
         ...(keeperRestarts === undefined ? {} : { keeper: { restarts: keeperRestarts } }),
       };
     },
@@ -66,12 +67,19 @@ export function createControlPlatform(
       summariseImages({ bucket, node, layers, log }, { namespace, signal }),
     removeImage: async (image, { namespace = DEFAULT_NAMESPACE, signal }) =>
       removeImage(image, node, { namespace, signal }),
+    nodes: async ({ signal }) => (await listNodes(bucket, { log, signal })).map(summariseNode),
+    stored: async ({ signal }) => measureStored(bucket, { signal }),
     events: ({ follow, ...filter }, { signal }) =>
       follow ? events.follow(filter, signal) : Readable.from(events.recent(filter)),
     verify: (image, { signal }) => verifyImage(image, { bucket, keys, signal }),
     pull: ({ namespace = DEFAULT_NAMESPACE, ...request }, options) =>
       pull({ ...request, namespace }, options),
   };
+}
+
+function summariseNode({ stoppedAt, beatSeconds, ...record }: NodeRecord): NodeSummary {
+  if (stoppedAt !== undefined) return { ...record, state: 'stopped' };
+  return { ...record, state: isGone({ ...record, beatSeconds }, Date.now()) ? 'gone' : 'running' };
 }
 
 /** By the name as it stands, else by the full one that it means. */

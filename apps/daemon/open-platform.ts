@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Bucket, BucketEvent, RequestCounts } from '@lade/bucket';
+import type { Bucket, BucketEvent } from '@lade/bucket';
 import { openContent, type Content } from '@lade/content';
 import { isCodedError, wrapError } from '@lade/errors';
 import {
@@ -26,6 +26,7 @@ import {
   openResidency,
   type ResidencyCounters,
 } from '@lade/residency';
+import { RequestTotals } from '@lade/nodes';
 import { Snapshotter, listSnapshots, type AgreedTerms, type ListedSnapshot } from '@lade/snapshots';
 import { openDatabase, type Database } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
@@ -40,8 +41,8 @@ import { readAllAsUsual } from './read-ahead-device.ts';
 /** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
 export interface Platform extends AsyncDisposable {
   readonly bucket: Bucket;
-  /** What the bucket was asked since the daemon started. */
-  readonly requests: RequestCounts;
+  /** What the bucket is asked. */
+  readonly requests: RequestTotals;
   readonly content: Content;
   readonly layers: LocalLayers;
   readonly made: MadeLayers;
@@ -71,12 +72,13 @@ export interface PlatformHooks {
 /** Throws `failed_precondition` when another daemon has this root. */
 export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): Promise<Platform> {
   const { root, keys, cacheBytes, readDeadlineMs } = config;
-  const { log } = hooks;
+  const { log, unpacked, terms } = hooks;
   await using stack = new AsyncDisposableStack();
   stack.use(await lockRoot(root));
   const db = openDatabase(join(root, 'state.db'));
   stack.defer(() => db.close());
-  const { bucket, requests } = stack.use(await openWatchedBucket(config, hooks));
+  const requests = new RequestTotals(db);
+  const bucket = stack.use(await openWatchedBucket(config, { ...hooks, requests }));
   const [catalogue, table] = [new ChunkCatalogue(db), new LayerTable(db)];
   const foreground = new Foreground();
   const cache = cacheBytes === undefined ? {} : { cache: { limitBytes: cacheBytes, punchHole } };
@@ -116,7 +118,6 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   residency.quota?.start((diffId) => layers.isMounted(diffId));
   const uploads = stack.use(queue);
   const remote = new RemoteLayers({ bucket, keys, layers, log });
-  const { unpacked, terms } = hooks;
   const found = { remote, layers, uploads, unpacked, terms };
   const snapshotter = stack.use(await openSnapshotter({ root, db, log, boot: residency.boot, ...found }));
   const content = stack.use(

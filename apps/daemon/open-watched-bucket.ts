@@ -1,39 +1,28 @@
-import {
-  countRequest,
-  createRequestCounts,
-  openBucket,
-  watchBucket,
-  type Bucket,
-  type BucketEvent,
-  type CredentialEvent,
-  type RequestCounts,
-} from '@lade/bucket';
+import { openBucket, watchBucket, type Bucket, type BucketEvent, type CredentialEvent } from '@lade/bucket';
 import type { Logger } from '@lade/log';
+import type { RequestTotals } from '@lade/nodes';
 import type { DaemonConfig } from './config.ts';
 
-export interface WatchedBucket extends AsyncDisposable {
-  readonly bucket: Bucket;
-  /** What the store was asked since it was opened. */
-  readonly requests: RequestCounts;
-}
-
-/** Opens the bucket of the configuration, whose objects are told, and whose requests are counted. */
+/** Opens the bucket of the configuration; what is done with its objects is told, and every request to it is counted. */
 export async function openWatchedBucket(
-  config: DaemonConfig,
-  { log, tellBucket }: { readonly log: Logger; readonly tellBucket: (event: BucketEvent) => void },
-): Promise<WatchedBucket> {
-  const requests = createRequestCounts();
-  const store = await openBucket(config.bucketUrl, {
-    environment: config.environment,
-    limits: config.bucketLimits,
-    tellCredentials: tellIn(log),
-    tellRequest: (request) => countRequest(requests, request),
-  });
-  return {
-    bucket: watchBucket(store, tellBucket),
+  { bucketUrl, environment, bucketLimits }: DaemonConfig,
+  {
+    log,
+    tellBucket,
     requests,
-    [Symbol.asyncDispose]: async () => store[Symbol.asyncDispose](),
-  };
+  }: {
+    readonly log: Logger;
+    readonly tellBucket: (event: BucketEvent) => void;
+    readonly requests: RequestTotals;
+  },
+): Promise<Bucket> {
+  const store = await openBucket(bucketUrl, {
+    environment,
+    limits: bucketLimits,
+    tellCredentials: tellIn(log),
+    tellRequest: (request) => requests.count(request),
+  });
+  return watchBucket(store, tellBucket);
 }
 
 /** Where the bucket's credentials come from, and what keeps new ones from coming. */

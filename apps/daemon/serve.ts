@@ -22,6 +22,7 @@ import { LayerConverter } from './layer-converter.ts';
 import { createLayerMaker } from './layer-maker.ts';
 import { createLayerUnpacker } from './layer-unpacker.ts';
 import { observe } from './observe.ts';
+import { startNodeBeat } from './start-node-beat.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
 
@@ -82,6 +83,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
       converter.wake();
     }),
   );
+  if (config.recordNode) stack.use(startNodeBeat(config, platform, log));
   unpacked = () => converter.wake();
   uploaded = () => {
     publisher.wake();
@@ -93,6 +95,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     address: config.address,
     bucket: platform.bucket.location,
     fill: platform.fillMode,
+    restarts: platform.keeperRestarts,
   });
   releaseMemoryWhenIdle();
   process.stdout.write(`ready address=${config.address} bucket=${platform.bucket.location}\n`);

@@ -7,7 +7,9 @@ import type {
   EventQuery,
   ImageSummary,
   LayerSummary,
+  NodeSummary,
   Status,
+  StoredKind,
   StreamFailure,
   VerifyEvent,
 } from './messages.ts';
@@ -76,6 +78,17 @@ export class ControlClient implements Disposable {
   async layers(options: WaitOptions = {}): Promise<readonly LayerSummary[]> {
     const document = await this.#document({ method: 'GET', path: '/v1/layers', ...options });
     return (document as { readonly layers: readonly LayerSummary[] }).layers;
+  }
+
+  async nodes(options: WaitOptions = {}): Promise<readonly NodeSummary[]> {
+    const document = await this.#document({ method: 'GET', path: '/v1/nodes', ...options });
+    return (document as { readonly nodes: readonly NodeSummary[] }).nodes;
+  }
+
+  /** Has the whole bucket listed. */
+  async stored(options: WaitOptions = {}): Promise<readonly StoredKind[]> {
+    const document = await this.#document({ method: 'GET', path: '/v1/stored', ...options });
+    return (document as { readonly stored: readonly StoredKind[] }).stored;
   }
 
   events(query: EventQuery, options: WaitOptions = {}): AsyncIterable<DaemonEvent> {

@@ -8,9 +8,11 @@ export type {
   ImageLayer,
   ImageSummary,
   LayerSummary,
+  NodeSummary,
   RequestFigures,
   ResidencyStatus,
   Status,
+  StoredKind,
   StreamFailure,
   VerifyEvent,
 } from './messages.ts';
@@ -22,7 +24,6 @@ export type {
   GarbageEvent,
   GarbageRequest,
   GarbageTotals,
-  NodeSummary,
 } from './messages-bucket.ts';
 export type {
   ContainerReads,

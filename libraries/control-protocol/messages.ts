@@ -121,6 +121,30 @@ export type VerifyEvent =
       readonly tarBytes: number;
     };
 
+/** A node that shares the bucket, as it has told of itself last. Times are ISO 8601, UTC. */
+export interface NodeSummary {
+  readonly name: string;
+  /** `gone`: it should have been seen by now, and was not stopped. */
+  readonly state: 'running' | 'stopped' | 'gone';
+  readonly version: string;
+  readonly startedAt: string;
+  readonly seenAt: string;
+  readonly fillMode: string;
+  readonly layers: number;
+  readonly diskBytes: number;
+  readonly uploadsWaiting: number;
+  /** What it has asked of the bucket, by months as "2026-11". */
+  readonly requests: Readonly<Record<string, BucketRequests>>;
+  readonly countedSince: string;
+}
+
+/** What the bucket stores of one kind: the first part of the keys. */
+export interface StoredKind {
+  readonly kind: string;
+  readonly objects: number;
+  readonly bytes: number;
+}
+
 /** What GET /v1/events is asked for. */
 export interface EventQuery {
   /** How the kind begins. */

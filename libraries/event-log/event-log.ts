@@ -32,8 +32,20 @@ export interface EventLogOptions {
   readonly maxBytes?: number;
 }
 
-/** What an event takes beside its text, about. */
-const EVENT_BYTES = 256;
+type Fields = Readonly<Record<string, unknown>>;
+
+/** An event as it is kept: made in a microsecond, since most of them nobody ever looks at. */
+interface Entry {
+  readonly id: number;
+  readonly atMs: number;
+  readonly kind: string;
+  readonly fields: Fields;
+  /** What it takes, about. */
+  readonly bytes: number;
+}
+
+/** Beside its text. */
+const ENTRY_BYTES = 256;
 
 /**
  * The last events, bounded by number and bytes. Those who follow have no queue of their own: who is too slow loses what is
@@ -43,7 +55,7 @@ export class EventLog {
   readonly #maxEvents: number;
   readonly #maxBytes: number;
   /** By id, in a ring. */
-  readonly #events: (LoggedEvent | undefined)[];
+  readonly #entries: (Entry | undefined)[];
   readonly #first = Date.now() * 1000;
   #oldest = this.#first;
   #next = this.#first;
@@ -53,17 +65,16 @@ export class EventLog {
   constructor({ maxEvents = 4096, maxBytes = 4 << 20 }: EventLogOptions = {}) {
     this.#maxEvents = maxEvents;
     this.#maxBytes = maxBytes;
-    this.#events = Array.from({ length: maxEvents });
+    this.#entries = Array.from({ length: maxEvents });
   }
 
-  /** Fields are plain values. */
-  tell(kind: string, fields: Readonly<Record<string, unknown>> = {}): void {
-    const own = { id: this.#next++, time: new Date().toISOString(), kind };
-    const event = { ...own, ...fields, ...own };
-    if (event.id - this.#oldest === this.#maxEvents) this.#forget();
-    this.#events[event.id % this.#maxEvents] = event;
-    this.#bytes += bytesOf(event);
-    while (this.#bytes > this.#maxBytes && this.#oldest < event.id) this.#forget();
+  /** Fields are plain values, and stay as they are. */
+  tell(kind: string, fields: Fields = {}): void {
+    const entry = { id: this.#next++, atMs: Date.now(), kind, fields, bytes: bytesOf(fields) };
+    if (entry.id - this.#oldest === this.#maxEvents) this.#forget();
+    this.#entries[entry.id % this.#maxEvents] = entry;
+    this.#bytes += entry.bytes;
+    while (this.#bytes > this.#maxBytes && this.#oldest < entry.id) this.#forget();
     this.#news?.resolve();
     this.#news = undefined;
   }
@@ -72,8 +83,8 @@ export class EventLog {
   recent(filter: EventFilter = {}): LoggedEvent[] {
     const events: LoggedEvent[] = [];
     for (let id = Math.max(this.#oldest, this.#start(filter)); id < this.#next; id++) {
-      const event = this.#events[id % this.#maxEvents];
-      if (event && matches(event, filter)) events.push(event);
+      const entry = this.#entries[id % this.#maxEvents];
+      if (entry && matches(entry, filter)) events.push(toEvent(entry));
     }
     return events;
   }
@@ -89,8 +100,8 @@ export class EventLog {
       } else if (next === this.#next) {
         await this.#waitForNews(signal);
       } else {
-        const event = this.#events[next++ % this.#maxEvents];
-        if (event && matches(event, filter)) yield event;
+        const entry = this.#entries[next++ % this.#maxEvents];
+        if (entry && matches(entry, filter)) yield toEvent(entry);
       }
     }
   }
@@ -103,9 +114,8 @@ export class EventLog {
 
   #forget(): void {
     const slot = this.#oldest++ % this.#maxEvents;
-    const event = this.#events[slot];
-    this.#events[slot] = undefined;
-    if (event) this.#bytes -= bytesOf(event);
+    this.#bytes -= this.#entries[slot]?.bytes ?? 0;
+    this.#entries[slot] = undefined;
   }
 
   async #waitForNews(signal: AbortSignal): Promise<void> {
@@ -120,18 +130,25 @@ export class EventLog {
   }
 }
 
-function matches(event: LoggedEvent, { kind = '', text, from = '' }: EventFilter): boolean {
-  if (!event.kind.startsWith(kind) || event.time < from) return false;
-  if (text === undefined) return true;
-  const wanted = text.toLowerCase();
-  return Object.values(event).some(
-    (value) => typeof value === 'string' && value.toLowerCase().includes(wanted),
-  );
+function toEvent({ id, atMs, kind, fields }: Entry): LoggedEvent {
+  const own = { id, time: new Date(atMs).toISOString(), kind };
+  return { ...own, ...fields, ...own };
 }
 
-function bytesOf(event: LoggedEvent): number {
-  let bytes = EVENT_BYTES;
-  for (const value of Object.values(event)) {
+function matches(entry: Entry, { kind = '', text, from }: EventFilter): boolean {
+  if (!entry.kind.startsWith(kind)) return false;
+  if (from !== undefined && entry.atMs < Date.parse(from)) return false;
+  if (text === undefined) return true;
+  const wanted = text.toLowerCase();
+  const holds = (value: unknown): boolean =>
+    typeof value === 'string' && value.toLowerCase().includes(wanted);
+  return holds(entry.kind) || Object.values(entry.fields).some(holds);
+}
+
+function bytesOf(fields: Fields): number {
+  let bytes = ENTRY_BYTES;
+  for (const name in fields) {
+    const value = fields[name];
     if (typeof value === 'string') bytes += value.length;
     else if (typeof value === 'object') bytes += JSON.stringify(value).length;
   }

@@ -5,10 +5,12 @@ import type {
   LayerEvent,
   LayerMap,
   LayerSummary,
+  NodeSummary,
   PullEvent,
   PullRequest,
   SnapshotSummary,
   Status,
+  StoredKind,
   Trace,
   VerifyEvent,
 } from '@lade/control-protocol';
@@ -40,6 +42,10 @@ export interface ControlPlatform extends LayerViews {
   images(options: NamespaceOptions): Promise<readonly ImageSummary[]>;
   /** Removes an image from containerd; the bucket keeps it. */
   removeImage(image: string, options: NamespaceOptions): Promise<void>;
+  /** The nodes that share the bucket, by name. */
+  nodes(options: WaitOptions): Promise<readonly NodeSummary[]>;
+  /** What the bucket stores, by kind. Lists all of it. */
+  stored(options: WaitOptions): Promise<readonly StoredKind[]>;
   /** What has happened; with `follow` also what happens from now on, until the signal aborts. */
   events(query: EventQuery, options: WaitOptions): AsyncIterable<DaemonEvent>;
   /** Proves every layer against its diff id from the bucket alone. A layer that fails is an event; the others follow. */

@@ -27,7 +27,6 @@ const AWAITED: readonly string[] = [
   'GET /v1/bucket',
   'GET /v1/bucket/objects',
   'POST /v1/bucket/gc',
-  'GET /v1/nodes',
   'GET /metrics',
 ];
 

@@ -63,6 +63,8 @@ const TOKEN = { value: 'right-token', file: '/r/control-token' };
 /** As much of it as these tests ask for. */
 const PLATFORM = {
   status: async () => STATUS,
+  nodes: async () => [],
+  stored: async () => [],
   images: async () => [],
   async removeImage(image, { namespace = 'none' }) {
     if (image === 'unknown') throw new CodedError('not_found', `Cannot find image unknown in ${namespace}`);

@@ -7,4 +7,16 @@ export const statusRoutes: readonly Route[] = [
     access: 'open',
     handle: async (platform, { signal }) => ({ document: await platform.status({ signal }) }),
   },
+  {
+    method: 'GET',
+    path: '/v1/nodes',
+    access: 'open',
+    handle: async (platform, { signal }) => ({ document: { nodes: await platform.nodes({ signal }) } }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/stored',
+    access: 'open',
+    handle: async (platform, { signal }) => ({ document: { stored: await platform.stored({ signal }) } }),
+  },
 ];

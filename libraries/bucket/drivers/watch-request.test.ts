@@ -57,7 +57,7 @@ const OPEN: Record<Scheme, (endpoint: string, traffic: Traffic) => Bucket> = {
 const PLACE = {
   bucket: 'lade',
   prefix: '',
-  credentials: async () => ({ accessKeyId: 'a', secretAccessKey: 'b' }),
+  credentials: { get: async () => ({ accessKeyId: 'a', secretAccessKey: 'b' }), refuse: () => {} },
 };
 
 async function answer(request: IncomingMessage, response: ServerResponse, seen: string[]): Promise<void> {
