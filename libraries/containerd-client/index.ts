@@ -1,7 +1,13 @@
 export type { RequestOptions } from './connection.ts';
 export { ContainerdClient, type ContainerdCalls, type OpenOptions } from './containerd-client.ts';
 export type { Container, ContainerRecord, ContainersClient } from './containers-client.ts';
-export type { ContentClient, ContentInfo, PutOptions, ReadOptions } from './content-client.ts';
+export type {
+  ByteSourceFrom,
+  ContentClient,
+  ContentInfo,
+  PutOptions,
+  ReadOptions,
+} from './content-client.ts';
 export type { CompareOptions, DiffClient } from './diff-client.ts';
 export type { ContainerdEvent, EventsClient } from './events-client.ts';
 export type { Image, ImageRecord, ImagesClient } from './images-client.ts';

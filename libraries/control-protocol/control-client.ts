@@ -2,14 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { CodedError, codeOf, fromUnknown } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
 import { decodeLines } from './decode-lines.ts';
-import type {
-  ImageSummary,
-  LayerSummary,
-  PullEvent,
-  Status,
-  StreamFailure,
-  VerifyEvent,
-} from './messages.ts';
+import type { ImageSummary, LayerSummary, Status, StreamFailure, VerifyEvent } from './messages.ts';
+import type { PullEvent } from './messages-pull.ts';
 import { decodeError } from './wire-error.ts';
 
 // Not an import: naming its exports would load Node's WebSocket, and 5 MB of fetch with it.

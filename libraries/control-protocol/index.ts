@@ -2,12 +2,42 @@ export { ControlClient } from './control-client.ts';
 export { controlSocketPath } from './control-socket-path.ts';
 export { decodeError, encodeError, type WireError } from './wire-error.ts';
 export type {
+  DaemonEvent,
+  EventQuery,
   ImageLayer,
   ImageSummary,
   LayerSummary,
-  PullEvent,
   ResidencyStatus,
   Status,
   StreamFailure,
   VerifyEvent,
 } from './messages.ts';
+export type {
+  BucketContents,
+  BucketKind,
+  BucketObject,
+  BucketObjects,
+  GarbageEvent,
+  GarbageRequest,
+  GarbageTotals,
+  NodeSummary,
+} from './messages-bucket.ts';
+export type {
+  ContainerReads,
+  ContainerState,
+  ContainerSummary,
+  ExecRequest,
+  OutputEvent,
+  RunEvent,
+  RunRequest,
+  TerminalSize,
+} from './messages-containers.ts';
+export type {
+  LayerEvent,
+  LayerFile,
+  LayerMap,
+  SnapshotSummary,
+  Trace,
+  TraceChunk,
+} from './messages-layers.ts';
+export type { LayerPosition, PullEvent, PullRequest } from './messages-pull.ts';

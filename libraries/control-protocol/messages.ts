@@ -1,4 +1,5 @@
 import type { Digest } from '@lade/oci';
+import type { LayerPosition } from './messages-pull.ts';
 import type { WireError } from './wire-error.ts';
 
 /** GET /v1/status. */
@@ -90,13 +91,6 @@ export interface LayerSummary {
   readonly uploaded: boolean;
 }
 
-/** Which layer of an image, counted from 1 at the bottom. */
-interface LayerPosition {
-  readonly diffId: Digest;
-  readonly number: number;
-  readonly of: number;
-}
-
 /** What POST /v1/images/verify tells. A layer that fails does not end the stream; `verified` does. */
 export type VerifyEvent =
   | (LayerPosition & { readonly kind: 'proving' })
@@ -109,11 +103,29 @@ export type VerifyEvent =
       readonly tarBytes: number;
     };
 
-/** What POST /v1/images/pull tells; `restored` is the last. */
-export type PullEvent =
-  | (LayerPosition & { readonly kind: 'fetching' })
-  | (LayerPosition & { readonly kind: 'present' })
-  | { readonly kind: 'restored'; readonly name: string; readonly digest: Digest; readonly layers: number };
+/** What GET /v1/events is asked for. */
+export interface EventQuery {
+  /** How the kind begins. */
+  readonly kind?: string;
+  /** What one of the fields that are text holds, in whatever case. */
+  readonly text?: string;
+  /** Only what came after the event with this id. */
+  readonly since?: number;
+  /** Only what happened at this time or later: ISO 8601, UTC. */
+  readonly from?: string;
+  /** Whether to go on with what happens from now on. */
+  readonly follow?: boolean;
+}
+
+/** Something that has happened (docs/reference/events.md). */
+export interface DaemonEvent {
+  readonly kind: string;
+  /** Missing in `lost`, which tells a follower how many events, wanted or not, came too fast for it: `count`. */
+  readonly id?: number;
+  /** ISO 8601, UTC. Missing in `lost`. */
+  readonly time?: string;
+  readonly [field: string]: unknown;
+}
 
 /** The last line of a stream that failed after its first event. */
 export interface StreamFailure {

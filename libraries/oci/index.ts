@@ -23,3 +23,4 @@ export {
   type Manifest,
   type Platform,
 } from './image.ts';
+export { parseReference, type Reference } from './reference.ts';

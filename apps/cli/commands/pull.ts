@@ -24,14 +24,23 @@ export const pull = defineCommand({
 });
 
 function tell(event: PullEvent, progress: ProgressLine, { stdout }: Terminal): void {
-  if (event.kind === 'fetching') {
-    progress.show(`fetching ${formatDigest(event.diffId)}, layer ${event.number} of ${event.of}`);
-    return;
+  switch (event.kind) {
+    case 'resolved':
+      return progress.show(`resolved ${formatDigest(event.digest)}, layers: ${event.layers}`);
+    case 'fetching':
+    case 'downloading':
+    case 'converting':
+      return progress.show(
+        `${event.kind} ${formatDigest(event.diffId)}, layer ${event.number} of ${event.of}`,
+      );
+    case 'present':
+      progress.clear();
+      stdout.write(`${formatDigest(event.diffId)} present\n`);
+      return;
+    case 'restored':
+      progress.clear();
+      stdout.write(
+        `${printable(event.name)} ${formatDigest(event.digest)} restored, layers: ${event.layers}\n`,
+      );
   }
-  progress.clear();
-  if (event.kind === 'present') stdout.write(`${formatDigest(event.diffId)} present\n`);
-  else
-    stdout.write(
-      `${printable(event.name)} ${formatDigest(event.digest)} restored, layers: ${event.layers}\n`,
-    );
 }

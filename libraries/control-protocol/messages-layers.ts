@@ -1,0 +1,52 @@
+import type { Digest } from '@lade/oci';
+
+/** GET /v1/layers/{diffId}. */
+export interface LayerMap {
+  readonly diffId: Digest;
+  readonly blobBytes: number;
+  /** Base64 of the chunks' sizes in blob order, unsigned 32-bit little-endian; chunks follow each other without gaps. */
+  readonly chunkBytes: string;
+  /** Base64 of a bit for each chunk, the lowest bit of a byte first. */
+  readonly resident: string;
+  /** Regular files with data, in blob order. */
+  readonly files: readonly LayerFile[];
+}
+
+export interface LayerFile {
+  readonly path: string;
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
+
+/** What GET /v1/layers/{diffId}/activity tells several times a second at most: what happened since the last one. */
+export type LayerEvent =
+  | { readonly kind: 'resident'; readonly chunks: readonly number[] }
+  | { readonly kind: 'evicted'; readonly chunks: readonly number[] }
+  /** Somebody read these. */
+  | { readonly kind: 'touched'; readonly chunks: readonly number[] }
+  /** Reads of this layer that had to wait. */
+  | { readonly kind: 'waited'; readonly waits: number; readonly waitMs: number };
+
+/** GET /v1/layers/{diffId}/trace: the chunks that the last start touched, in that order. */
+export interface Trace {
+  readonly diffId: Digest;
+  readonly chunks: readonly TraceChunk[];
+}
+
+export interface TraceChunk {
+  readonly number: number;
+  readonly offset: number;
+  readonly sizeBytes: number;
+  /** The first file that has bytes of it. */
+  readonly path?: string;
+}
+
+/** A snapshot that containerd has of this daemon. */
+export interface SnapshotSummary {
+  readonly key: string;
+  readonly kind: 'active' | 'view' | 'committed';
+  readonly parent?: string;
+  readonly diffId?: Digest;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+}
