@@ -1,4 +1,5 @@
 import type { ImageSummary, LayerSummary, PullEvent, Status, VerifyEvent } from '@lade/control-protocol';
+import type { ContainerWork } from './container-work.ts';
 
 interface WaitOptions {
   readonly signal: AbortSignal;
@@ -6,6 +7,7 @@ interface WaitOptions {
 
 /** What the control API offers, as the daemon has to provide it. The signal aborts when the client has gone. */
 export interface ControlPlatform {
+  readonly containers: ContainerWork;
   status(options: WaitOptions): Promise<Status>;
   /** The images that the bucket knows, by name. */
   images(options: WaitOptions): Promise<readonly ImageSummary[]>;

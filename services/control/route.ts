@@ -7,7 +7,9 @@ export type Answer =
   | { readonly events: AsyncIterable<object> }
   | { readonly done: true };
 
-interface Call {
+export const DONE: Answer = { done: true };
+
+export interface Call {
   readonly request: IncomingMessage;
   /** What the path has in the place of each {name}, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
