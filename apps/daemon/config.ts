@@ -24,6 +24,8 @@ export interface DaemonConfig {
   readonly registryConfig: string;
   /** The variables that say by which proxies registries are reached. */
   readonly proxies: Readonly<Record<string, string | undefined>>;
+  /** Where the token of the control API over TCP is, or is made. */
+  readonly tokenFile: string;
   readonly keys: ChainKeys;
   /** Whether OCI content that the bucket has counts as present on this node. */
   readonly sharedContent: boolean;
@@ -53,6 +55,7 @@ const SETTINGS = {
   containerd: '/run/containerd/containerd.sock',
   http: '',
   'registry-config': '',
+  'token-file': '',
   'signing-key': '',
   trust: '',
   'shared-content': 'off',
@@ -100,6 +103,7 @@ export function parseConfig(
         ? join(env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json')
         : resolve(settings['registry-config']),
     proxies: Object.fromEntries(PROXY_VARIABLES.map((name) => [name, env[name]])),
+    tokenFile: resolve(root, settings['token-file'] || 'control-token'),
     keys: readKeys(settings),
     sharedContent: parseSwitch('shared-content', settings),
     maxLayerBytes: parseSize('max-layer-size', settings),

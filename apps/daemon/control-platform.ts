@@ -1,7 +1,7 @@
 import type { Bucket } from '@lade/bucket';
 import type { LayerSummary, Status, VerifyEvent } from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
-import type { ControlPlatform } from '@lade/control-service';
+import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { fromUnknown, isCodedError } from '@lade/errors';
 import { machinePlatform, readImageRecord, selectManifest } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
@@ -22,6 +22,7 @@ const VERSION_MS = 1_000;
 
 export interface ControlParts {
   readonly node: ContainerdNode;
+  readonly containers: ContainerWork;
   readonly registries: RegistryClient;
   readonly log: Logger;
 }
@@ -30,12 +31,13 @@ export interface ControlParts {
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, registries, log }: ControlParts,
+  { node, containers, registries, log }: ControlParts,
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
   const pull = createPullToNode({ ...platform, node, registries, keys, snapshotter: SNAPSHOTTER, log });
   return {
+    containers,
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);
       const containerd = await node.version(timely).catch(() => undefined);

@@ -6,6 +6,7 @@ import type {
   Status,
   VerifyEvent,
 } from '@lade/control-protocol';
+import type { ContainerWork } from './container-work.ts';
 
 interface WaitOptions {
   readonly signal: AbortSignal;
@@ -18,6 +19,7 @@ interface NamespaceOptions extends WaitOptions {
 
 /** What the control API offers, as the daemon has to provide it. The signal aborts when the client has gone. */
 export interface ControlPlatform {
+  readonly containers: ContainerWork;
   status(options: WaitOptions): Promise<Status>;
   /** The images that the bucket or containerd knows, by name. */
   images(options: NamespaceOptions): Promise<readonly ImageSummary[]>;
