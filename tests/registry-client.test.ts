@@ -6,11 +6,12 @@ import { test } from 'node:test';
 import { isCodedError } from '@lade/errors';
 import { digestOf, parseManifest, parseReference } from '@lade/oci';
 import { RegistryClient, dockerCredentials } from '@lade/registry-client';
-import { pushLayout, startDockerRegistry, unpackSet } from '@lade/sandbox';
+import { pushLayout, startDockerRegistry, startOrigin, unpackSet } from '@lade/sandbox';
 import { collectBytes } from '@lade/streams';
 import { CACHE } from './programs.ts';
 import { buildSpeaker } from './small-images.ts';
 import { needsRoot } from './testbed.ts';
+import { startTlsFront } from './tls-front.ts';
 
 /** The distribution project's registry, which nobody here has written. */
 test('the client pulls from docker-registry, whose htpasswd knows one user', needsRoot, async () => {
@@ -48,3 +49,32 @@ test('the client pulls from docker-registry, whose htpasswd knows one user', nee
     isCodedError(reason, 'unauthenticated'),
   );
 });
+
+/** A name of this machine that no rule takes for one. */
+const ELSEWHERE = '127.1';
+
+test(
+  'TLS is spoken with a registry elsewhere, by the certificates that the machine trusts',
+  needsRoot,
+  async (t) => {
+    await using stack = new AsyncDisposableStack();
+    const { path: folder } = stack.use(await mkdtempDisposable(join(tmpdir(), 'lade-')));
+    const speaker = await buildSpeaker(folder);
+    const origin = stack.use(await startOrigin([speaker.layout]));
+    const front = stack.use(await startTlsFront(origin.address));
+    const file = join(folder, 'certificate.pem');
+    await writeFile(file, front.certificate);
+    process.env['SSL_CERT_FILE'] = file;
+    t.after(() => delete process.env['SSL_CERT_FILE']);
+    using client = RegistryClient.open();
+    const at = (address: string): string => `${address.replace('127.0.0.1', ELSEWHERE)}/${speaker.name}`;
+    const found = await client.repository(parseReference(at(front.address))).resolve();
+    const plain = parseReference(at(origin.address));
+    await assert.rejects(client.repository(plain).resolve(), (reason) => {
+      assert.ok(isCodedError(reason, 'unavailable'), String(reason));
+      assert.match(reason.cure ?? '', /--plain-http/);
+      return true;
+    });
+    assert.deepEqual(await client.repository(plain, { plainHttp: true }).resolve(), found);
+  },
+);

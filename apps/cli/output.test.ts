@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { formatBytes } from './format-bytes.ts';
 import { formatDigest } from './format-digest.ts';
 import { formatTable } from './format-table.ts';
@@ -60,7 +61,7 @@ test('PullProgress draws a line for each layer, and those that are under way whe
   const drawn = (event: PullEvent): string => {
     written = [];
     progress.tell(event);
-    return written.join('').replaceAll(/\u001B\[\w+|\r/g, '');
+    return stripVTControlCharacters(written.join('')).replaceAll('\r', '');
   };
   const layer = (number: number) => ({ diffId: digestOf(String(number)), number, of: 3 });
   const short = (number: number) => `${number}/3 ${formatDigest(digestOf(String(number)))}`;

@@ -21,12 +21,12 @@ export interface DaemonConfig {
   /** containerd's own socket: for reading the layers that it asks us to apply. */
   readonly containerd: string;
   readonly http: { readonly host: string; readonly port: number } | undefined;
-  /** Where the token of the control API over TCP is, or is made. */
-  readonly tokenFile: string;
   /** docker's config.json with the logins of registries; it may be missing. */
   readonly registryConfig: string;
   /** The variables that say by which proxies registries are reached. */
   readonly proxies: Readonly<Record<string, string | undefined>>;
+  /** Where the token of the control API over TCP is, or is made. */
+  readonly tokenFile: string;
   readonly keys: ChainKeys;
   /** Whether OCI content that the bucket has counts as present on this node. */
   readonly sharedContent: boolean;
@@ -59,8 +59,8 @@ const SETTINGS = {
   'bucket-bandwidth': '',
   containerd: '/run/containerd/containerd.sock',
   http: '',
-  'token-file': '',
   'registry-config': '',
+  'token-file': '',
   'signing-key': '',
   trust: '',
   'shared-content': 'off',
@@ -108,12 +108,12 @@ export function parseConfig(
     bucketLimits: parseLimits(settings),
     containerd: absolute(settings.containerd, 'containerd'),
     http: settings.http === '' ? undefined : parseHttp(settings.http),
-    tokenFile: resolve(root, settings['token-file'] || 'control-token'),
     registryConfig:
       settings['registry-config'] === ''
         ? join(env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json')
         : resolve(settings['registry-config']),
     proxies: Object.fromEntries(PROXY_VARIABLES.map((name) => [name, env[name]])),
+    tokenFile: resolve(root, settings['token-file'] || 'control-token'),
     keys: readKeys(settings),
     sharedContent: parseSwitch('shared-content', settings),
     maxLayerBytes: parseSize('max-layer-size', settings),

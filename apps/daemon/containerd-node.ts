@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ContainerdClient, type Labels } from '@lade/containerd-client';
+import { ContainerdClient, type ContainerdCalls, type Labels } from '@lade/containerd-client';
 import { isCodedError } from '@lade/errors';
 import type { Descriptor, Digest } from '@lade/oci';
 import { collectBytes, type ByteSource, type PullSource } from '@lade/streams';
@@ -44,6 +44,14 @@ export class ContainerdNode implements Disposable {
     const filters = [`type==io.containerd.snapshotter.v1,id==${snapshotter}`];
     const [plugin] = await this.#client.introspection.plugins(filters, { signal });
     return plugin?.capabilities ?? [];
+  }
+
+  inNamespace(namespace: string): ContainerdCalls {
+    return this.#client.inNamespace(namespace);
+  }
+
+  async namespaces(options: { readonly signal?: AbortSignal } = {}): Promise<string[]> {
+    return (await this.#client.namespaces.list(options)).map(({ name }) => name);
   }
 
   /** Bytes of a blob in containerd's content store, over the wire. Throws `not_found`. */

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { Bucket } from '@lade/bucket';
 import type { NodeSummary, Status, VerifyEvent } from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
-import type { ControlPlatform } from '@lade/control-service';
+import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { fromUnknown, isCodedError } from '@lade/errors';
 import type { EventLog } from '@lade/event-log';
 import { machinePlatform, readImageRecord, selectManifest } from '@lade/images';
@@ -25,6 +25,7 @@ const VERSION_MS = 1_000;
 
 export interface ControlParts {
   readonly node: ContainerdNode;
+  readonly containers: ContainerWork;
   readonly registries: RegistryClient;
   readonly events: EventLog;
   readonly log: Logger;
@@ -34,12 +35,13 @@ export interface ControlParts {
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, registries, events, log }: ControlParts,
+  { node, containers, registries, events, log }: ControlParts,
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
   const pull = createPullToNode({ ...platform, node, registries, keys, snapshotter: SNAPSHOTTER, log });
   return {
+    containers,
     ...createLayerViews(platform),
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);

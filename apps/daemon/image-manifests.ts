@@ -5,6 +5,7 @@ import {
   parseImageIndex,
   parseManifest,
   type Descriptor,
+  type ImageConfig,
   type Digest,
   type Platform,
 } from '@lade/oci';
@@ -15,6 +16,7 @@ export interface ImageManifest {
   /** As the registry has them, bottom first. */
   readonly layers: readonly Descriptor[];
   readonly diffIds: readonly Digest[];
+  readonly config: ImageConfig;
 }
 
 /** Each manifest of an image that this node has, with its config. */
@@ -29,13 +31,15 @@ export async function readManifests(
   for (const { digest, platform } of candidates.filter(({ mediaType }) => isManifestType(mediaType))) {
     const bytes = await node.readDocument(digest, scope);
     const manifest = bytes && parseManifest(bytes, digest);
-    const config = manifest && (await node.readDocument(manifest.config.digest, scope));
-    if (!config) continue;
-    const { os, architecture, rootfs } = parseImageConfig(config, manifest.config.digest);
+    const document = manifest && (await node.readDocument(manifest.config.digest, scope));
+    if (!document) continue;
+    const config = parseImageConfig(document, manifest.config.digest);
+    const { os, architecture, rootfs } = config;
     manifests.push({
       platform: platform ?? { os, architecture },
       layers: manifest.layers,
       diffIds: rootfs.diff_ids,
+      config,
     });
   }
   return manifests;

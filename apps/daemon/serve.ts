@@ -13,6 +13,7 @@ import { RegistryClient, dockerCredentials } from '@lade/registry-client';
 import { agreedTerms } from './agreed-terms.ts';
 import { parseConfig, type DaemonConfig } from './config.ts';
 import { ContainerdNode } from './containerd-node.ts';
+import { createContainerWork } from './control-containers.ts';
 import { createControlPlatform } from './control-platform.ts';
 import { openToken } from './control-token.ts';
 import { createContentConverter } from './convert-content.ts';
@@ -22,6 +23,7 @@ import { LayerConverter } from './layer-converter.ts';
 import { createLayerMaker } from './layer-maker.ts';
 import { createLayerUnpacker } from './layer-unpacker.ts';
 import { observe } from './observe.ts';
+import { openContainers } from './open-containers.ts';
 import { startNodeBeat } from './start-node-beat.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
@@ -64,11 +66,18 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   server.add(Content, contentHandlers(platform.content.store, platform.content.ingests));
   server.add(Diff, diffHandlers(platform.snapshotter, { unpacker, maker }));
   await server.listen(config.address);
+  const containers = stack.use(await openContainers(config.root, node, log));
   stack.use(
     await serveControl({
       socketPath: controlSocketPath(config.address),
       ...(config.http ? { http: { ...config.http, token: await openToken(config.tokenFile) } } : {}),
-      platform: createControlPlatform(config, platform, { node, registries, events, log }),
+      platform: createControlPlatform(config, platform, {
+        node,
+        containers: createContainerWork(containers),
+        registries,
+        events,
+        log,
+      }),
       log,
     }),
   );

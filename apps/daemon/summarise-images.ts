@@ -66,7 +66,7 @@ function ofContainerd(
 }
 
 function ofManifest(
-  { platform, diffIds, layers }: ImageManifest,
+  { platform, diffIds, layers }: Omit<ImageManifest, 'config'>,
   here: (diffId: Digest) => boolean,
 ): Pick<ImageSummary, 'platform' | 'layers'> {
   const chains = chainIds(diffIds);

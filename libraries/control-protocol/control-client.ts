@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { CodedError, codeOf, fromUnknown } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
+import { ContainerCalls, type Call } from './container-calls.ts';
 import { decodeLines } from './decode-lines.ts';
 import type {
   DaemonEvent,
@@ -16,12 +17,12 @@ import type {
 import type { LayerEvent, LayerMap, SnapshotSummary, Trace } from './messages-layers.ts';
 import type { PullEvent, PullRequest } from './messages-pull.ts';
 import { decodeError } from './wire-error.ts';
+import { withQuery } from './with-query.ts';
 
 // Not an import: naming its exports would load Node's WebSocket, and 5 MB of fetch with it.
 const { Agent, request } = process.getBuiltinModule('node:http');
 
 const MAX_DOCUMENT_BYTES = 64 << 20;
-const JSON_TYPE = { 'content-type': 'application/json' };
 
 interface WaitOptions {
   readonly signal?: AbortSignal;
@@ -32,17 +33,16 @@ interface NamespaceOptions extends WaitOptions {
   readonly namespace?: string | undefined;
 }
 
-interface Call extends WaitOptions {
-  readonly method: 'GET' | 'POST' | 'DELETE';
-  readonly path: string;
-  readonly body?: object;
-}
-
 /**
  * The control API of one daemon. Every method throws what the daemon answered as a CodedError, `unavailable` when no
  * daemon answers, `permission_denied` when this user may not talk to it. Leaving a stream early stops the daemon's work.
  */
 export class ControlClient implements Disposable {
+  readonly containers = new ContainerCalls({
+    document: async (call) => this.#document(call),
+    events: (call) => this.#events(call),
+    done: async (call) => void (await this.#send(call)).resume(),
+  });
   readonly #socketPath: string;
   readonly #agent = new Agent({ keepAlive: true });
 
@@ -60,7 +60,7 @@ export class ControlClient implements Disposable {
   }
 
   async images({ namespace, ...options }: NamespaceOptions = {}): Promise<readonly ImageSummary[]> {
-    const path = pathOf('/v1/images', { namespace });
+    const path = withQuery('/v1/images', { namespace });
     const document = await this.#document({ method: 'GET', path, ...options });
     return (document as { readonly images: readonly ImageSummary[] }).images;
   }
@@ -69,7 +69,7 @@ export class ControlClient implements Disposable {
   async removeImage(image: string, { namespace, ...options }: NamespaceOptions = {}): Promise<void> {
     const response = await this.#send({
       method: 'DELETE',
-      path: pathOf('/v1/images', { image, namespace }),
+      path: withQuery('/v1/images', { image, namespace }),
       ...options,
     });
     response.resume();
@@ -163,17 +163,18 @@ export class ControlClient implements Disposable {
   /** Resolves with a successful response. */
   async #send({ method, path, body, signal }: Call): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const isBytes = body instanceof Uint8Array;
     const outgoing = request({
       socketPath: this.#socketPath,
       agent: this.#agent,
       method,
       path,
-      headers: body ? JSON_TYPE : {},
+      headers: body ? { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' } : {},
       ...(signal ? { signal } : {}),
     });
     outgoing.once('response', resolve);
     outgoing.once('error', reject);
-    outgoing.end(body && JSON.stringify(body));
+    outgoing.end(isBytes ? body : body && JSON.stringify(body));
     const response = await promise.catch((reason: unknown) => {
       throw this.#unreachable(reason);
     });
@@ -200,11 +201,6 @@ export class ControlClient implements Disposable {
       cause: reason,
     });
   }
-}
-
-function pathOf(path: string, parameters: Readonly<Record<string, string | undefined>>): string {
-  const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined);
-  return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;
 }
 
 async function readDocument(response: IncomingMessage): Promise<unknown> {

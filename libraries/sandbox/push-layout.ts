@@ -13,7 +13,7 @@ import {
   type Digest,
 } from '@lade/oci';
 
-export interface PushTarget {
+interface PushTarget {
   /** As "127.0.0.1:35005". */
   readonly address: string;
   readonly repository: string;

@@ -15,6 +15,7 @@ import type {
   VerifyEvent,
 } from '@lade/control-protocol';
 import type { Digest } from '@lade/oci';
+import type { ContainerWork } from './container-work.ts';
 
 interface WaitOptions {
   readonly signal: AbortSignal;
@@ -37,6 +38,7 @@ export interface LayerViews {
 
 /** What the control API offers, as the daemon has to provide it. The signal aborts when the client has gone. */
 export interface ControlPlatform extends LayerViews {
+  readonly containers: ContainerWork;
   status(options: WaitOptions): Promise<Status>;
   /** The images that the bucket or containerd knows, by name. */
   images(options: NamespaceOptions): Promise<readonly ImageSummary[]>;

@@ -25,6 +25,7 @@ function endless(open: Set<AbortSignal>): ControlPlatform {
       throw new CodedError('not_found', 'Cannot find anything');
     },
     images: async () => [],
+    async removeImage() {},
     layers: async () => [],
     async *verify(_, { signal }) {
       open.add(signal);

@@ -1,27 +1,26 @@
-import { readBody, textField } from './read-body.ts';
+import { queryFields, textField } from './fields.ts';
+import { readBody } from './read-body.ts';
 import { namespaceIn, readPullRequest } from './read-pull-request.ts';
-import type { Call, Route } from './route.ts';
+import { DONE, type Route } from './route.ts';
 
 export const imageRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1/images',
     access: 'open',
-    handle: async (platform, call) => ({
-      document: { images: await platform.images({ signal: call.signal, ...namespaceIn(fieldsOf(call)) }) },
-    }),
+    async handle(platform, { query, signal }) {
+      const scope = namespaceIn(queryFields(query, { namespace: 'text' }));
+      return { document: { images: await platform.images({ ...scope, signal }) } };
+    },
   },
   {
     method: 'DELETE',
     path: '/v1/images',
     access: 'token',
-    async handle(platform, call) {
-      const fields = fieldsOf(call);
-      await platform.removeImage(textField(fields, 'image'), {
-        signal: call.signal,
-        ...namespaceIn(fields),
-      });
-      return { done: true };
+    async handle(platform, { query, signal }) {
+      const fields = queryFields(query, { image: 'text', namespace: 'text' });
+      await platform.removeImage(textField(fields, 'image'), { ...namespaceIn(fields), signal });
+      return DONE;
     },
   },
   {
@@ -37,13 +36,8 @@ export const imageRoutes: readonly Route[] = [
     method: 'POST',
     path: '/v1/images/pull',
     access: 'token',
-    handle: async (platform, { request, signal }) => ({
-      events: platform.pull(readPullRequest(await readBody(request)), { signal }),
-    }),
+    async handle(platform, { request, signal }) {
+      return { events: platform.pull(readPullRequest(await readBody(request)), { signal }) };
+    },
   },
 ];
-
-/** Of several parameters with the same name the last counts. */
-function fieldsOf({ query }: Call): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(query);
-}

@@ -5,6 +5,8 @@ import type { EventStream } from './write-events.ts';
 /** One JSON document, events that are written as they come, or nothing but that it is done. */
 export type Answer = { readonly document: object } | EventStream | { readonly done: true };
 
+export const DONE: Answer = { done: true };
+
 export interface Call {
   readonly request: IncomingMessage;
   /** What the path has in the place of each {name}, decoded. */

@@ -1,8 +1,17 @@
+import { containerRoutes } from './container-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { imageRoutes } from './image-routes.ts';
 import { layerRoutes } from './layer-routes.ts';
 import type { Route } from './route.ts';
+import { sessionRoutes } from './session-routes.ts';
 import { statusRoutes } from './status-routes.ts';
 
 /** Everything that openapi.yaml describes, and nothing else. */
-export const ROUTES: readonly Route[] = [...statusRoutes, ...eventRoutes, ...imageRoutes, ...layerRoutes];
+export const ROUTES: readonly Route[] = [
+  ...statusRoutes,
+  ...eventRoutes,
+  ...imageRoutes,
+  ...layerRoutes,
+  ...containerRoutes,
+  ...sessionRoutes,
+];

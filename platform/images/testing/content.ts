@@ -23,7 +23,10 @@ export class Content implements ContentReader {
     return { mediaType, digest, size: bytes.byteLength };
   }
 
-  addManifest(platform: Platform, types: { config?: string; layer?: string } = {}): Descriptor {
+  addManifest(
+    platform: Platform,
+    types: { config?: string; layer?: string; layers?: readonly Descriptor[] } = {},
+  ): Descriptor {
     const rootfs = { type: 'layers', diff_ids: DIFF_IDS };
     const config = this.add(types.config ?? MEDIA_TYPES.config, {
       ...platform,
@@ -31,7 +34,8 @@ export class Content implements ContentReader {
       config: { Cmd: ['sh'] },
     });
     const mediaType = types.layer ?? MEDIA_TYPES.layerGzip;
-    const layers = DIFF_IDS.map((id) => ({ mediaType, digest: digestOf(`gzip of ${id}`), size: 1000 }));
+    const layers =
+      types.layers ?? DIFF_IDS.map((id) => ({ mediaType, digest: digestOf(`gzip of ${id}`), size: 1000 }));
     const manifest = { schemaVersion: 2, mediaType: MEDIA_TYPES.manifest, config, layers };
     return { ...this.add(MEDIA_TYPES.manifest, manifest), platform };
   }
