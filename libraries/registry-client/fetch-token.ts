@@ -2,7 +2,7 @@ import { CodedError, wrapError } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
 import { basicHeader } from './basic-header.ts';
 import type { RegistryCredentials } from './credentials.ts';
-import type { Call, Transport } from './transport.ts';
+import { CLIENT_NAME, type Call, type Transport } from './transport.ts';
 
 export interface TokenQuestion {
   readonly url: URL;
@@ -58,7 +58,7 @@ function callFor({ url, service, scopes, credentials, signal }: TokenQuestion): 
   if (credentials && 'identityToken' in credentials) {
     parameters.set('grant_type', 'refresh_token');
     parameters.set('refresh_token', credentials.identityToken);
-    parameters.set('client_id', 'lade');
+    parameters.set('client_id', CLIENT_NAME);
     parameters.set('scope', scopes.join(' '));
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     return { method: 'POST', url, headers, body: parameters.toString(), signal };

@@ -1,6 +1,7 @@
 import type { Reference } from '@lade/oci';
 import { Authorizations } from './authorizations.ts';
 import type { CredentialSource } from './credentials.ts';
+import { isLoopback } from './is-loopback.ts';
 import { Repository } from './repository.ts';
 import { RepositoryRequests } from './repository-requests.ts';
 import { Transport, type ProxyVariables } from './transport.ts';
@@ -41,8 +42,4 @@ export class RegistryClient implements Disposable {
   [Symbol.dispose](): void {
     this.#transport[Symbol.dispose]();
   }
-}
-
-function isLoopback(registry: string): boolean {
-  return /^(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?$/i.test(registry);
 }

@@ -1,5 +1,6 @@
 import type { Agent, IncomingMessage } from 'node:http';
 import { CodedError } from '@lade/errors';
+import { isLoopback } from './is-loopback.ts';
 
 // Not imports: naming their exports would load Node's WebSocket, and 5 MB of fetch with it.
 const http = process.getBuiltinModule('node:http');
@@ -19,6 +20,8 @@ export type ProxyVariables = Readonly<Record<string, string | undefined>>;
 
 /** A peer that sends nothing for so long is given up. */
 const SILENCE_MS = 30_000;
+/** What servers know this client by. */
+export const CLIENT_NAME = 'lade-registry-client';
 const REDIRECTS: readonly (number | undefined)[] = [301, 302, 303, 307, 308];
 const MAX_REDIRECTS = 5;
 
@@ -26,6 +29,8 @@ const MAX_REDIRECTS = 5;
 export class Transport implements Disposable {
   readonly #proxies: ProxyVariables;
   readonly #plain: Agent;
+  /** No proxy leads to this machine. */
+  readonly #local = new http.Agent({ keepAlive: true });
   #secure: Agent | undefined;
 
   constructor(proxies: ProxyVariables) {
@@ -51,16 +56,22 @@ export class Transport implements Disposable {
 
   [Symbol.dispose](): void {
     this.#plain.destroy();
+    this.#local.destroy();
     this.#secure?.destroy();
   }
 
   async #once({ url, method, headers, body, signal }: Call): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const isSecure = url.protocol === 'https:';
-    const options = { method, headers, timeout: SILENCE_MS, ...(signal ? { signal } : {}) };
+    const options = {
+      method,
+      headers: { 'user-agent': CLIENT_NAME, ...headers },
+      timeout: SILENCE_MS,
+      ...(signal ? { signal } : {}),
+    };
     const outgoing = isSecure
       ? https.request(url, { ...options, agent: this.#secureAgent() })
-      : http.request(url, { ...options, agent: this.#plain });
+      : http.request(url, { ...options, agent: isLoopback(url.host) ? this.#local : this.#plain });
     outgoing.once('response', resolve);
     outgoing.on('error', reject);
     outgoing.once('timeout', () => outgoing.destroy(silent(url)));
@@ -72,7 +83,9 @@ export class Transport implements Disposable {
   #secureAgent(): Agent {
     if (this.#secure) return this.#secure;
     const ca = [...tls.getCACertificates('default'), ...tls.getCACertificates('system')];
-    this.#secure = new https.Agent({ keepAlive: true, proxyEnv: { ...this.#proxies }, ca });
+    // Made once: the hundreds of certificates take longer than a connection.
+    const secureContext = tls.createSecureContext({ ca });
+    this.#secure = new https.Agent({ keepAlive: true, proxyEnv: { ...this.#proxies }, secureContext });
     return this.#secure;
   }
 }
