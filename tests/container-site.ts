@@ -52,7 +52,9 @@ export interface Ending {
 }
 
 /** What a process wrote, and how it ended. */
-export async function endingOf(events: AsyncIterable<RunEvent | OutputEvent>): Promise<Ending> {
+export async function endingOf(
+  events: AsyncIterable<RunEvent | OutputEvent> | readonly OutputEvent[],
+): Promise<Ending> {
   const text = { stdout: '', stderr: '' };
   let exitStatus: number | undefined;
   for await (const event of events) {

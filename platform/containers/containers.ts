@@ -3,9 +3,10 @@ import type { Logger } from '@lade/log';
 import { isOurs } from './container-labels.ts';
 import { ContainerLogs, type PunchHole } from './container-logs.ts';
 import { execInContainer, type ExecRequest } from './exec-in-container.ts';
+import { findContainer } from './find-container.ts';
 import { listContainers, type ContainerSummary } from './list-containers.ts';
 import type { Containerd, OpenPipes, Output, Roots } from './ports.ts';
-import { readLogs } from './read-logs.ts';
+import { openLogs } from './open-logs.ts';
 import { removeContainer, type RemoveOptions } from './remove-container.ts';
 import {
   runContainer,
@@ -68,8 +69,8 @@ export class Containers implements AsyncDisposable {
     }: Scope & { readonly tail?: number | undefined; readonly follow: boolean },
   ): AsyncGenerator<Output> {
     const { containerd, logs, supervisor } = this.#parts;
-    const { containers, tasks } = containerd.inNamespace(namespace);
-    const container = await containers.get(id, { signal });
+    const { tasks } = containerd.inNamespace(namespace);
+    const container = await findContainer(id, { namespace, signal }, containerd);
     const files = await logs.files(namespace, id);
     if (files.length === 0) {
       throw new CodedError('not_found', `Cannot read logs of container ${id}: none are kept`, {
@@ -78,7 +79,8 @@ export class Containers implements AsyncDisposable {
     }
     const runs =
       follow && isOurs(container) && (await unlessMissing(tasks.get(id, { signal }))) !== undefined;
-    yield* readLogs(files, { tail, signal, until: runs ? supervisor.watch(namespace, id) : undefined });
+    await using open = await openLogs(files, tail);
+    yield* open.read({ signal, until: runs ? supervisor.watch(namespace, id) : undefined });
   }
 
   async stop(id: string, options: StopOptions): Promise<void> {

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { CodedError } from '@lade/errors';
 import { execProcess, resolveUser, type ProcessSpec, type RuntimeSpec } from '@lade/oci';
+import { findContainer } from './find-container.ts';
 import type { NamespaceCalls, TerminalSize } from './ports.ts';
 import { outputUntil } from './process-output.ts';
 import { openSession } from './process-session.ts';
+import { refusedStart } from './refused-start.ts';
 import type { Parts, ProcessEvent } from './run-container.ts';
 import { unlessMissing } from './unless-missing.ts';
 
@@ -38,7 +40,11 @@ export async function* execInContainer(
   stack.defer(async () => endProcess(id, execId, calls));
   const exit = calls.tasks.wait(id, { execId, signal });
   exit.catch(() => {});
-  await calls.tasks.start(id, { execId, signal });
+  try {
+    await calls.tasks.start(id, { execId, signal });
+  } catch (reason) {
+    throw refusedStart(reason, `${request.args[0]} in container ${id}`);
+  }
   using session = openSession(parts.sessions, { id, execId, pipes, calls });
   yield { kind: 'session', session: session.id };
   for await (const piece of outputUntil(exit, pipes)) yield { kind: 'output', ...piece };
@@ -48,14 +54,14 @@ export async function* execInContainer(
 
 async function processFor(
   id: string,
-  { user, size, ...settings }: ExecRequest,
+  { namespace, user, size, ...settings }: ExecRequest,
   {
     calls,
     parts,
     signal,
   }: { readonly calls: NamespaceCalls; readonly parts: Parts; readonly signal: AbortSignal },
 ): Promise<ProcessSpec> {
-  const { spec } = await calls.containers.get(id, { signal });
+  const { spec } = await findContainer(id, { namespace, signal }, parts.containerd);
   const task = await unlessMissing(calls.tasks.get(id, { signal }));
   if (task?.status !== 'running') {
     throw new CodedError('failed_precondition', `Cannot run anything in container ${id}: it does not run`, {

@@ -6,7 +6,7 @@ import type { ExecutionParameters, ProcessSpec, UserFiles } from '@lade/oci';
 
 export type Labels = Readonly<Record<string, string>>;
 
-interface WaitOptions {
+export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 

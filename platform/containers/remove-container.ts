@@ -1,6 +1,7 @@
 import { CodedError } from '@lade/errors';
 import { SNAPSHOT_OF } from './container-labels.ts';
 import type { ContainerLogs } from './container-logs.ts';
+import { findContainer } from './find-container.ts';
 import type { Containerd, NamespaceCalls } from './ports.ts';
 import { unlessMissing } from './unless-missing.ts';
 
@@ -22,7 +23,7 @@ export async function removeContainer(
   { containerd, logs }: { readonly containerd: Containerd; readonly logs: ContainerLogs },
 ): Promise<void> {
   const calls = containerd.inNamespace(namespace);
-  const { snapshotter, snapshotKey } = await calls.containers.get(id);
+  const { snapshotter, snapshotKey } = await findContainer(id, { namespace }, containerd);
   await endTask(id, force, calls);
   if (snapshotKey !== '') await unlessMissing(calls.snapshots(snapshotter).remove(snapshotKey));
   await logs.remove(namespace, id);

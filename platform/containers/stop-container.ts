@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseSignal } from '@lade/oci';
 import { STOP_SIGNAL } from './container-labels.ts';
+import { findContainer } from './find-container.ts';
 import type { Containerd } from './ports.ts';
 import { unlessMissing } from './unless-missing.ts';
 
@@ -19,8 +20,8 @@ export async function stopContainer(
   { namespace, seconds, signal }: StopOptions,
   containerd: Containerd,
 ): Promise<void> {
-  const { containers, tasks } = containerd.inNamespace(namespace);
-  const { labels } = await containers.get(id, { signal });
+  const { tasks } = containerd.inNamespace(namespace);
+  const { labels } = await findContainer(id, { namespace, signal }, containerd);
   const task = await unlessMissing(tasks.get(id, { signal }));
   if (!task || task.status === 'stopped') return;
   const exit = unlessMissing(tasks.wait(id, { signal }));

@@ -24,6 +24,7 @@ export class Supervisor implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #stop = new AbortController();
   readonly #watched = new Map<string, Promise<TaskExit>>();
+  readonly #kept = new Set<Promise<unknown>>();
   readonly #work: Promise<unknown>;
 
   constructor(parts: Parts) {
@@ -48,9 +49,17 @@ export class Supervisor implements AsyncDisposable {
     await this.#watched.get(`${namespace}/${id}`)?.catch(() => {});
   }
 
+  /** Waits at its end for what follows a container to its end. */
+  keep(work: Promise<unknown>): void {
+    const kept = work
+      .catch((error: unknown) => this.#parts.log.debug('container cannot be followed', { error }))
+      .finally(() => this.#kept.delete(kept));
+    this.#kept.add(kept);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await Promise.allSettled([this.#work, ...this.#watched.values()]);
+    await Promise.allSettled([this.#work, ...this.#watched.values(), ...this.#kept]);
   }
 
   async #seeOut(namespace: string, id: string): Promise<TaskExit> {

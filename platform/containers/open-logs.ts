@@ -7,27 +7,41 @@ import type { Output } from './ports.ts';
 const LOOK_MS = 1_000;
 
 interface ReadOptions {
-  /** Only so many last lines, of each file. */
-  readonly tail?: number | undefined;
   /** Goes on until this resolves, by when all is written. */
   readonly until?: Promise<unknown> | undefined;
   readonly signal: AbortSignal;
 }
 
-/** What is in the files, and what comes to them. They may be unlinked meanwhile. */
-export async function* readLogs(files: readonly LogFile[], options: ReadOptions): AsyncGenerator<Output> {
-  const { tail, until, signal } = options;
+/** Files that may be unlinked from now on. */
+export interface OpenLogs extends AsyncDisposable {
+  /** What is in them, and what comes to them. */
+  read(options: ReadOptions): AsyncGenerator<Output>;
+}
+
+/** From the last `tail` lines of each on, or from their starts. */
+export async function openLogs(files: readonly LogFile[], tail?: number): Promise<OpenLogs> {
   await using stack = new AsyncDisposableStack();
   const readers: LogReader[] = [];
   for (const file of files) readers.push(stack.use(await LogReader.open(file, tail)));
+  const owned = stack.move();
+  return {
+    read: (options) => readOn(files, readers, options),
+    [Symbol.asyncDispose]: async () => owned.disposeAsync(),
+  };
+}
+
+async function* readOn(
+  files: readonly LogFile[],
+  readers: readonly LogReader[],
+  { until, signal }: ReadOptions,
+): AsyncGenerator<Output> {
+  using news = new News(files, signal);
   let isOver = until === undefined;
-  const news = stack.use(new News(files, signal));
-  until
-    ?.catch(() => {})
-    .finally(() => {
-      isOver = true;
-      news.tell();
-    });
+  const end = (): void => {
+    isOver = true;
+    news.tell();
+  };
+  until?.then(end, end);
   for (;;) {
     const isLast = isOver;
     for (const reader of readers) yield* reader.rest();
