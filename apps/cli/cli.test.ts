@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { controlSocketPath, type ImageSummary, type LayerSummary, type Status } from '@lade/control-protocol';
 import { serveControl, type ControlPlatform } from '@lade/control-service';
+import { NO_CONTAINERS } from '@lade/control-service/no-containers';
 import { CodedError } from '@lade/errors';
 import { SILENT } from '@lade/log';
 import { digestOf } from '@lade/oci';
@@ -68,6 +69,8 @@ const LAYER: LayerSummary = {
 
 /** Answers like a daemon whose bucket has one image, of which layer APP is damaged under the name "damaged". */
 const PLATFORM: Partial<ControlPlatform> = {
+  containers: NO_CONTAINERS,
+
   status: async () => STATUS,
   images: async () => [IMAGE],
   layers: async () => [LAYER],

@@ -1,7 +1,7 @@
 import type { Bucket } from '@lade/bucket';
 import type { ImageSummary, PullEvent, Status, VerifyEvent } from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
-import type { ControlPlatform } from '@lade/control-service';
+import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { fromUnknown } from '@lade/errors';
 import {
   formatPlatform,
@@ -30,12 +30,17 @@ const VERSION_MS = 1_000;
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, log }: { readonly node: ContainerdNode; readonly log: Logger },
+  {
+    node,
+    containers,
+    log,
+  }: { readonly node: ContainerdNode; readonly containers: ContainerWork; readonly log: Logger },
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
   return {
     ...createLayerViews(platform),
+    containers,
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);
       const containerd = await node.version(timely).catch(() => undefined);

