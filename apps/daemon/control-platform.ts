@@ -41,8 +41,8 @@ export function createControlPlatform(
   const { keys } = config;
   const pull = createPullToNode({ ...platform, node, registries, keys, snapshotter: SNAPSHOTTER, log });
   return {
-    containers,
     ...createLayerViews(platform),
+    containers,
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);
       const containerd = await node.version(timely).catch(() => undefined);

@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import type { Bucket, BucketEvent } from '@lade/bucket';
 import { openContent, type Content } from '@lade/content';
 import { isCodedError, wrapError } from '@lade/errors';
+import { beginReuse, type NodeUses } from '@lade/garbage';
 import {
   ChunkCatalogue,
   UploadQueue,
+  chainKey,
+  indexKey,
   publishChain,
   publishLayer,
   readIndex,
@@ -34,6 +37,7 @@ import { directoryAttributes } from './directory-attributes.ts';
 import { createErofsMounter } from './erofs-mounter.ts';
 import { openFillModes } from './fill-modes.ts';
 import { nameNode } from './name-node.ts';
+import { contentUses, openUses } from './node-uses.ts';
 import { idMapper } from './id-mapper.ts';
 import { openWatchedBucket } from './open-watched-bucket.ts';
 import { readAllAsUsual } from './read-ahead-device.ts';
@@ -50,6 +54,7 @@ export interface Platform extends AsyncDisposable {
   readonly snapshotter: Snapshotter;
   readonly snapshots: () => readonly ListedSnapshot[];
   readonly uploads: UploadQueue;
+  readonly uses: NodeUses;
   readonly foreground: Foreground;
   readonly fillMode: FillModeName;
   readonly counters: Readonly<ResidencyCounters>;
@@ -79,8 +84,10 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   stack.defer(() => db.close());
   const requests = new RequestTotals(db);
   const bucket = stack.use(await openWatchedBucket(config, { ...hooks, requests }));
+  let content: Content | undefined;
   const [catalogue, table] = [new ChunkCatalogue(db), new LayerTable(db)];
   const foreground = new Foreground();
+  const uses = stack.use(openUses({ bucket, root, db, log, content: () => content?.digests() ?? [] }));
   const cache = cacheBytes === undefined ? {} : { cache: { limitBytes: cacheBytes, punchHole } };
   const residency = stack.use(
     await openResidency({ root, bucket, catalogue, table, log, deadlineMs: readDeadlineMs, ...cache }),
@@ -89,7 +96,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   const queue = new UploadQueue(
     db,
     async (upload, signal) => {
-      await publish(upload, { layers, bucket, catalogue, foreground, keys, log, signal });
+      await publish(upload, { layers, bucket, uses, catalogue, foreground, keys, log, signal });
       residency.quota?.reduce();
       // By then the queue has forgotten the upload, so that nothing keeps a layer that was only waiting for it.
       setImmediate(hooks.uploaded);
@@ -117,15 +124,22 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   modes.allAttached();
   residency.quota?.start((diffId) => layers.isMounted(diffId));
   const uploads = stack.use(queue);
-  const remote = new RemoteLayers({ bucket, keys, layers, log });
+  const remote = new RemoteLayers({
+    bucket,
+    keys,
+    layers,
+    log,
+    claim: async (chain) => uses.claim([chainKey(chain)]),
+  });
   const found = { remote, layers, uploads, unpacked, terms };
   const snapshotter = stack.use(await openSnapshotter({ root, db, log, boot: residency.boot, ...found }));
-  const content = stack.use(
+  content = stack.use(
     await openContent({
       root,
       db,
       bucket,
       log,
+      uses: contentUses(uses, bucket),
       sharedAs: config.sharedContent ? nameNode(root) : undefined,
       limit: config.contentCacheBytes === undefined ? undefined : { limitBytes: config.contentCacheBytes },
       turn: async (signal) => foreground.quiet(signal),
@@ -142,6 +156,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     snapshotter,
     snapshots: () => listSnapshots(db),
     uploads,
+    uses,
     foreground,
     fillMode: modes.current.name,
     counters: residency.counters,
@@ -200,6 +215,7 @@ function layersForSnapshots(layers: LocalLayers): Parameters<typeof Snapshotter.
 }
 
 interface PublishWork {
+  readonly uses: NodeUses;
   readonly layers: LocalLayers;
   readonly bucket: Bucket;
   readonly catalogue: ChunkCatalogue;
@@ -210,15 +226,18 @@ interface PublishWork {
 }
 
 async function publish({ chainId, parentChainId, diffId }: Upload, work: PublishWork): Promise<void> {
-  const { layers, bucket, catalogue, foreground, keys, log, signal } = work;
+  const { layers, bucket, uses, catalogue, foreground, keys, log, signal } = work;
   const started = Date.now();
   using layer = layers.pin(diffId);
   const turn = async (): Promise<void> => foreground.quiet(signal);
+  await uses.claim([chainKey(chainId), indexKey(diffId)]);
+  const { confirm } = await beginReuse(bucket, { signal });
   const { index, ...figures } = await publishLayer(layers.folderOf(layer.diffId), {
     diffId,
     bucket,
     catalogue,
     turn,
+    confirm,
     signal,
   });
   const record = {

@@ -23,7 +23,7 @@ export {
 } from './object-keys.ts';
 export { publishChain } from './publish-chain.ts';
 export { publishLayer, type PublishContext, type Published } from './publish-layer.ts';
-export { readChainRecord, readIndex, readRecordedIndex } from './read-layer.ts';
+export { readChainRecord, readIndex, readPackList, readRecordedIndex } from './read-layer.ts';
 export { syncPacks } from './sync-packs.ts';
 export { UploadQueue, type Upload } from './upload-queue.ts';
 export { verifyChain } from './verify-chain.ts';

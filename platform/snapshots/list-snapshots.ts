@@ -11,6 +11,17 @@ export interface ListedSnapshot {
   readonly chainId: Digest | undefined;
 }
 
+/** The layers of all snapshots, each with the chain that it makes where that is known. */
+export function listUsedLayers(
+  db: Database,
+): { readonly diffId: Digest; readonly chainId: Digest | undefined }[] {
+  const statement = db.prepare('SELECT DISTINCT diff_id, chain_id FROM snapshots WHERE diff_id IS NOT NULL');
+  return statement.all().map(({ diff_id, chain_id }) => ({
+    diffId: diff_id as Digest,
+    chainId: (chain_id as Digest | null) ?? undefined,
+  }));
+}
+
 /** Every snapshot, oldest first. */
 export function listSnapshots(db: Database): ListedSnapshot[] {
   const statement = db.prepare(`${SELECT_ROWS} ORDER BY s.id`);

@@ -4,7 +4,7 @@ import { attach } from '../attach.ts';
 import { defineCommand, wrongUsage, type ExitCode, type Terminal } from '../command.ts';
 import { CONTAINER_OPTIONS, openClient } from '../open-client.ts';
 import { PROCESS_OPTIONS, checkTerminal, processRequest } from '../process-options.ts';
-import { ProgressLine } from '../progress-line.ts';
+import { PullProgress } from '../pull-progress.ts';
 
 export const run = defineCommand({
   usage:
@@ -66,7 +66,7 @@ export const run = defineCommand({
 async function* runOrPull(
   client: ControlClient,
   request: RunRequest,
-  { stderr }: Terminal,
+  terminal: Terminal,
 ): AsyncGenerator<RunEvent> {
   const { image, namespace } = request;
   let hasBegun = false;
@@ -80,9 +80,10 @@ async function* runOrPull(
     if (hasBegun || !isCodedError(reason, 'not_found')) throw reason;
   }
   {
-    using progress = new ProgressLine(stderr);
-    for await (const { kind } of client.pull(image, namespace === undefined ? {} : { namespace }))
-      progress.show(`${image}: ${kind}`);
+    // Standard output is the container's.
+    using progress = new PullProgress({ ...terminal, stdout: terminal.stderr });
+    for await (const event of client.pull({ image, ...(namespace === undefined ? {} : { namespace }) }))
+      progress.tell(event);
   }
   yield* client.containers.run(request);
 }
