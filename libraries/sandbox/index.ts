@@ -23,6 +23,7 @@ export { READY_COMMANDS, type ReadyImage } from './ready-commands.ts';
 export { type ImageName } from './images/recipes.ts';
 export { startOrigin, type Origin, type OriginRequest } from './origin.ts';
 export { unpackSet, type PackageSetName } from './packages.ts';
+export { startRadosGateway, type RadosGateway } from './rados-gateway.ts';
 export { startS3Server, type S3Server, type StartS3ServerOptions } from './s3-server.ts';
 export { startObsStandIn, type ObsStandIn, type ObsStandInOptions } from './obs/obs-stand-in.ts';
 export { startS3StandIn } from './s3-stand-in.ts';
