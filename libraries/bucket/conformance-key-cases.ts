@@ -110,7 +110,10 @@ export const keyCases: ConformanceCases = {
 
   'list() gives 2,500 keys in the order of their bytes, from anywhere': async (bucket) => {
     const siblings = ['a!', 'a.b', 'a/x', 'a/y/z', 'a/y-', 'a0', 'a\uffee', 'a🪣', 'b'];
-    const many = Array.from({ length: 2500 - siblings.length }, (_, i) => `m/${i % 7}/${i}`);
+    const many = Array.from(
+      { length: 2500 - siblings.length },
+      (_, i) => `m/${i % 7}/${i}${i % 100 === 0 ? '<&>"' : ''}`,
+    );
     const keys = [...siblings, ...many].sort(compareKeys);
     await forEachConcurrently(keys.toReversed(), AT_ONCE, async (key) => {
       await bucket.put(key, Buffer.from(key));
@@ -128,10 +131,12 @@ export const keyCases: ConformanceCases = {
       await keysOf(bucket, 'm/3/', 'm/3/2000'),
       keys.filter((key) => key.startsWith('m/3/') && key > 'm/3/2000'),
     );
-    await bucket.delete(await keysOf(bucket, 'm/3/'));
+    // More than a request may name, of which some are not there.
+    const gone = [...many.slice(0, 1001), ...many.slice(0, 1500).map((key) => `${key}&<absent>`)];
+    await bucket.delete(gone);
     assert.deepEqual(
       await keysOf(bucket, ''),
-      keys.filter((key) => !key.startsWith('m/3/')),
+      keys.filter((key) => !gone.includes(key)),
     );
   },
 

@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import {
-  DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
@@ -9,7 +8,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { CodedError, isCodedError } from '@lade/errors';
-import { collectBytes, forEachConcurrently, fromBytes, type ByteSource } from '@lade/streams';
+import { collectBytes, fromBytes, type ByteSource } from '@lade/streams';
 import type {
   Bucket,
   ConditionalPuts,
@@ -28,10 +27,10 @@ import { promisedBody, promisedSize } from '../promised-body.ts';
 import { answeredRange, rangeHeader, readBody, versionOf } from './answered-range.ts';
 import { createS3Client, type S3Options } from './s3-client.ts';
 import { conditionHeaders, isConditionFailure, probeConditions } from './s3-conditions.ts';
+import { createDeletion, type Deletion } from './s3-deletion.ts';
 import { fromS3Error } from './s3-errors.ts';
 import { putInParts } from './s3-multipart.ts';
 
-const DELETES_AT_ONCE = 16;
 /** Bodies up to here are sent as one request, from memory, so that they can be sent again. */
 const SINGLE_PUT_BYTES = 16 << 20;
 
@@ -44,12 +43,16 @@ class S3Bucket implements Bucket {
   readonly location: string;
   readonly #options: S3Options;
   readonly #client: S3Client;
+  readonly #delete: ReturnType<typeof createDeletion>;
   #conditionalPuts: Promise<ConditionalPuts> | undefined;
 
   constructor(options: S3Options, client: S3Client) {
     this.#options = options;
     this.#client = client;
     this.location = `s3://${options.bucket}/${options.prefix}`;
+    const { bucket, prefix } = options;
+    const ask: Deletion['ask'] = async (request, key, wait) => this.#ask(request, 'delete', key, wait);
+    this.#delete = createDeletion({ client, bucket, prefix, location: this.location, ask });
   }
 
   async put(
@@ -129,17 +132,9 @@ class S3Bucket implements Bucket {
     }
   }
 
-  /** One by one: batch deletion wants a checksum of the SDK that not every store takes. */
   async delete(keys: readonly string[], options: WaitOptions = {}): Promise<void> {
-    const targets = keys.map((key) => ({ key, command: new DeleteObjectCommand(this.#target(key)) }));
-    await forEachConcurrently(
-      targets,
-      DELETES_AT_ONCE,
-      async ({ key, command }, signal) => {
-        await this.#ask(this.#client.send(command, { abortSignal: signal }), 'delete', key, { signal });
-      },
-      options,
-    );
+    for (const key of keys) checkKey(key);
+    await this.#delete(keys, options);
   }
 
   async conditionalPuts(options: WaitOptions = {}): Promise<ConditionalPuts> {

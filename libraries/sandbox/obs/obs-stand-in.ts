@@ -1,6 +1,6 @@
 import { S3Objects, type S3Object } from '../s3-objects.ts';
-import { finish, sendObject, sendXml, startStandIn, toXml, type StandIn } from '../stand-in.ts';
-import { openObsExchange, prefixOf, receive, refuse, textsOf, type ObsExchange } from './obs-exchange.ts';
+import { finish, sendObject, sendXml, startStandIn, textsOf, toXml, type StandIn } from '../stand-in.ts';
+import { openObsExchange, prefixOf, receive, refuse, type ObsExchange } from './obs-exchange.ts';
 import { ObsUploads } from './obs-uploads.ts';
 import { REFUSALS } from './refusal.ts';
 import { checkSignature } from './signature.ts';
