@@ -1,4 +1,5 @@
 import { CodedError, fromUnknown, type ErrorCode } from '@lade/errors';
+import { NO_STORE_CURE, isWebPage, tlsCure, type Attempt } from './endpoint-failures.ts';
 import { retryAfter } from './retry-after.ts';
 
 interface Meaning {
@@ -45,6 +46,8 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   TimeoutError: { code: 'deadline_exceeded' },
 };
 
+const NO_STORE: Meaning = { code: 'failed_precondition', cure: NO_STORE_CURE };
+
 /** By HTTP status, where the name says nothing. */
 const BY_STATUS: Readonly<Record<number, Meaning>> = {
   301: { code: 'invalid_argument', cure: 'Correct region and endpoint in the bucket URL' },
@@ -64,16 +67,15 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
  * What the SDK threw, as a coded error that names bucket and key; a coded one passes unchanged. The detail `retryAfterMs` is
  * how long the store asks to be left alone.
  */
-export function fromS3Error(
-  reason: unknown,
-  { action, key, location }: { readonly action: string; readonly key: string; readonly location: string },
-): CodedError {
+export function fromS3Error(reason: unknown, { action, key, location }: Attempt): CodedError {
   if (reason instanceof CodedError) return reason;
   const { name, message, $metadata, $response, code: errno } = reason as ServiceFailure;
   const status = $metadata?.httpStatusCode ?? 0;
-  const { code, cure } = BY_NAME[name] ?? BY_STATUS[status] ?? fallback(reason, status);
-  const state =
-    message === '' || message === 'UnknownError' ? (errno ?? `${name} (HTTP ${status})`) : message;
+  const isPage = isWebPage(status, $response?.headers?.['content-type']);
+  const { code, cure } = isPage ? NO_STORE : (BY_NAME[name] ?? BY_STATUS[status] ?? fallback(reason, status));
+  const isVague = message === '' || message === 'UnknownError';
+  const vague = isPage ? `it answered HTTP ${status} with a web page` : (errno ?? `${name} (HTTP ${status})`);
+  const state = isVague || isPage ? vague : message;
   return new CodedError(code, `Cannot ${action} ${key} in ${location}: ${state}`, {
     ...(cure === undefined ? {} : { cure }),
     details: { name, status, ...retryAfter($response?.headers?.['retry-after']) },
@@ -86,6 +88,6 @@ function fallback(reason: unknown, status: number): Meaning {
   const { code } = fromUnknown(reason);
   return {
     code: code === 'unknown' || code === 'not_found' ? 'unavailable' : code,
-    cure: 'Check the endpoint and the network',
+    cure: tlsCure(reason) ?? 'Check the endpoint, the proxy and the network',
   };
 }

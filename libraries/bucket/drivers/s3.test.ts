@@ -125,7 +125,10 @@ test('an endpoint where nobody listens is unavailable', async (t) => {
   const bucket = openAt(`http://127.0.0.1:${port}`);
   t.after(async () => bucket[Symbol.asyncDispose]());
   const error = await failureOf(bucket.get('k'));
-  assert.deepEqual([error.code, error.cure], ['unavailable', 'Check the endpoint and the network']);
+  assert.deepEqual(
+    [error.code, error.cure],
+    ['unavailable', 'Check the endpoint, the proxy and the network'],
+  );
   assert.match(error.message, /ECONNREFUSED/);
 });
 

@@ -5,6 +5,7 @@ import {
   PutObjectCommand,
   paginateListObjectsV2,
   type GetObjectCommandOutput,
+  type ListObjectsV2CommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { CodedError, isCodedError } from '@lade/errors';
@@ -25,6 +26,7 @@ import { checkKey, compareKeys } from '../object-key.ts';
 import { orAbort } from '../or-abort.ts';
 import { promisedBody, promisedSize } from '../promised-body.ts';
 import { answeredRange, rangeHeader, readBody, versionOf } from './answered-range.ts';
+import { noStore, versionIn, type Attempt } from './endpoint-failures.ts';
 import { createS3Client, type S3Options } from './s3-client.ts';
 import { conditionHeaders, isConditionFailure, probeConditions } from './s3-conditions.ts';
 import { createDeletion, type Deletion } from './s3-deletion.ts';
@@ -78,7 +80,7 @@ class S3Bucket implements Bucket {
     const Body = await collectBytes(source, sizeBytes);
     const command = new PutObjectCommand({ ...target, ...condition, Body, ContentLength: sizeBytes });
     const { ETag } = await ask(this.#client.send(command, abortOf(options)));
-    return { version: versionOf(ETag) };
+    return { version: versionIn(ETag, this.#attempt('put', key)) };
   }
 
   async get(key: string, options: RangeOptions = {}): Promise<ObjectBody> {
@@ -88,12 +90,8 @@ class S3Bucket implements Bucket {
     const command = new GetObjectCommand({ ...target, Range: rangeHeader(range) });
     try {
       const output = await this.#ask(this.#client.send(command, abortOf(options)), 'read', key, options);
-      const { sizeBytes, bodyBytes } = sizesOf(output, range, key);
-      return {
-        sizeBytes,
-        version: versionOf(output.ETag),
-        body: this.#read(output, bodyBytes, key, options),
-      };
+      const { bodyBytes, ...whole } = answered(output, range, this.#attempt('read', key));
+      return { ...whole, body: this.#read(output, bodyBytes, key, options) };
     } catch (reason) {
       // No range lies inside an object of 0 bytes.
       if (isCodedError(reason, 'out_of_range') && range.offset === 0) return this.#getNothing(key, options);
@@ -108,7 +106,7 @@ class S3Bucket implements Bucket {
     return {
       key,
       sizeBytes: ContentLength ?? 0,
-      version: versionOf(ETag),
+      version: versionIn(ETag, this.#attempt('read', key)),
       modifiedAt: LastModified ?? new Date(0),
     };
   }
@@ -122,6 +120,7 @@ class S3Bucket implements Bucket {
     for (;;) {
       const page = await this.#ask(pages.next(), 'list', `${prefix}*`, options);
       if (page.done) return;
+      if (isNoList(page.value)) throw noStore(this.#attempt('list', `${prefix}*`), 'the answer is no list');
       for (const { Key = '', Size = 0, ETag, LastModified = new Date(0) } of page.value.Contents ?? []) {
         options.signal?.throwIfAborted();
         const key = Key.slice(own.length);
@@ -193,13 +192,17 @@ class S3Bucket implements Bucket {
     });
   }
 
+  #attempt(action: string, key: string): Attempt {
+    return { action, key, location: this.location };
+  }
+
   /** Gives the failure of a request its class, the key and the bucket; an abort comes first. */
   async #ask<T>(request: Promise<T>, action: string, key: string, options: WaitOptions): Promise<T> {
     try {
       return await request;
     } catch (reason) {
       options.signal?.throwIfAborted();
-      throw fromS3Error(reason, { action, key, location: this.location });
+      throw fromS3Error(reason, this.#attempt(action, key));
     }
   }
 }
@@ -208,16 +211,23 @@ function abortOf({ signal }: WaitOptions): { abortSignal?: AbortSignal } {
   return signal ? { abortSignal: signal } : {};
 }
 
-/** The size of the object and of the body, which is known to be the range asked for. */
-function sizesOf(
-  { ContentRange, ContentLength = 0, Body }: GetObjectCommandOutput,
+/** What the object is and how large the body, which is known to be the range asked for. */
+function answered(
+  { ContentRange, ContentLength = 0, ETag, Body }: GetObjectCommandOutput,
   range: ByteRange,
-  key: string,
-): { sizeBytes: number; bodyBytes: number } {
+  attempt: Attempt,
+): { sizeBytes: number; bodyBytes: number; version: string } {
   try {
-    return answeredRange({ contentRange: ContentRange, contentLength: ContentLength }, range, key);
+    const version = versionIn(ETag, attempt);
+    const headers = { contentRange: ContentRange, contentLength: ContentLength };
+    return { ...answeredRange(headers, range, attempt.key), version };
   } catch (reason) {
     (Body as Readable).destroy();
     throw reason;
   }
+}
+
+/** Every store says at least one of them, of an empty list too. */
+function isNoList({ Name, Contents, IsTruncated, KeyCount }: ListObjectsV2CommandOutput): boolean {
+  return (Name ?? Contents ?? IsTruncated ?? KeyCount) === undefined;
 }

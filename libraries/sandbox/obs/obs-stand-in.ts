@@ -2,7 +2,7 @@ import { S3Objects, type S3Object } from '../s3-objects.ts';
 import { finish, sendObject, sendXml, startStandIn, textsOf, toXml, type StandIn } from '../stand-in.ts';
 import { openObsExchange, prefixOf, receive, refuse, type ObsExchange } from './obs-exchange.ts';
 import { ObsUploads } from './obs-uploads.ts';
-import { REFUSALS } from './refusal.ts';
+import { REFUSALS, type RefusalName } from './refusal.ts';
 import { checkSignature } from './signature.ts';
 
 export interface ObsStandInOptions {
@@ -17,6 +17,8 @@ export interface ObsStandInOptions {
   readonly keys?: () => ReadonlyMap<string, string>;
   /** The clock of the store. */
   readonly now?: () => Date;
+  /** Refuses what is signed rightly; default: nothing. */
+  readonly refuses?: (method: string) => RefusalName | undefined;
   /** Whether x-obs-forbid-overwrite is obeyed. Default: as in OBS. */
   readonly forbidsOverwrite?: boolean;
 }
@@ -58,7 +60,7 @@ export async function startObsStandIn(options: ObsStandInOptions): Promise<ObsSt
 
 async function answer(exchange: ObsExchange, store: Store): Promise<void> {
   const { request, response, bucket, key, path, rawQuery, resource } = exchange;
-  const { accessKeyId, secretAccessKey, keys, now = () => new Date() } = store.options;
+  const { accessKeyId, secretAccessKey, keys, refuses, now = () => new Date() } = store.options;
   const { method = '', headers } = request;
   response.setHeader('date', now().toUTCString());
   const signed = { method, path, query: rawQuery, headers, resource };
@@ -67,6 +69,8 @@ async function answer(exchange: ObsExchange, store: Store): Promise<void> {
   if (typeof checked !== 'string') return refuse(exchange, checked);
   exchange.dialect = checked;
   response.setHeader(`${prefixOf(exchange)}request-id`, 'request');
+  const refused = refuses?.(method);
+  if (refused) return refuse(exchange, REFUSALS[refused]);
   if (bucket !== store.options.bucket) return refuse(exchange, REFUSALS.noSuchBucket);
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) return refuse(exchange, REFUSALS.keyTooLong);
   return key === '' ? answerBucket(exchange, store) : answerObject(exchange, store);

@@ -1,18 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { CodedError, fromUnknown, isCodedError, type ErrorCode } from '@lade/errors';
+import { NO_STORE_CURE, isWebPage, tlsCure, type Attempt } from '../endpoint-failures.ts';
 import { retryAfter } from '../retry-after.ts';
 import { textOf } from './xml.ts';
 
 interface Meaning {
   readonly code: ErrorCode;
   readonly cure?: string;
-}
-
-/** What was attempted on which object of which bucket. */
-export interface Attempt {
-  readonly action: string;
-  readonly key: string;
-  readonly location: string;
 }
 
 /** An answer that is an error. */
@@ -68,6 +62,8 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   SlowDown: { code: 'resource_exhausted', cure: WAIT_CURE },
 };
 
+const NO_STORE: Meaning = { code: 'failed_precondition', cure: NO_STORE_CURE };
+
 /** By HTTP status, where the code says nothing. */
 const BY_STATUS: Readonly<Record<number, Meaning>> = {
   301: { code: 'invalid_argument', cure: ENDPOINT_CURE },
@@ -90,9 +86,10 @@ export function fromRefusal(refusal: Refusal, attempt: Attempt): CodedError {
   const { status, headers, xml } = refusal;
   const header = (name: string): string => String(headers[`x-obs-${name}`] ?? headers[`x-amz-${name}`] ?? '');
   const name = textOf(xml, 'Code') || header('error-code');
-  const message =
-    textOf(xml, 'Message') || header('error-message') || `it answered ${name || `HTTP ${status}`}`;
-  const { code, cure } = meaningOf(name, message, status);
+  const isPage = name === '' && isWebPage(status, headers['content-type']);
+  const answer = isPage ? `HTTP ${status} with a web page` : name || `HTTP ${status}`;
+  const message = textOf(xml, 'Message') || header('error-message') || `it answered ${answer}`;
+  const { code, cure } = isPage ? NO_STORE : meaningOf(name, message, status);
   const clock = code === 'failed_precondition' && cure === CLOCK_CURE ? clockState(headers.date) : undefined;
   const place = cure === ENDPOINT_CURE ? endpointOf(refusal) : undefined;
   return new CodedError(code, attempted(attempt, clock ? `${message}; ${clock.state}` : message), {
@@ -134,16 +131,14 @@ function endpointOf({ headers, xml }: Refusal): string | undefined {
 export function fromFailure(reason: unknown, attempt: Attempt): CodedError {
   if (isCodedError(reason)) return reason;
   const { code, message } = fromUnknown(reason);
-  const isTls = /CERT|SSL|TLS/.test(String((reason as NodeJS.ErrnoException).code));
-  const cure = isTls
-    ? 'Have NODE_EXTRA_CA_CERTS name the authority of the certificate, and check the name in the endpoint'
-    : 'Check the endpoint, the proxy and the network';
+  const certificateCure = tlsCure(reason);
+  const cure = certificateCure ?? 'Check the endpoint, the proxy and the network';
   const isVague = code === 'unknown' || code === 'not_found';
   const { code: errno } = reason as NodeJS.ErrnoException;
   return new CodedError(isVague ? 'unavailable' : code, attempted(attempt, message || String(errno)), {
     cure,
     cause: reason,
-    ...(isTls ? { details: { name: 'tls' } } : {}),
+    ...(certificateCure ? { details: { name: 'tls' } } : {}),
   });
 }
 
