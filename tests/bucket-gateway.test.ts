@@ -1,10 +1,13 @@
+import assert from 'node:assert/strict';
 import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, type TestContext } from 'node:test';
+import { after, before, test, type TestContext } from 'node:test';
 import { openBucket, type Bucket } from '@lade/bucket';
 import { describeBucketConformance } from '@lade/bucket/conformance';
-import { startRadosGateway, unpackSet, type RadosGateway } from '@lade/sandbox';
+import { isCodedError } from '@lade/errors';
+import { collectBytes } from '@lade/streams';
+import { openFaultyProxy, startRadosGateway, unpackSet, type RadosGateway } from '@lade/sandbox';
 import { CACHE } from './programs.ts';
 
 /*
@@ -28,6 +31,8 @@ const options = {
   },
 } as const;
 
+const BYTES = Buffer.alloc(100_000, 'bytes');
+
 const stack = new AsyncDisposableStack();
 let gateway: RadosGateway;
 let buckets = 0;
@@ -47,6 +52,28 @@ for (const signature of ['v2', 'v4'])
     async (t) => open(t, 'obs', { signature }),
     options,
   );
+
+for (const [scheme, parameters] of [
+  ['s3', {}],
+  ['obs', { signature: 'v2' }],
+  ['obs', { signature: 'v4' }],
+] as const) {
+  test(`${scheme} on Ceph ${JSON.stringify(parameters)}: what is damaged on its way is refused and sent again`, async (t) => {
+    await using proxy = await openFaultyProxy(new URL(gateway.endpoint).host);
+    const bucket = await open(t, scheme, { ...parameters, endpoint: `http://${proxy.address}` });
+    proxy.inject(() => (proxy.counts().damage === 0 ? { kind: 'damage' } : undefined));
+    await bucket.put('key', BYTES);
+    assert.ok(BYTES.equals(await collectBytes((await bucket.get('key')).body, Infinity)));
+    assert.equal(proxy.counts().damage, 1);
+    proxy.inject(() => ({ kind: 'damage' }));
+    await assert.rejects(bucket.put('never', BYTES), (reason) => {
+      assert.ok(isCodedError(reason, 'unavailable'), String(reason));
+      assert.match(reason.cure ?? '', /damages data on the way/);
+      return true;
+    });
+    await assert.rejects(bucket.head('never'), (reason) => isCodedError(reason, 'not_found'));
+  });
+}
 
 /** Each of its own, because a prefix would take from what is left for keys. */
 async function open(

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { openBucket } from '@lade/bucket';
+import { openBucket, type Bucket } from '@lade/bucket';
 import { isCodedError, type ErrorCode } from '@lade/errors';
 import { startObsStandIn, type ObsStandInOptions } from '@lade/sandbox';
 import { startTlsFront } from './tls-front.ts';
@@ -15,6 +15,7 @@ import { startTlsFront } from './tls-front.ts';
 /* What a person who has set something up wrongly is told: what was attempted on which object of which bucket, why it failed, and the cure. */
 const KEY = { accessKeyId: 'some-key', secretAccessKey: 'some/secret+' };
 const MINUTES = 60_000;
+const BODY = Buffer.from('x');
 
 /** The dialects of the service, each with a driver that speaks it. */
 const SCHEMES = {
@@ -142,36 +143,43 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
 for (const scheme of Object.keys(SCHEMES) as Scheme[]) {
   for (const [what, trouble] of Object.entries(TROUBLES)) {
     test(`${scheme}: ${what}`, async () => {
-      const { store: options, endpoint, parameters, code, says, cure, unknownTo = [] } = trouble;
       await using stack = new AsyncDisposableStack();
-      const folder = stack.use(await mkdtempDisposable(join(tmpdir(), 'lade-refusals-')));
-      const place = { folder: folder.path, bucket: 'images', ...KEY, ...options };
-      const store = stack.use(await startObsStandIn(place));
-      const url = new URL(`${scheme.slice(0, 3).trim()}://images/prefix?${SCHEMES[scheme]}`);
-      const direct = `http://localhost:${portOf(store.address)}`;
-      const given = {
-        endpoint: (await endpoint?.(store.address, stack)) ?? direct,
-        'access-key-id': KEY.accessKeyId,
-        'secret-access-key': KEY.secretAccessKey,
-        ...parameters,
-      };
-      for (const [name, value] of Object.entries(given)) url.searchParams.set(name, value);
-      const bucket = stack.use(await openBucket(url.href));
-      const put = async () => bucket.put('the/key', Buffer.from('x'));
-      if (unknownTo.includes(scheme)) return void (await put());
-      const isNoStore = cure.source.includes('no object store');
-      if (isNoStore) await assert.rejects(Array.fromAsync(bucket.list('')), isNoStoreError);
-      if (isNoStore) await assert.rejects(bucket.get('the/key'), isNoStoreError);
-      await assert.rejects(put(), (reason) => {
+      const bucket = await openIn(trouble, scheme, stack);
+      if (trouble.unknownTo?.includes(scheme)) return void (await bucket.put('the/key', BODY));
+      if (trouble.cure.source.includes('no object store')) {
+        await assert.rejects(Array.fromAsync(bucket.list('')), isNoStoreError);
+        await assert.rejects(bucket.get('the/key'), isNoStoreError);
+      }
+      await assert.rejects(bucket.put('the/key', BODY), (reason) => {
         assert.ok(isCodedError(reason), String(reason));
-        assert.equal(reason.code, code, reason.message);
+        assert.equal(reason.code, trouble.code, reason.message);
         assert.match(reason.message, /^Cannot put the\/key in (?:obs|s3):\/\/images\/prefix\/: /);
-        assert.match(reason.message, says);
-        assert.match(reason.cure ?? '', cure);
+        assert.match(reason.message, trouble.says);
+        assert.match(reason.cure ?? '', trouble.cure);
         return true;
       });
     });
   }
+}
+
+/** The bucket as it is in trouble, on a store of its own. */
+async function openIn(
+  { store: options, endpoint, parameters }: Trouble,
+  scheme: Scheme,
+  stack: AsyncDisposableStack,
+): Promise<Bucket> {
+  const folder = stack.use(await mkdtempDisposable(join(tmpdir(), 'lade-refusals-')));
+  const place = { folder: folder.path, bucket: 'images', ...KEY, ...options };
+  const store = stack.use(await startObsStandIn(place));
+  const url = new URL(`${scheme.slice(0, 3).trim()}://images/prefix?${SCHEMES[scheme]}`);
+  const given = {
+    endpoint: (await endpoint?.(store.address, stack)) ?? `http://localhost:${portOf(store.address)}`,
+    'access-key-id': KEY.accessKeyId,
+    'secret-access-key': KEY.secretAccessKey,
+    ...parameters,
+  };
+  for (const [name, value] of Object.entries(given)) url.searchParams.set(name, value);
+  return stack.use(await openBucket(url.href));
 }
 
 function isNoStoreError(reason: unknown): boolean {

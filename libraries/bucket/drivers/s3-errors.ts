@@ -13,6 +13,11 @@ type ServiceFailure = NodeJS.ErrnoException & {
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 };
 
+const DAMAGED: Meaning = {
+  code: 'unavailable',
+  cure: 'Look for what damages data on the way to the store, such as a proxy or a network card',
+};
+
 /** By the name of the S3 error. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
   NoSuchKey: { code: 'not_found' },
@@ -36,6 +41,8 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   PermanentRedirect: { code: 'invalid_argument', cure: 'Correct region and endpoint in the bucket URL' },
   AuthorizationHeaderMalformed: { code: 'invalid_argument', cure: 'Correct the region in the bucket URL' },
   InvalidToken: { code: 'unauthenticated', cure: 'Renew the session credentials' },
+  BadDigest: DAMAGED,
+  XAmzContentSHA256Mismatch: DAMAGED,
   NoSuchUpload: { code: 'aborted' },
   NotImplemented: { code: 'unimplemented' },
   RequestTimeout: { code: 'unavailable' },

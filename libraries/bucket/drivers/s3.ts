@@ -29,6 +29,7 @@ import { answeredRange, rangeHeader, readBody, versionOf } from './answered-rang
 import { noStore, versionIn, type Attempt } from './endpoint-failures.ts';
 import { createS3Client, type S3Options } from './s3-client.ts';
 import { conditionHeaders, isConditionFailure, probeConditions } from './s3-conditions.ts';
+import { retryDamaged } from './s3-damage.ts';
 import { createDeletion, type Deletion } from './s3-deletion.ts';
 import { fromS3Error } from './s3-errors.ts';
 import { putInParts } from './s3-multipart.ts';
@@ -38,7 +39,9 @@ const SINGLE_PUT_BYTES = 16 << 20;
 
 /** A bucket of any S3 store. Nothing is asked of it before the first operation. */
 export function openS3Bucket(options: S3Options): Bucket {
-  return new S3Bucket(options, createS3Client(options));
+  const client = createS3Client(options);
+  retryDamaged(client);
+  return new S3Bucket(options, client);
 }
 
 class S3Bucket implements Bucket {

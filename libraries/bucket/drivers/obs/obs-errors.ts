@@ -22,6 +22,7 @@ const CLOCK_CURE = 'Set the clock of this machine, and keep it set with NTP';
 const ACCOUNT_CURE = 'Look after the account of the bucket: it is in arrears, frozen or restricted';
 const SESSION_CURE = 'Renew the temporary credentials, and give all three parts of them';
 const KMS_CURE = 'Check the key id and the state of the key in the key management service';
+const DAMAGE_CURE = 'Look for what damages data on the way to the store, such as a proxy or a network card';
 
 /** By the code of the OBS error. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
@@ -54,7 +55,7 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
     cure: 'Restore the object, and let no lifecycle rule archive what Lade keeps',
   },
   InsufficientStorageSpace: { code: 'resource_exhausted', cure: 'Raise the quota of the bucket' },
-  BadDigest: { code: 'unavailable' },
+  BadDigest: { code: 'unavailable', cure: DAMAGE_CURE },
   NoSuchUpload: { code: 'aborted' },
   NotImplemented: { code: 'unimplemented' },
   RequestTimeout: { code: 'unavailable' },
