@@ -32,6 +32,7 @@ import { conditionHeaders, isConditionFailure, probeConditions } from './s3-cond
 import { retryDamaged } from './s3-damage.ts';
 import { createDeletion, type Deletion } from './s3-deletion.ts';
 import { fromS3Error } from './s3-errors.ts';
+import { keepingOf } from './s3-keeping.ts';
 import { putInParts } from './s3-multipart.ts';
 
 /** Bodies up to here are sent as one request, from memory, so that they can be sent again. */
@@ -65,7 +66,8 @@ class S3Bucket implements Bucket {
     body: Uint8Array | ByteSource,
     options: PutOptions = {},
   ): Promise<{ version: string }> {
-    const target = this.#target(key);
+    // Requests that know nothing of it leave out how the object is to be kept.
+    const target = { ...this.#target(key), ...keepingOf(this.#options) };
     const sizeBytes = promisedSize(body, options);
     const source = promisedBody(body, key, sizeBytes, options.signal);
     const condition = await this.#condition(key, sizeBytes, options);

@@ -5,6 +5,8 @@ import { ObsUploads } from './obs-uploads.ts';
 import { REFUSALS, type RefusalName } from './refusal.ts';
 import { checkSignature } from './signature.ts';
 
+type Headers = Readonly<Record<string, string>>;
+
 export interface ObsStandInOptions {
   /** Takes the objects; left to the caller. */
   readonly folder: string;
@@ -23,12 +25,12 @@ export interface ObsStandInOptions {
   readonly forbidsOverwrite?: boolean;
 }
 
-/** An ObsStandIn also tells how many multipart uploads are neither completed nor aborted. */
 export interface ObsStandIn extends StandIn {
+  /** How many multipart uploads are neither completed nor aborted. */
   uploads(): number;
+  /** The headers that said how an object is to be kept, when it was put. */
+  kept(key: string): Headers;
 }
-
-type Headers = Readonly<Record<string, string>>;
 
 interface Store {
   readonly options: ObsStandInOptions;
@@ -55,7 +57,11 @@ export async function startObsStandIn(options: ObsStandInOptions): Promise<ObsSt
     (request, response) => openObsExchange(request, response, options),
     async (exchange) => answer(exchange, store),
   );
-  return { ...standIn, uploads: () => uploads.size };
+  const kept = (key: string): Headers => {
+    const object = objects.get(key);
+    return (object && store.kept.get(object)) ?? {};
+  };
+  return { ...standIn, uploads: () => uploads.size, kept };
 }
 
 async function answer(exchange: ObsExchange, store: Store): Promise<void> {
