@@ -19,6 +19,7 @@ export async function installPrograms(log: (line: string) => void): Promise<Node
   const runc = await unpack('runc');
   await unpack('moto');
   await unpack('docker-registry');
+  await unpack('radosgw');
   const erofsUtils = await wrapPrograms(await unpack('erofs-utils'), ['fsck.erofs', 'dump.erofs']);
   const suites = await compileSuites(CACHE, log);
   return {

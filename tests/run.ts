@@ -85,7 +85,7 @@ function leftovers(): string[] {
 
 function processes(): string[] {
   const names =
-    /\b(?:containerd|containerd-shim-runc-v2|docker-registry|moto_server|apps\/cli\/lade\.mjs|apps\/keeper\/keeper\.mjs)\b/;
+    /\b(?:containerd|containerd-shim-runc-v2|docker-registry|moto_server|radosgw|apps\/cli\/lade\.mjs|apps\/keeper\/keeper\.mjs)\b/;
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .map((pid) => `${pid} ${commandOf(pid)}`)

@@ -61,6 +61,32 @@ export function connectionsOf({ searchParams }: URL, url: string): { readonly ma
   return { maxConnections: Number(value) };
 }
 
+/** The value of a parameter that has but a few; undefined without one. */
+export function oneOf<T extends string>(
+  { searchParams }: URL,
+  name: string,
+  known: readonly T[],
+  url: string,
+): T | undefined {
+  const value = searchParams.get(name);
+  if (value === null) return undefined;
+  const found = known.find((candidate) => candidate === value);
+  if (found === undefined) throw unusable(url, `${name} is none of ${known.join(', ')}`);
+  return found;
+}
+
+/** With a key of the key management service (the default one without an id), or of the store itself. */
+export type Encryption = { readonly by: 'kms'; readonly keyId?: string } | { readonly by: 'store' };
+
+/** What the URL says of encryption, in which the store itself goes by the name `store`. */
+export function encryptionOf(parsed: URL, store: string, url: string): Encryption | undefined {
+  const by = oneOf(parsed, 'encryption', ['kms', store], url);
+  const keyId = parsed.searchParams.get('kms-key-id');
+  if (keyId !== null && by !== 'kms') throw unusable(url, 'kms-key-id goes with encryption=kms');
+  if (by !== 'kms') return by === undefined ? undefined : { by: 'store' };
+  return keyId === null ? { by } : { by, keyId };
+}
+
 const GIVEN = ['access-key-id', 'secret-access-key', 'session-token'] as const;
 
 export const CREDENTIAL_PARAMETERS = [...GIVEN, 'credentials-file', 'credentials-command'];

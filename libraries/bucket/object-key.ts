@@ -8,7 +8,9 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
 export function checkKey(key: string): void {
   const why = faultOf(key);
   if (why !== undefined)
-    throw new CodedError('invalid_argument', `Cannot use ${JSON.stringify(key)} as an object key: ${why}`);
+    throw new CodedError('invalid_argument', `Cannot use ${JSON.stringify(key)} as an object key: ${why}`, {
+      cure: 'Join segments by single slashes',
+    });
 }
 
 function faultOf(key: string): string | undefined {

@@ -48,6 +48,10 @@ const BAD_URLS = [
   's3://bucket?endpoint=ftp://host',
   's3://bucket?path-style=yes',
   's3://bucket?colour=blue',
+  's3://bucket?storage-class=DEEP_ARCHIVE',
+  's3://bucket?encryption=obs',
+  's3://bucket?encryption=s3&kms-key-id=k',
+  's3://bucket?proxy=host',
   's3://bucket?access-key-id=a',
   's3://bucket?secret-access-key=hidden',
   's3://bucket?session-token=hidden',
@@ -72,6 +76,7 @@ for (const url of BAD_URLS) {
     await assert.rejects(openBucket(url), (reason: unknown) => {
       assert.ok(isCodedError(reason, 'invalid_argument'), String(reason));
       assert.ok(!reason.message.includes('hidden'));
+      assert.ok(reason.cure);
       return true;
     });
   });

@@ -10,15 +10,16 @@ export interface Program {
 /**
  * How to run the program at `path` (such as "usr/bin/fsck.erofs") of a folder of unpacked packages. A dynamic program
  * whose libc was unpacked with it runs through that libc's loader and libraries, so that it may be newer than the
- * machine; every other program runs as it is.
+ * machine; every other program runs as it is. `own` names folders of its libraries inside Debian's library folders.
  */
-export async function programIn(folder: string, path: string): Promise<Program> {
+export async function programIn(folder: string, path: string, own: readonly string[] = []): Promise<Program> {
   const command = join(folder, path);
   const interpreter = await readInterpreter(command);
   const libraries = await libraryFolders(folder);
   const loader = interpreter === undefined ? undefined : await findIn(libraries, basename(interpreter));
   if (loader === undefined) return { command, args: [] };
-  return { command: loader, args: ['--library-path', libraries.join(':'), '--argv0', command, command] };
+  const searched = libraries.flatMap((library) => [library, ...own.map((name) => join(library, name))]);
+  return { command: loader, args: ['--library-path', searched.join(':'), '--argv0', command, command] };
 }
 
 /** Debian's library folders, those of the machine's architecture (such as usr/lib/x86_64-linux-gnu) included. */

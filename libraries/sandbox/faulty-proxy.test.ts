@@ -70,6 +70,7 @@ test('a complaint looks like one of S3', async (t) => {
     reset: 0,
     'half-body': 0,
     flip: 0,
+    damage: 0,
     silence: 0,
   });
 });

@@ -16,6 +16,8 @@ export type Fault =
   | { readonly kind: 'half-body' }
   /** One bit of the answer's body is wrong. */
   | { readonly kind: 'flip' }
+  /** One bit of the request's body is wrong. */
+  | { readonly kind: 'damage' }
   /** No answer comes, ever. */
   | { readonly kind: 'silence' };
 
@@ -48,7 +50,16 @@ export interface FaultyProxy extends AsyncDisposable {
 /** Opens a proxy of `server`, as "127.0.0.1:35002", that forwards everything. */
 export async function openFaultyProxy(server: string): Promise<FaultyProxy> {
   const target: Target = { server, agent: new Agent({ keepAlive: true }) };
-  const counts = { forward: 0, delay: 0, status: 0, reset: 0, 'half-body': 0, flip: 0, silence: 0 };
+  const counts = {
+    forward: 0,
+    delay: 0,
+    status: 0,
+    reset: 0,
+    'half-body': 0,
+    flip: 0,
+    damage: 0,
+    silence: 0,
+  };
   let choose: (request: ProxiedRequest) => Fault | undefined = () => undefined;
   let number = 0;
   const listener = createServer((incoming, answer) => {
@@ -110,6 +121,8 @@ async function spoil(fault: Fault | undefined, exchange: Exchange): Promise<void
       return forward(exchange, firstHalf);
     case 'flip':
       return forward(exchange, flipOneBit);
+    case 'damage':
+      return forward(exchange, (body) => body, flipOneBit);
     case 'silence':
       exchange.incoming.resume();
   }
@@ -117,14 +130,18 @@ async function spoil(fault: Fault | undefined, exchange: Exchange): Promise<void
 
 type Spoiler = (body: AsyncIterable<Buffer>, sizeBytes: number) => AsyncIterable<Buffer>;
 
-async function forward({ incoming, answer, target }: Exchange, spoiler: Spoiler): Promise<void> {
+async function forward(
+  { incoming, answer, target }: Exchange,
+  spoiler: Spoiler,
+  spoilRequest: Spoiler = (body) => body,
+): Promise<void> {
   const { method = 'GET', url: path = '/', headers } = incoming;
   const { hostname, port } = new URL(`http://${target.server}`);
   const upstream = request({ hostname, port, method, path, headers, agent: target.agent });
   answer.once('close', () => upstream.destroy());
   const [[response]] = await Promise.all([
     once(upstream, 'response') as Promise<[IncomingMessage]>,
-    pipeline(incoming, upstream),
+    pipeline(spoilRequest(incoming, Number(headers['content-length'] ?? 0)), upstream),
   ]);
   answer.writeHead(response.statusCode ?? 502, response.headers);
   const sizeBytes = Number(response.headers['content-length'] ?? 0);

@@ -29,6 +29,7 @@ export {
 export { pushLayout } from './push-layout.ts';
 export { startOrigin, type Origin, type OriginRequest } from './origin.ts';
 export { unpackSet, type PackageSetName } from './packages.ts';
+export { startRadosGateway, type RadosGateway } from './rados-gateway.ts';
 export { startS3Server, type S3Server, type StartS3ServerOptions } from './s3-server.ts';
 export { startObsStandIn, type ObsStandIn, type ObsStandInOptions } from './obs/obs-stand-in.ts';
 export type { Key as ObsKey } from './obs/key.ts';

@@ -70,6 +70,11 @@ const PACKAGE_SETS = {
     ],
     withDependencies: true,
   },
+  radosgw: {
+    suite: 'sid',
+    packages: [{ name: 'radosgw', version: '20.2.4+ds-2' }],
+    withDependencies: true,
+  },
   /** What reads file systems for a benchmark. */
   readers: {
     suite: 'bookworm',

@@ -1,11 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { S3Objects, type S3Condition, type S3Object } from './s3-objects.ts';
-import { finish, sendObject, sendXml, startStandIn, toXml, type Exchange, type StandIn } from './stand-in.ts';
+import {
+  finish,
+  sendObject,
+  sendXml,
+  startStandIn,
+  textsOf,
+  toXml,
+  type Exchange,
+  type StandIn,
+} from './stand-in.ts';
 
 /**
  * Starts an empty store, one bucket, addressed by path, where moto is too slow to be measured against. It keeps its objects
  * in files of `folder`, which is left to the caller, knows what the bucket contract needs (ranges, conditional puts, multipart
- * uploads, list v2), and checks neither signatures nor checksums.
+ * uploads, list v2, batch deletion), and checks neither signatures nor checksums.
  */
 export async function startS3StandIn(folder: string): Promise<StandIn> {
   const objects = new S3Objects(folder);
@@ -22,6 +31,7 @@ function open(request: IncomingMessage, response: ServerResponse): Exchange {
 async function answer(exchange: Exchange, objects: S3Objects): Promise<void> {
   const { request, key, query } = exchange;
   const method = request.method ?? '';
+  if (query.has('delete')) return deleteMany(exchange, objects);
   if (key === '') return method === 'GET' ? list(exchange, objects) : finish(exchange, 200);
   if (query.has('uploads') || query.has('uploadId')) return answerUpload(exchange, objects);
   if (method === 'GET' || method === 'HEAD') return read(exchange, objects.get(key));
@@ -30,6 +40,12 @@ async function answer(exchange: Exchange, objects: S3Objects): Promise<void> {
   if (method !== 'DELETE') return refuse(exchange, 405, 'MethodNotAllowed');
   await objects.delete(key);
   finish(exchange, 204);
+}
+
+async function deleteMany(exchange: Exchange, objects: S3Objects): Promise<void> {
+  const xml = (await exchange.request.toArray()).join('');
+  for (const key of textsOf(xml, 'Key')) await objects.delete(key);
+  sendXml(exchange, 200, 'DeleteResult', '');
 }
 
 async function answerUpload(exchange: Exchange, objects: S3Objects): Promise<void> {

@@ -121,3 +121,14 @@ const ENTITIES: Headers = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;
 function escapeXml(text: string): string {
   return text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character] ?? '');
 }
+
+/** The text of every element of that name, in order. */
+export function textsOf(xml: string, name: string): string[] {
+  const unescaped = (text: string): string =>
+    text.replaceAll(/&(lt|gt|quot|apos|amp);/g, (_, entity: string) => CHARACTERS[entity] ?? '');
+  return [...xml.matchAll(new RegExp(`<${name}>([^<]*)</${name}>`, 'g'))].map(([, text = '']) =>
+    unescaped(text),
+  );
+}
+
+const CHARACTERS: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };

@@ -1,5 +1,7 @@
-import type { IncomingMessage } from 'node:http';
-import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { Agent as HttpAgent, type AgentOptions, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { S3Client, type S3ClientConfig, type StorageClass } from '@aws-sdk/client-s3';
+import type { Encryption } from '../bucket-url.ts';
 import type { CredentialSource } from '../credentials.ts';
 import { retryRefused } from '../retry-refused.ts';
 import type { Traffic } from '../traffic.ts';
@@ -17,6 +19,10 @@ export interface S3Options {
   readonly region?: string;
   /** Name the bucket in the path instead of the host. */
   readonly pathStyle?: boolean;
+  /** URL of an HTTP proxy. */
+  readonly proxy?: string;
+  readonly storageClass?: StorageClass;
+  readonly encryption?: Encryption;
   readonly credentials: CredentialSource;
   readonly maxConnections?: number;
   readonly traffic?: Traffic;
@@ -27,7 +33,7 @@ export interface S3Options {
  * more with other credentials when the store refuses those that it had.
  */
 export function createS3Client(options: S3Options): S3Client {
-  const { endpoint, region, pathStyle, credentials, traffic } = options;
+  const { endpoint, region, pathStyle, proxy, credentials, traffic } = options;
   const agent = { keepAlive: true, maxSockets: options.maxConnections ?? MAX_CONNECTIONS };
   const client = new S3Client({
     region: region ?? 'us-east-1',
@@ -38,8 +44,7 @@ export function createS3Client(options: S3Options): S3Client {
     requestHandler: {
       connectionTimeout: CONNECT_MS,
       socketTimeout: IDLE_MS,
-      httpAgent: agent,
-      httpsAgent: agent,
+      ...(proxy === undefined ? { httpAgent: agent, httpsAgent: agent } : agentsOf(proxy, agent)),
     },
     ...(endpoint === undefined ? {} : { endpoint }),
     credentials: toProvider(credentials),
@@ -75,6 +80,12 @@ function watchRequests({ config: { requestHandler } }: S3Client, traffic: Traffi
     await watchRequest({ kind: classOf(method, query), sentBytes, signal, send }, traffic);
     return output as Awaited<ReturnType<typeof handle>>;
   };
+}
+
+/** Agents of our own, because the SDK makes one that knows no proxy for large bodies. */
+function agentsOf(proxy: string, options: AgentOptions): { httpAgent: HttpAgent; httpsAgent: HttpsAgent } {
+  const all = { ...options, proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } };
+  return { httpAgent: new HttpAgent(all), httpsAgent: new HttpsAgent(all) };
 }
 
 /** The SDK keeps what does not expire soon: so that it asks before every request, everything does. */

@@ -1,5 +1,6 @@
 import { CodedError, fromUnknown, type ErrorCode } from '@lade/errors';
 import { clockState } from './clock-state.ts';
+import { NO_STORE_CURE, isWebPage, tlsCure, type Attempt } from './endpoint-failures.ts';
 import { retryAfter } from './retry-after.ts';
 
 interface Meaning {
@@ -14,6 +15,10 @@ type ServiceFailure = NodeJS.ErrnoException & {
 };
 
 const CLOCK_CURE = 'Set the clock of this machine, and keep it set with NTP';
+const DAMAGED: Meaning = {
+  code: 'unavailable',
+  cure: 'Look for what damages data on the way to the store, such as a proxy or a network card',
+};
 
 /** By the name of the S3 error. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
@@ -38,6 +43,8 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   PermanentRedirect: { code: 'invalid_argument', cure: 'Correct region and endpoint in the bucket URL' },
   AuthorizationHeaderMalformed: { code: 'invalid_argument', cure: 'Correct the region in the bucket URL' },
   InvalidToken: { code: 'unauthenticated', cure: 'Renew the session credentials' },
+  BadDigest: DAMAGED,
+  XAmzContentSHA256Mismatch: DAMAGED,
   NoSuchUpload: { code: 'aborted' },
   NotImplemented: { code: 'unimplemented' },
   RequestTimeout: { code: 'unavailable' },
@@ -47,6 +54,8 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   SlowDown: { code: 'resource_exhausted', cure: 'Wait; the store limits the rate of requests' },
   TimeoutError: { code: 'deadline_exceeded' },
 };
+
+const NO_STORE: Meaning = { code: 'failed_precondition', cure: NO_STORE_CURE };
 
 /** By HTTP status, where the name says nothing. */
 const BY_STATUS: Readonly<Record<number, Meaning>> = {
@@ -67,20 +76,18 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
  * What the SDK threw, as a coded error that names bucket and key; a coded one passes unchanged. The detail `retryAfterMs` is
  * how long the store asks to be left alone.
  */
-export function fromS3Error(
-  reason: unknown,
-  { action, key, location }: { readonly action: string; readonly key: string; readonly location: string },
-): CodedError {
+export function fromS3Error(reason: unknown, { action, key, location }: Attempt): CodedError {
   if (reason instanceof CodedError) return reason;
   const { name, message, $metadata, $response, code: errno } = reason as ServiceFailure;
   const status = $metadata?.httpStatusCode ?? 0;
-  const { code, cure } = BY_NAME[name] ?? BY_STATUS[status] ?? fallback(reason, status);
-  const state =
-    message === '' || message === 'UnknownError' ? (errno ?? `${name} (HTTP ${status})`) : message;
   const headers = $response?.headers ?? {};
+  const isPage = isWebPage(status, headers['content-type']);
+  const { code, cure } = isPage ? NO_STORE : (BY_NAME[name] ?? BY_STATUS[status] ?? fallback(reason, status));
+  const isVague = message === '' || message === 'UnknownError';
+  const vague = isPage ? `it answered HTTP ${status} with a web page` : (errno ?? `${name} (HTTP ${status})`);
   const clock = cure === CLOCK_CURE ? clockState(headers['date']) : undefined;
-  const states = clock ? `${state}; ${clock.state}` : state;
-  return new CodedError(code, `Cannot ${action} ${key} in ${location}: ${states}`, {
+  const state = `${isVague || isPage ? vague : message}${clock ? `; ${clock.state}` : ''}`;
+  return new CodedError(code, `Cannot ${action} ${key} in ${location}: ${state}`, {
     ...(cure === undefined ? {} : { cure }),
     details: {
       name,
@@ -105,6 +112,6 @@ function fallback(reason: unknown, status: number): Meaning {
   const { code } = fromUnknown(reason);
   return {
     code: code === 'unknown' || code === 'not_found' ? 'unavailable' : code,
-    cure: 'Check the endpoint and the network',
+    cure: tlsCure(reason) ?? 'Check the endpoint, the proxy and the network',
   };
 }

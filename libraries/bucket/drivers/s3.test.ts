@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
@@ -124,7 +125,10 @@ test('an endpoint where nobody listens is unavailable', async (t) => {
   const bucket = openAt(`http://127.0.0.1:${port}`);
   t.after(async () => bucket[Symbol.asyncDispose]());
   const error = await failureOf(bucket.get('k'));
-  assert.deepEqual([error.code, error.cure], ['unavailable', 'Check the endpoint and the network']);
+  assert.deepEqual(
+    [error.code, error.cure],
+    ['unavailable', 'Check the endpoint, the proxy and the network'],
+  );
   assert.match(error.message, /ECONNREFUSED/);
 });
 
@@ -231,4 +235,64 @@ test('whether conditions are obeyed is asked once, and again after a failure', a
 
 async function textOf(request: IncomingMessage): Promise<string> {
   return Buffer.from(await collectBytes(request, 1 << 20)).toString();
+}
+
+const TWO_KEYS = ['the/key', 'other'];
+
+test('a thousand objects are deleted by one request, which Content-MD5 proves and no other checksum', async (t) => {
+  const requests: string[] = [];
+  const bucket = await openOn(t, async (request, response) => {
+    const body = await textOf(request);
+    const checksums = Object.keys(request.headers).filter((name) => /^x-amz.*checksum/.test(name));
+    assert.deepEqual(checksums, []);
+    const md5 = createHash('md5').update(body).digest('base64');
+    if (request.method === 'POST') assert.equal(request.headers['content-md5'], md5);
+    requests.push(`${request.method} ${body.split('<Key>').length - 1}`);
+    response.setHeader('content-type', 'application/xml');
+    response.end('<DeleteResult/>');
+  });
+  await bucket.delete(Array.from({ length: 2001 }, (_, i) => `key/${i}`));
+  assert.deepEqual(requests.sort(), ['DELETE 0', 'POST 1000', 'POST 1000']);
+});
+
+test('of a batch the object that could not be deleted is named, and one that is not there is fine', async (t) => {
+  let code = 'AccessDenied';
+  const bucket = await openOn(t, (_request, response) => {
+    response.setHeader('content-type', 'application/xml');
+    const error = `<Error><Key>p/other</Key><Code>${code}</Code><Message>no</Message></Error>`;
+    response.end(`<DeleteResult>${error}</DeleteResult>`);
+  });
+  const error = await failureOf(bucket.delete(TWO_KEYS));
+  assert.deepEqual(
+    [error.code, error.message],
+    ['permission_denied', 'Cannot delete other in s3://store/p/: no'],
+  );
+  code = 'InternalError';
+  assert.equal((await failureOf(bucket.delete(TWO_KEYS))).code, 'unavailable');
+  code = 'NoSuchKey';
+  await bucket.delete(TWO_KEYS);
+});
+
+for (const [status, name] of [
+  [501, 'NotImplemented'],
+  [405, 'MethodNotAllowed'],
+  [400, 'MalformedXML'],
+] as const) {
+  test(`where batches are answered with ${name}, objects are deleted one by one from then on`, async (t) => {
+    const methods: string[] = [];
+    const bucket = await openOn(t, (request, response) => {
+      methods.push(request.method ?? '');
+      if (request.method === 'POST') return sendError(response, status, name);
+      response.writeHead(204).end();
+    });
+    await bucket.delete(TWO_KEYS);
+    await bucket.delete(TWO_KEYS);
+    assert.deepEqual(
+      methods.filter((method) => method === 'DELETE'),
+      ['DELETE', 'DELETE', 'DELETE', 'DELETE'],
+    );
+    const tries = methods.filter((method) => method === 'POST').length;
+    await bucket.delete(TWO_KEYS);
+    assert.equal(methods.filter((method) => method === 'POST').length, tries);
+  });
 }

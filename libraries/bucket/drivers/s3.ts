@@ -1,15 +1,15 @@
 import type { Readable } from 'node:stream';
 import {
-  DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
   paginateListObjectsV2,
   type GetObjectCommandOutput,
+  type ListObjectsV2CommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { CodedError, isCodedError } from '@lade/errors';
-import { collectBytes, forEachConcurrently, fromBytes, type ByteSource } from '@lade/streams';
+import { collectBytes, fromBytes, type ByteSource } from '@lade/streams';
 import type {
   Bucket,
   ConditionalPuts,
@@ -26,30 +26,39 @@ import { checkKey, compareKeys } from '../object-key.ts';
 import { orAbort } from '../or-abort.ts';
 import { promisedBody, promisedSize } from '../promised-body.ts';
 import { answeredRange, rangeHeader, readBody, versionOf } from './answered-range.ts';
+import { noStore, versionIn, type Attempt } from './endpoint-failures.ts';
 import { createS3Client, type S3Options } from './s3-client.ts';
 import { conditionHeaders, isConditionFailure, probeConditions } from './s3-conditions.ts';
+import { retryDamaged } from './s3-damage.ts';
+import { createDeletion, type Deletion } from './s3-deletion.ts';
 import { fromS3Error } from './s3-errors.ts';
+import { keepingOf } from './s3-keeping.ts';
 import { putInParts } from './s3-multipart.ts';
 
-const DELETES_AT_ONCE = 16;
 /** Bodies up to here are sent as one request, from memory, so that they can be sent again. */
 const SINGLE_PUT_BYTES = 16 << 20;
 
 /** A bucket of any S3 store. Nothing is asked of it before the first operation. */
 export function openS3Bucket(options: S3Options): Bucket {
-  return new S3Bucket(options, createS3Client(options));
+  const client = createS3Client(options);
+  retryDamaged(client);
+  return new S3Bucket(options, client);
 }
 
 class S3Bucket implements Bucket {
   readonly location: string;
   readonly #options: S3Options;
   readonly #client: S3Client;
+  readonly #delete: ReturnType<typeof createDeletion>;
   #conditionalPuts: Promise<ConditionalPuts> | undefined;
 
   constructor(options: S3Options, client: S3Client) {
     this.#options = options;
     this.#client = client;
     this.location = `s3://${options.bucket}/${options.prefix}`;
+    const { bucket, prefix } = options;
+    const ask: Deletion['ask'] = async (request, key, wait) => this.#ask(request, 'delete', key, wait);
+    this.#delete = createDeletion({ client, bucket, prefix, location: this.location, ask });
   }
 
   async put(
@@ -57,7 +66,8 @@ class S3Bucket implements Bucket {
     body: Uint8Array | ByteSource,
     options: PutOptions = {},
   ): Promise<{ version: string }> {
-    const target = this.#target(key);
+    // Requests that know nothing of it leave out how the object is to be kept.
+    const target = { ...this.#target(key), ...keepingOf(this.#options) };
     const sizeBytes = promisedSize(body, options);
     const source = promisedBody(body, key, sizeBytes, options.signal);
     const condition = await this.#condition(key, sizeBytes, options);
@@ -75,7 +85,7 @@ class S3Bucket implements Bucket {
     const Body = await collectBytes(source, sizeBytes);
     const command = new PutObjectCommand({ ...target, ...condition, Body, ContentLength: sizeBytes });
     const { ETag } = await ask(this.#client.send(command, abortOf(options)));
-    return { version: versionOf(ETag) };
+    return { version: versionIn(ETag, this.#attempt('put', key)) };
   }
 
   async get(key: string, options: RangeOptions = {}): Promise<ObjectBody> {
@@ -85,12 +95,8 @@ class S3Bucket implements Bucket {
     const command = new GetObjectCommand({ ...target, Range: rangeHeader(range) });
     try {
       const output = await this.#ask(this.#client.send(command, abortOf(options)), 'read', key, options);
-      const { sizeBytes, bodyBytes } = sizesOf(output, range, key);
-      return {
-        sizeBytes,
-        version: versionOf(output.ETag),
-        body: this.#read(output, bodyBytes, key, options),
-      };
+      const { bodyBytes, ...whole } = answered(output, range, this.#attempt('read', key));
+      return { ...whole, body: this.#read(output, bodyBytes, key, options) };
     } catch (reason) {
       // No range lies inside an object of 0 bytes.
       if (isCodedError(reason, 'out_of_range') && range.offset === 0) return this.#getNothing(key, options);
@@ -105,7 +111,7 @@ class S3Bucket implements Bucket {
     return {
       key,
       sizeBytes: ContentLength ?? 0,
-      version: versionOf(ETag),
+      version: versionIn(ETag, this.#attempt('read', key)),
       modifiedAt: LastModified ?? new Date(0),
     };
   }
@@ -119,6 +125,7 @@ class S3Bucket implements Bucket {
     for (;;) {
       const page = await this.#ask(pages.next(), 'list', `${prefix}*`, options);
       if (page.done) return;
+      if (isNoList(page.value)) throw noStore(this.#attempt('list', `${prefix}*`), 'the answer is no list');
       for (const { Key = '', Size = 0, ETag, LastModified = new Date(0) } of page.value.Contents ?? []) {
         options.signal?.throwIfAborted();
         const key = Key.slice(own.length);
@@ -129,17 +136,9 @@ class S3Bucket implements Bucket {
     }
   }
 
-  /** One by one: batch deletion wants a checksum of the SDK that not every store takes. */
   async delete(keys: readonly string[], options: WaitOptions = {}): Promise<void> {
-    const targets = keys.map((key) => ({ key, command: new DeleteObjectCommand(this.#target(key)) }));
-    await forEachConcurrently(
-      targets,
-      DELETES_AT_ONCE,
-      async ({ key, command }, signal) => {
-        await this.#ask(this.#client.send(command, { abortSignal: signal }), 'delete', key, { signal });
-      },
-      options,
-    );
+    for (const key of keys) checkKey(key);
+    await this.#delete(keys, options);
   }
 
   async conditionalPuts(options: WaitOptions = {}): Promise<ConditionalPuts> {
@@ -199,13 +198,17 @@ class S3Bucket implements Bucket {
     });
   }
 
+  #attempt(action: string, key: string): Attempt {
+    return { action, key, location: this.location };
+  }
+
   /** Gives the failure of a request its class, the key and the bucket; an abort comes first. */
   async #ask<T>(request: Promise<T>, action: string, key: string, options: WaitOptions): Promise<T> {
     try {
       return await request;
     } catch (reason) {
       options.signal?.throwIfAborted();
-      throw fromS3Error(reason, { action, key, location: this.location });
+      throw fromS3Error(reason, this.#attempt(action, key));
     }
   }
 }
@@ -214,16 +217,23 @@ function abortOf({ signal }: WaitOptions): { abortSignal?: AbortSignal } {
   return signal ? { abortSignal: signal } : {};
 }
 
-/** The size of the object and of the body, which is known to be the range asked for. */
-function sizesOf(
-  { ContentRange, ContentLength = 0, Body }: GetObjectCommandOutput,
+/** What the object is and how large the body, which is known to be the range asked for. */
+function answered(
+  { ContentRange, ContentLength = 0, ETag, Body }: GetObjectCommandOutput,
   range: ByteRange,
-  key: string,
-): { sizeBytes: number; bodyBytes: number } {
+  attempt: Attempt,
+): { sizeBytes: number; bodyBytes: number; version: string } {
   try {
-    return answeredRange({ contentRange: ContentRange, contentLength: ContentLength }, range, key);
+    const version = versionIn(ETag, attempt);
+    const headers = { contentRange: ContentRange, contentLength: ContentLength };
+    return { ...answeredRange(headers, range, attempt.key), version };
   } catch (reason) {
     (Body as Readable).destroy();
     throw reason;
   }
+}
+
+/** Every store says at least one of them, of an empty list too. */
+function isNoList({ Name, Contents, IsTruncated, KeyCount }: ListObjectsV2CommandOutput): boolean {
+  return (Name ?? Contents ?? IsTruncated ?? KeyCount) === undefined;
 }

@@ -87,14 +87,3 @@ export async function receive<T>(
     return undefined;
   }
 }
-
-/** The text of every element of that name, in order. */
-export function textsOf(xml: string, name: string): string[] {
-  const unescaped = (text: string): string =>
-    text.replaceAll(/&(lt|gt|quot|apos|amp);/g, (_, entity: string) => ENTITIES[entity] ?? '');
-  return [...xml.matchAll(new RegExp(`<${name}>([^<]*)</${name}>`, 'g'))].map(([, text = '']) =>
-    unescaped(text),
-  );
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };

@@ -1,11 +1,13 @@
 import { S3Objects, type S3Object } from '../s3-objects.ts';
-import { finish, sendObject, sendXml, startStandIn, toXml, type StandIn } from '../stand-in.ts';
+import { finish, sendObject, sendXml, startStandIn, textsOf, toXml, type StandIn } from '../stand-in.ts';
 import type { Keys } from './key.ts';
 import { actionOf, type ObsAction } from './obs-action.ts';
-import { openObsExchange, prefixOf, receive, refuse, textsOf, type ObsExchange } from './obs-exchange.ts';
+import { openObsExchange, prefixOf, receive, refuse, type ObsExchange } from './obs-exchange.ts';
 import { ObsUploads } from './obs-uploads.ts';
-import { REFUSALS } from './refusal.ts';
+import { REFUSALS, type RefusalName } from './refusal.ts';
 import { checkSignature } from './signature.ts';
+
+type Headers = Readonly<Record<string, string>>;
 
 export interface ObsStandInOptions {
   /** Takes the objects; left to the caller. */
@@ -22,16 +24,18 @@ export interface ObsStandInOptions {
   readonly forbids?: (action: ObsAction) => boolean;
   /** The clock of the store. */
   readonly now?: () => Date;
+  /** Refuses what is signed rightly; default: nothing. */
+  readonly refuses?: (method: string) => RefusalName | undefined;
   /** Whether x-obs-forbid-overwrite is obeyed. Default: as in OBS. */
   readonly forbidsOverwrite?: boolean;
 }
 
-/** An ObsStandIn also tells how many multipart uploads are neither completed nor aborted. */
 export interface ObsStandIn extends StandIn {
+  /** How many multipart uploads are neither completed nor aborted. */
   uploads(): number;
+  /** The headers that said how an object is to be kept, when it was put. */
+  kept(key: string): Headers;
 }
-
-type Headers = Readonly<Record<string, string>>;
 
 interface Store {
   readonly options: ObsStandInOptions;
@@ -58,12 +62,23 @@ export async function startObsStandIn(options: ObsStandInOptions): Promise<ObsSt
     (request, response) => openObsExchange(request, response, options),
     async (exchange) => answer(exchange, store),
   );
-  return { ...standIn, uploads: () => uploads.size };
+  const kept = (key: string): Headers => {
+    const object = objects.get(key);
+    return (object && store.kept.get(object)) ?? {};
+  };
+  return { ...standIn, uploads: () => uploads.size, kept };
 }
 
 async function answer(exchange: ObsExchange, store: Store): Promise<void> {
   const { request, response, bucket, key, path, rawQuery, resource } = exchange;
-  const { accessKeyId = '', secretAccessKey = '', keys, forbids, now = () => new Date() } = store.options;
+  const {
+    accessKeyId = '',
+    secretAccessKey = '',
+    keys,
+    refuses,
+    forbids,
+    now = () => new Date(),
+  } = store.options;
   const { method = '', headers } = request;
   response.setHeader('date', now().toUTCString());
   const signed = { method, path, query: rawQuery, headers, resource };
@@ -72,6 +87,8 @@ async function answer(exchange: ObsExchange, store: Store): Promise<void> {
   if (typeof checked !== 'string') return refuse(exchange, checked);
   exchange.dialect = checked;
   response.setHeader(`${prefixOf(exchange)}request-id`, 'request');
+  const refused = refuses?.(method);
+  if (refused) return refuse(exchange, REFUSALS[refused]);
   if (bucket !== store.options.bucket) return refuse(exchange, REFUSALS.noSuchBucket);
   if (forbids?.(actionOf(exchange))) return refuse(exchange, REFUSALS.accessDenied);
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) return refuse(exchange, REFUSALS.keyTooLong);

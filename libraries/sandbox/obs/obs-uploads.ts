@@ -1,6 +1,6 @@
 import type { S3Object, S3Objects } from '../s3-objects.ts';
-import { finish, sendXml, toXml } from '../stand-in.ts';
-import { receive, refuse, textsOf, type ObsExchange } from './obs-exchange.ts';
+import { finish, sendXml, textsOf, toXml } from '../stand-in.ts';
+import { receive, refuse, type ObsExchange } from './obs-exchange.ts';
 import { REFUSALS } from './refusal.ts';
 
 type Headers = Readonly<Record<string, string>>;

@@ -25,6 +25,16 @@ export const REFUSALS = {
     code: 'RequestTimeTooSkewed',
     message: 'The difference between the request time and the current time is too large.',
   },
+  wrongRegion: {
+    status: 400,
+    code: 'AuthorizationHeaderMalformed',
+    message: "The authorization header is malformed; the region 'a' is wrong; expecting 'b'",
+  },
+  elsewhere: {
+    status: 301,
+    code: 'PermanentRedirect',
+    message: 'The bucket must be addressed using the specified endpoint.',
+  },
   noSuchBucket: { status: 404, code: 'NoSuchBucket', message: 'The specified bucket does not exist.' },
   noSuchKey: { status: 404, code: 'NoSuchKey', message: 'The specified key does not exist.' },
   noSuchUpload: {
@@ -44,3 +54,5 @@ export const REFUSALS = {
   exists: { status: 409, code: 'ObjectAlreadyExists', message: 'The object already exists.' },
   notAllowed: { status: 405, code: 'MethodNotAllowed', message: 'The method is not allowed.' },
 } as const satisfies Record<string, Refusal>;
+
+export type RefusalName = keyof typeof REFUSALS;

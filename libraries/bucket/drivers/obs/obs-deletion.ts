@@ -1,11 +1,10 @@
 import { forEachConcurrently } from '@lade/streams';
 import type { WaitOptions } from '../../bucket.ts';
+import { inBatches } from '../in-batches.ts';
 import { fromRefusal } from './obs-errors.ts';
 import type { ObsStore } from './obs-store.ts';
 import { elementsOf, escapeXml, textOf } from './xml.ts';
 
-/** As many as one request may name. */
-const BATCH_KEYS = 1000;
 const BATCHES_AT_ONCE = 4;
 
 /** Deletes objects of the full keys given, a thousand in a request. */
@@ -19,11 +18,8 @@ export async function deleteObjects(
     await store.askHeaders({ action: 'delete', method: 'DELETE', key: only }, options);
     return;
   }
-  const batches = Array.from({ length: Math.ceil(keys.length / BATCH_KEYS) }, (_, i) =>
-    keys.slice(i * BATCH_KEYS, (i + 1) * BATCH_KEYS),
-  );
   await forEachConcurrently(
-    batches,
+    inBatches(keys),
     BATCHES_AT_ONCE,
     async (batch, signal) => deleteBatch(store, batch, { signal }),
     options,

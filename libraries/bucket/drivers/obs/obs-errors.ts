@@ -1,19 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { CodedError, fromUnknown, isCodedError, type ErrorCode } from '@lade/errors';
 import { clockState } from '../clock-state.ts';
+import { NO_STORE_CURE, isWebPage, tlsCure, type Attempt } from '../endpoint-failures.ts';
 import { retryAfter } from '../retry-after.ts';
 import { textOf } from './xml.ts';
 
 interface Meaning {
   readonly code: ErrorCode;
   readonly cure?: string;
-}
-
-/** What was attempted on which object of which bucket. */
-export interface Attempt {
-  readonly action: string;
-  readonly key: string;
-  readonly location: string;
 }
 
 /** An answer that is an error. */
@@ -29,6 +23,7 @@ const CLOCK_CURE = 'Set the clock of this machine, and keep it set with NTP';
 const ACCOUNT_CURE = 'Look after the account of the bucket: it is in arrears, frozen or restricted';
 const SESSION_CURE = 'Renew the temporary credentials, and give all three parts of them';
 const KMS_CURE = 'Check the key id and the state of the key in the key management service';
+const DAMAGE_CURE = 'Look for what damages data on the way to the store, such as a proxy or a network card';
 
 /** By the code of the OBS error. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
@@ -61,13 +56,15 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
     cure: 'Restore the object, and let no lifecycle rule archive what Lade keeps',
   },
   InsufficientStorageSpace: { code: 'resource_exhausted', cure: 'Raise the quota of the bucket' },
-  BadDigest: { code: 'unavailable' },
+  BadDigest: { code: 'unavailable', cure: DAMAGE_CURE },
   NoSuchUpload: { code: 'aborted' },
   NotImplemented: { code: 'unimplemented' },
   RequestTimeout: { code: 'unavailable' },
   InvalidRange: { code: 'out_of_range' },
   SlowDown: { code: 'resource_exhausted', cure: WAIT_CURE },
 };
+
+const NO_STORE: Meaning = { code: 'failed_precondition', cure: NO_STORE_CURE };
 
 /** By HTTP status, where the code says nothing. */
 const BY_STATUS: Readonly<Record<number, Meaning>> = {
@@ -91,9 +88,10 @@ export function fromRefusal(refusal: Refusal, attempt: Attempt): CodedError {
   const { status, headers, xml } = refusal;
   const header = (name: string): string => String(headers[`x-obs-${name}`] ?? headers[`x-amz-${name}`] ?? '');
   const name = textOf(xml, 'Code') || header('error-code');
-  const message =
-    textOf(xml, 'Message') || header('error-message') || `it answered ${name || `HTTP ${status}`}`;
-  const { code, cure } = meaningOf(name, message, status);
+  const isPage = name === '' && isWebPage(status, headers['content-type']);
+  const answer = isPage ? `HTTP ${status} with a web page` : name || `HTTP ${status}`;
+  const message = textOf(xml, 'Message') || header('error-message') || `it answered ${answer}`;
+  const { code, cure } = isPage ? NO_STORE : meaningOf(name, message, status);
   const clock = code === 'failed_precondition' && cure === CLOCK_CURE ? clockState(headers.date) : undefined;
   const place = cure === ENDPOINT_CURE ? endpointOf(refusal) : undefined;
   return new CodedError(code, attempted(attempt, clock ? `${message}; ${clock.state}` : message), {
@@ -126,16 +124,14 @@ function endpointOf({ headers, xml }: Refusal): string | undefined {
 export function fromFailure(reason: unknown, attempt: Attempt): CodedError {
   if (isCodedError(reason)) return reason;
   const { code, message } = fromUnknown(reason);
-  const isTls = /CERT|SSL|TLS/.test(String((reason as NodeJS.ErrnoException).code));
-  const cure = isTls
-    ? 'Have NODE_EXTRA_CA_CERTS name the authority of the certificate, and check the name in the endpoint'
-    : 'Check the endpoint, the proxy and the network';
+  const certificateCure = tlsCure(reason);
+  const cure = certificateCure ?? 'Check the endpoint, the proxy and the network';
   const isVague = code === 'unknown' || code === 'not_found';
   const { code: errno } = reason as NodeJS.ErrnoException;
   return new CodedError(isVague ? 'unavailable' : code, attempted(attempt, message || String(errno)), {
     cure,
     cause: reason,
-    ...(isTls ? { details: { name: 'tls' } } : {}),
+    ...(certificateCure ? { details: { name: 'tls' } } : {}),
   });
 }
 

@@ -1,6 +1,7 @@
 import type { ObjectInfo, ListOptions } from '../../bucket.ts';
 import { compareKeys } from '../../object-key.ts';
 import { versionOf } from '../answered-range.ts';
+import { noStore } from '../endpoint-failures.ts';
 import type { ObsStore } from './obs-store.ts';
 import { elementsOf, textOf } from './xml.ts';
 
@@ -19,7 +20,9 @@ export async function* listObjects(
       ...(marker === '' ? {} : { marker }),
     };
     const question = { action: 'list', method: 'GET', key: '', name: `${prefix}*`, query } as const;
-    const page = readPage(await store.askXml(question, options));
+    const xml = await store.askXml(question, options);
+    if (!xml.includes('<ListBucketResult')) throw noStore(store.attemptOf(question), 'the answer is no list');
+    const page = readPage(xml);
     for (const object of page.objects) {
       options.signal?.throwIfAborted();
       const key = object.key.slice(own.length);

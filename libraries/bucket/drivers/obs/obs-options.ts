@@ -1,3 +1,4 @@
+import type { Encryption } from '../../bucket-url.ts';
 import type { CredentialSource } from '../../credentials.ts';
 import type { Traffic } from '../../traffic.ts';
 
@@ -24,11 +25,8 @@ export interface ObsOptions {
   readonly proxy?: string;
   /** As OBS calls it. */
   readonly storageClass?: string;
-  readonly encryption?: ObsEncryption;
+  readonly encryption?: Encryption;
 }
-
-/** With a key of the key management service (the default one without an id), or of OBS itself. */
-export type ObsEncryption = { readonly by: 'kms'; readonly keyId?: string } | { readonly by: 'obs' };
 
 /** What OBS calls the storage classes whose objects can be read at once, and how S3 calls them. */
 export const STORAGE_CLASSES: Readonly<Record<string, string>> = {
@@ -47,7 +45,7 @@ export function keepingHeaders(options: ObsOptions): Readonly<Record<string, str
   if (storageClass !== undefined)
     headers[`${prefix}storage-class`] =
       (isObs ? storageClass : STORAGE_CLASSES[storageClass]) ?? storageClass;
-  if (encryption?.by === 'obs') headers[`${prefix}server-side-encryption`] = 'AES256';
+  if (encryption?.by === 'store') headers[`${prefix}server-side-encryption`] = 'AES256';
   if (encryption?.by !== 'kms') return headers;
   headers[`${prefix}server-side-encryption`] = isObs ? 'kms' : 'aws:kms';
   const keyHeader = isObs ? 'server-side-encryption-kms-key-id' : 'server-side-encryption-aws-kms-key-id';

@@ -39,7 +39,9 @@ export function createSigner(options: ObsOptions): Signer {
     };
     const signed =
       options.signature === 'v4' ? client.createV4SignedUrlSync(what) : client.createV2SignedUrlSync(what);
-    return { url: signed.SignedUrl, headers: signed.ActualSignedRequestHeaders };
+    // It lacks the port where the bucket is in the name; the transport sends the right one.
+    const { Host: _host, ...sent } = signed.ActualSignedRequestHeaders;
+    return { url: signed.SignedUrl, headers: sent };
   };
 }
 

@@ -2,17 +2,13 @@ import {
   CREDENTIAL_PARAMETERS,
   bucketOf,
   connectionsOf,
+  encryptionOf,
   flagOf,
   httpUrlOf,
+  oneOf,
   unusable,
 } from '../../bucket-url.ts';
-import {
-  STORAGE_CLASSES,
-  type ObsEncryption,
-  type ObsOptions,
-  type ObsSignature,
-  type ObsStyle,
-} from './obs-options.ts';
+import { STORAGE_CLASSES, type ObsOptions, type ObsSignature, type ObsStyle } from './obs-options.ts';
 
 const PARAMETERS = [
   'endpoint',
@@ -38,7 +34,7 @@ export function obsOptionsOf(parsed: URL, url: string): Omit<ObsOptions, 'creden
   const style = styleOf(parsed, url, endpoint);
   const proxy = httpUrlOf(parsed, 'proxy', url);
   const storageClass = oneOf(parsed, 'storage-class', Object.keys(STORAGE_CLASSES), url);
-  const encryption = encryptionOf(parsed, url);
+  const encryption = encryptionOf(parsed, 'obs', url);
   return {
     ...place,
     ...connectionsOf(parsed, url),
@@ -93,25 +89,4 @@ function signatureOf(parsed: URL, url: string, style: ObsStyle): ObsSignature {
   if (given === 'obs' && style !== 'host')
     throw unusable(url, 'signature=obs needs the bucket in the name of the host; take v2 or v4');
   return given ?? (style === 'host' ? 'obs' : 'v2');
-}
-
-function encryptionOf(parsed: URL, url: string): ObsEncryption | undefined {
-  const by = oneOf(parsed, 'encryption', ['kms', 'obs'] as const, url);
-  const keyId = parsed.searchParams.get('kms-key-id');
-  if (keyId !== null && by !== 'kms') throw unusable(url, 'kms-key-id goes with encryption=kms');
-  if (by !== 'kms') return by && { by };
-  return keyId === null ? { by } : { by, keyId };
-}
-
-function oneOf<T extends string>(
-  { searchParams }: URL,
-  name: string,
-  known: readonly T[],
-  url: string,
-): T | undefined {
-  const value = searchParams.get(name);
-  if (value === null) return undefined;
-  const found = known.find((candidate) => candidate === value);
-  if (found === undefined) throw unusable(url, `${name} is none of ${known.join(', ')}`);
-  return found;
 }

@@ -16,7 +16,8 @@ import { checkKey } from '../../object-key.ts';
 import { orAbort } from '../../or-abort.ts';
 import { promisedBody, promisedSize } from '../../promised-body.ts';
 import type { Traffic } from '../../traffic.ts';
-import { answeredRange, rangeHeader, readBody, versionOf } from '../answered-range.ts';
+import { answeredRange, rangeHeader, readBody } from '../answered-range.ts';
+import { versionIn } from '../endpoint-failures.ts';
 import {
   conditionHeaders,
   isConditionFailure,
@@ -80,7 +81,7 @@ class ObsBucket implements Bucket {
       const headers = { ...this.#keeping, ...condition };
       const whole = await collectBytes(source, sizeBytes);
       const { etag } = await this.#store.askHeaders({ ...question, headers, body: whole }, options);
-      return { version: versionOf(etag) };
+      return { version: versionIn(etag, this.#store.attemptOf(question)) };
     } catch (reason) {
       if (options.condition && isConditionFailure(reason))
         throw conditionFailed(options.condition, this.location, key);
@@ -110,7 +111,7 @@ class ObsBucket implements Bucket {
     return {
       key,
       sizeBytes: Number(headers['content-length'] ?? 0),
-      version: versionOf(headers.etag),
+      version: versionIn(headers.etag, this.#store.attemptOf(question)),
       modifiedAt: new Date(headers['last-modified'] ?? 0),
     };
   }
@@ -188,7 +189,7 @@ class ObsBucket implements Bucket {
         cutShort: (state: string) =>
           new CodedError('unavailable', `Cannot read ${key} in ${this.location}: ${state}`),
       };
-      const version = versionOf(headers.etag);
+      const version = versionIn(headers.etag, attempt);
       return { sizeBytes: sizes.sizeBytes, version, body: readBody(body, reading) };
     } catch (reason) {
       body.destroy();
