@@ -36,6 +36,7 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   AuthorizationHeaderMalformed: { code: 'invalid_argument', cure: 'Correct the region in the bucket URL' },
   InvalidToken: { code: 'unauthenticated', cure: 'Renew the session credentials' },
   NoSuchUpload: { code: 'aborted' },
+  InvalidPart: { code: 'aborted' },
   NotImplemented: { code: 'unimplemented' },
   RequestTimeout: { code: 'unavailable' },
   InvalidRange: { code: 'out_of_range' },

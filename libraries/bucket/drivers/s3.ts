@@ -25,11 +25,14 @@ import { checkCondition, conditionFailed } from '../failures.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
 import { orAbort } from '../or-abort.ts';
 import { promisedBody, promisedSize } from '../promised-body.ts';
+import { AbandonedUploads } from './abandoned-uploads.ts';
 import { answeredRange, rangeHeader, readBody, versionOf } from './answered-range.ts';
+import type { PartStore } from './part-store.ts';
+import { putInParts } from './put-in-parts.ts';
 import { createS3Client, type S3Options } from './s3-client.ts';
 import { conditionHeaders, isConditionFailure, probeConditions } from './s3-conditions.ts';
 import { fromS3Error } from './s3-errors.ts';
-import { putInParts } from './s3-multipart.ts';
+import { openS3Parts } from './s3-multipart.ts';
 
 const DELETES_AT_ONCE = 16;
 /** Bodies up to here are sent as one request, from memory, so that they can be sent again. */
@@ -44,12 +47,14 @@ class S3Bucket implements Bucket {
   readonly location: string;
   readonly #options: S3Options;
   readonly #client: S3Client;
+  readonly #abandoned: AbandonedUploads;
   #conditionalPuts: Promise<ConditionalPuts> | undefined;
 
   constructor(options: S3Options, client: S3Client) {
     this.#options = options;
     this.#client = client;
     this.location = `s3://${options.bucket}/${options.prefix}`;
+    this.#abandoned = new AbandonedUploads(this.#parts(options.prefix, {}), options.prefix);
   }
 
   async put(
@@ -61,21 +66,19 @@ class S3Bucket implements Bucket {
     const sizeBytes = promisedSize(body, options);
     const source = promisedBody(body, key, sizeBytes, options.signal);
     const condition = await this.#condition(key, sizeBytes, options);
-    const ask = async <T>(request: Promise<T>): Promise<T> =>
-      this.#ask(request, 'put', key, options).catch((reason: unknown) => {
-        const cause = (reason as Error).cause;
-        throw options.condition && isConditionFailure(cause)
-          ? conditionFailed(options.condition, this.location, key)
-          : reason;
-      });
-    if (sizeBytes > SINGLE_PUT_BYTES) {
-      const upload = { target, condition, abort: abortOf(options), ask };
-      return { version: versionOf(await putInParts(this.#client, source, upload)) };
+    try {
+      if (sizeBytes > SINGLE_PUT_BYTES)
+        return { version: await this.#putInParts(key, source, condition, { ...options, sizeBytes }) };
+      const Body = await collectBytes(source, sizeBytes);
+      const command = new PutObjectCommand({ ...target, ...condition, Body, ContentLength: sizeBytes });
+      const { ETag } = await this.#ask(this.#client.send(command, abortOf(options)), 'put', key, options);
+      return { version: versionOf(ETag) };
+    } catch (reason) {
+      const { cause } = reason as Error;
+      throw options.condition && cause !== undefined && isConditionFailure(cause)
+        ? conditionFailed(options.condition, this.location, key)
+        : reason;
     }
-    const Body = await collectBytes(source, sizeBytes);
-    const command = new PutObjectCommand({ ...target, ...condition, Body, ContentLength: sizeBytes });
-    const { ETag } = await ask(this.#client.send(command, abortOf(options)));
-    return { version: versionOf(ETag) };
   }
 
   async get(key: string, options: RangeOptions = {}): Promise<ObjectBody> {
@@ -152,12 +155,39 @@ class S3Bucket implements Bucket {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#abandoned[Symbol.asyncDispose]();
     this.#client.destroy();
   }
 
   #target(key: string): { Bucket: string; Key: string } {
     checkKey(key);
     return { Bucket: this.#options.bucket, Key: this.#options.prefix + key };
+  }
+
+  async #putInParts(
+    key: string,
+    body: ByteSource,
+    condition: ReturnType<typeof conditionHeaders>,
+    options: PutOptions & { readonly sizeBytes: number },
+  ): Promise<string> {
+    const { sizeBytes, signal } = options;
+    const { Key: storeKey } = this.#target(key);
+    const put = { key, storeKey, sizeBytes, signal, look: async () => this.#look(key, options) };
+    const version = await putInParts(body, put, this.#parts(storeKey, condition));
+    this.#abandoned.sweep();
+    return version;
+  }
+
+  #parts(storeKey: string, condition: ReturnType<typeof conditionHeaders>): PartStore {
+    const { bucket, prefix } = this.#options;
+    const key = storeKey.slice(prefix.length);
+    return openS3Parts({
+      client: this.#client,
+      bucket,
+      key: storeKey,
+      condition,
+      ask: async (request, options) => this.#ask(request, 'put', key, options),
+    });
   }
 
   /** Looks first where the store knows no conditions, and where a refusal would come after a long body. */
@@ -169,13 +199,18 @@ class S3Bucket implements Bucket {
     options.signal?.throwIfAborted();
     if (!options.condition) return {};
     const isAtomic = (await this.conditionalPuts(options)) === 'atomic';
-    if (!isAtomic || sizeBytes > SINGLE_PUT_BYTES) {
-      const current = await this.head(key, options).catch((reason: unknown) => {
-        if (!isCodedError(reason, 'not_found')) throw reason;
-      });
-      checkCondition(options, current?.version, this.location, key);
-    }
+    if (!isAtomic || sizeBytes > SINGLE_PUT_BYTES) await this.#look(key, options);
     return isAtomic ? conditionHeaders(options) : {};
+  }
+
+  /** The object as it is now. Throws unless it satisfies the condition. */
+  async #look(key: string, options: PutOptions): Promise<ObjectInfo | undefined> {
+    const current = await this.head(key, options).catch((reason: unknown) => {
+      if (!isCodedError(reason, 'not_found')) throw reason;
+      return undefined;
+    });
+    checkCondition(options, current?.version, this.location, key);
+    return current;
   }
 
   async #getNothing(key: string, options: RangeOptions): Promise<ObjectBody> {
