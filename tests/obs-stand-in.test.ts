@@ -105,7 +105,18 @@ for (const mode of ['obs', 'v2', 'domain'] as const) {
       const { ETag } = await ask(client.uploadPart({ ...part, ...body(text) }));
       Parts.push({ PartNumber: i + 1, ETag });
     }
-    assert.equal(store.uploads(), 1);
+    assert.equal(store.uploads().length, 1);
+    const ongoing = await ask(client.listMultipartUploads({ Bucket: BUCKET, Prefix: 'k' }));
+    const [{ Key, UploadId: id, Initiated } = {}] = ongoing['Uploads'] as Partial<Record<string, string>>[];
+    assert.deepEqual([Key, id, Date.parse(Initiated ?? '') > 0], ['k', UploadId, true]);
+    const none = await ask(client.listMultipartUploads({ Bucket: BUCKET, Prefix: 'other' }));
+    assert.deepEqual(none['Uploads'], []);
+    const page = await ask(client.listParts({ ...target, UploadId, MaxParts: 1 }));
+    assert.deepEqual([page['IsTruncated'], page['NextPartNumberMarker']], ['true', '1']);
+    const rest = await ask(client.listParts({ ...target, UploadId, PartNumberMarker: 1 }));
+    const [part = {}] = rest['Parts'] as Partial<Record<string, string>>[];
+    assert.deepEqual([part['PartNumber'], part['Size'], part['ETag']], ['2', '3', Parts[1]?.ETag]);
+    assert.equal(rest['IsTruncated'], 'false');
     const wrong = { ...target, UploadId, Parts: Parts.slice(1) };
     await ask(client.completeMultipartUpload(wrong), 400);
     await ask(client.completeMultipartUpload({ ...target, UploadId, Parts }));
@@ -114,7 +125,7 @@ for (const mode of ['obs', 'v2', 'domain'] as const) {
     assert.equal(head['StorageClass'], mode === 'obs' ? 'WARM' : 'STANDARD_IA');
     const again = await ask(client.initiateMultipartUpload(target));
     await ask(client.abortMultipartUpload({ ...target, UploadId: again['UploadId'] }), 204);
-    assert.equal(store.uploads(), 0);
+    assert.deepEqual(store.uploads(), []);
   });
 
   test(`a wrong secret and a wrong clock are refused in the SDK's mode ${mode}`, async (t) => {

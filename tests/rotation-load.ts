@@ -113,7 +113,7 @@ export async function runUnderRotation(t: TestContext, options: RotationOptions)
     `${source.made} keys, ${starts} starts, ${uploaded.length} uploads, ${refused} requests refused`,
   );
   // What the outage cuts off cannot be aborted without a key either.
-  assert.ok(store.uploads() <= 1);
+  assert.ok(store.uploads().length <= 1);
   for (const each of [starter, reader, publisher]) await assertUnnoticed(each);
   // Who publishes may send one part for longer than a key holds, asks for no other meanwhile, and has its queue try again.
   for (const each of [starter, reader])

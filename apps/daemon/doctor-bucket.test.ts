@@ -51,7 +51,7 @@ async function examine(
   isDenying = false;
   assert.doesNotMatch(JSON.stringify(findings), /very-secret/);
   const left = await Array.fromAsync(bucket.list(''));
-  return { findings, keys: left.map(({ key }) => key), uploads: store.uploads() };
+  return { findings, keys: left.map(({ key }) => key), uploads: store.uploads().length };
 }
 
 for (const scheme of Object.keys(DIALECTS) as Scheme[]) {

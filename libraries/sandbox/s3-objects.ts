@@ -1,13 +1,19 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+
+/** Bytes on disk, never written again. */
+export interface StoredBytes {
+  readonly file: string;
+  readonly sizeBytes: number;
+}
 
 export interface S3Object {
   readonly key: string;
-  /** Never written again. */
-  readonly file: string;
+  /** One after the other. */
+  readonly pieces: readonly StoredBytes[];
   readonly sizeBytes: number;
   readonly etag: string;
   readonly modified: Date;
@@ -19,11 +25,12 @@ export interface S3Condition {
   readonly ifMatch?: string | undefined;
 }
 
+const READ_BYTES = 256 * 1024;
+
 /** Objects of one bucket: names in memory, bytes in files of a folder. */
 export class S3Objects {
   readonly #folder: string;
   readonly #objects = new Map<string, S3Object>();
-  readonly #uploads = new Map<string, Map<number, string>>();
   #number = 0;
 
   constructor(folder: string) {
@@ -36,15 +43,14 @@ export class S3Objects {
 
   /** Undefined where the condition does not hold once all bytes are here. */
   async put(key: string, body: Readable, condition: S3Condition): Promise<S3Object | undefined> {
-    const file = await this.#newFile();
-    const sizeBytes = await write(body, file);
-    return this.#commit({ key, file, sizeBytes }, condition);
+    const stored = await this.store(body);
+    return this.commit(key, [stored], condition);
   }
 
   async delete(key: string): Promise<void> {
     const object = this.#objects.get(key);
     this.#objects.delete(key);
-    if (object) await rm(object.file);
+    if (object) await removeBytes(object.pieces);
   }
 
   /** Up to `limit` objects after a key, in the order of the bytes of their keys. */
@@ -58,59 +64,49 @@ export class S3Objects {
       .map(({ object }) => object);
   }
 
-  beginUpload(): string {
-    const id = String(++this.#number);
-    this.#uploads.set(id, new Map());
-    return id;
+  /** Writes bytes that belong to no object yet. */
+  async store(body: Readable): Promise<StoredBytes> {
+    await mkdir(this.#folder, { recursive: true });
+    const file = join(this.#folder, String(++this.#number));
+    const sink = createWriteStream(file);
+    await pipeline(body, sink);
+    return { file, sizeBytes: sink.bytesWritten };
   }
 
-  async putPart(id: string, part: number, body: Readable): Promise<void> {
-    const file = await this.#newFile();
-    await write(body, file);
-    this.#uploads.get(id)?.set(part, file);
-  }
-
-  /** Same result as of put(). */
-  async completeUpload(id: string, key: string, condition: S3Condition): Promise<S3Object | undefined> {
-    const parts = [...(this.#uploads.get(id) ?? [])].sort(([a], [b]) => a - b);
-    const file = await this.#newFile();
-    let sizeBytes = 0;
-    for (const [, part] of parts) sizeBytes += await write(createReadStream(part), file);
-    await this.abortUpload(id);
-    return this.#commit({ key, file, sizeBytes }, condition);
-  }
-
-  async abortUpload(id: string): Promise<void> {
-    const parts = this.#uploads.get(id)?.values() ?? [];
-    this.#uploads.delete(id);
-    for (const file of parts) await rm(file);
-  }
-
-  /** In one turn of the event loop: of puts that race, one comes first. */
-  async #commit(
-    written: { readonly key: string; readonly file: string; readonly sizeBytes: number },
+  /** Makes what was stored an object, in one turn of the event loop: of puts that race, one comes first. Same result as of put(). */
+  async commit(
+    key: string,
+    pieces: readonly StoredBytes[],
     { ifNoneMatch, ifMatch }: S3Condition,
+    etag = `"${++this.#number}"`,
   ): Promise<S3Object | undefined> {
-    const { key, file } = written;
     const current = this.#objects.get(key);
     const isRefused =
       (ifNoneMatch !== undefined && current) || (ifMatch !== undefined && ifMatch !== current?.etag);
-    const object = { ...written, etag: `"${++this.#number}"`, modified: new Date() };
+    const sizeBytes = pieces.reduce((sum, piece) => sum + piece.sizeBytes, 0);
+    const object = { key, pieces, sizeBytes, etag, modified: new Date() };
     if (!isRefused) this.#objects.set(key, object);
-    const useless = isRefused ? file : current?.file;
-    if (useless !== undefined) await rm(useless);
+    await removeBytes(isRefused ? pieces : (current?.pieces ?? []));
     return isRefused ? undefined : object;
-  }
-
-  async #newFile(): Promise<string> {
-    await mkdir(this.#folder, { recursive: true });
-    return join(this.#folder, String(++this.#number));
   }
 }
 
-/** Appends to a file; the number of bytes. */
-async function write(body: Readable, file: string): Promise<number> {
-  const sink = createWriteStream(file, { flags: 'a' });
-  await pipeline(body, sink);
-  return sink.bytesWritten;
+export async function removeBytes(pieces: Iterable<StoredBytes>): Promise<void> {
+  for (const { file } of pieces) await rm(file);
+}
+
+/** The bytes of an object from `start` up to and with `end`. */
+export function readBytes({ pieces }: S3Object, start: number, end: number): Readable {
+  const [first] = pieces;
+  if (first && pieces.length === 1)
+    return createReadStream(first.file, { start, end, highWaterMark: READ_BYTES });
+  const read = async function* (): AsyncGenerator<Buffer> {
+    let at = 0;
+    for (const { file, sizeBytes } of pieces) {
+      const range = { start: Math.max(0, start - at), end: Math.min(sizeBytes - 1, end - at) };
+      at += sizeBytes;
+      if (range.start <= range.end) yield* createReadStream(file, { ...range, highWaterMark: READ_BYTES });
+    }
+  };
+  return Readable.from(read());
 }

@@ -1,10 +1,9 @@
-import { createReadStream } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { parseRange } from './parse-range.ts';
-import type { S3Object } from './s3-objects.ts';
+import { readBytes, type S3Object } from './s3-objects.ts';
 
 /** One request that a stand-in answered. */
 export interface StandInRequest {
@@ -75,7 +74,7 @@ export async function sendObject(
   headers: Headers = {},
 ): Promise<boolean> {
   const { request, response } = exchange;
-  const { sizeBytes, etag, file, modified } = object;
+  const { sizeBytes, etag, modified } = object;
   const range = parseRange(request.headers.range, sizeBytes);
   if (range === 'unsatisfiable') return false;
   const { start, end } = range ?? { start: 0, end: sizeBytes - 1 };
@@ -91,8 +90,8 @@ export async function sendObject(
     response.end();
     return true;
   }
-  const bytes = createReadStream(file, { start, end, highWaterMark: 256 * 1024 });
-  bytes.on('data', (chunk) => {
+  const bytes = readBytes(object, start, end);
+  bytes.on('data', (chunk: Buffer) => {
     exchange.sentBytes += chunk.length;
   });
   await pipeline(bytes, response);

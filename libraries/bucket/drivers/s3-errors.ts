@@ -46,6 +46,7 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   BadDigest: DAMAGED,
   XAmzContentSHA256Mismatch: DAMAGED,
   NoSuchUpload: { code: 'aborted' },
+  InvalidPart: { code: 'aborted' },
   NotImplemented: { code: 'unimplemented' },
   RequestTimeout: { code: 'unavailable' },
   InvalidRange: { code: 'out_of_range' },

@@ -2,47 +2,92 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
   UploadPartCommand,
-  type CompletedPart,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import type { ByteSource } from '@lade/streams';
-import { inParts } from './in-parts.ts';
+import type { WaitOptions } from '../bucket.ts';
+import { versionOf } from './answered-range.ts';
+import type { OngoingUpload, PartStore, StoredPart } from './part-store.ts';
+import type { keepingOf } from './s3-keeping.ts';
 
-/** Bounds memory, and with S3's 10,000 parts the size: 160 GB. */
-const PART_BYTES = 16 << 20;
-const CLEAN_UP_MS = 5_000;
-
-export interface Upload {
-  readonly target: { readonly Bucket: string; readonly Key: string };
+interface Uploads {
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** With the prefix; '' where nothing is begun. */
+  readonly key: string;
+  readonly keeping: ReturnType<typeof keepingOf>;
   readonly condition: { readonly IfNoneMatch?: string; readonly IfMatch?: string };
-  readonly abort: { readonly abortSignal?: AbortSignal };
-  /** Every request passes through it, so that its failures can be told from those of the body. */
-  readonly ask: <T>(request: Promise<T>) => Promise<T>;
+  /** Gives the failure of a request its class. */
+  readonly ask: <T>(request: Promise<T>, options: WaitOptions) => Promise<T>;
 }
 
-/** Uploads a large body part by part and returns the ETag; a failure aborts the upload, so that no part stays behind. */
-export async function putInParts(
-  client: S3Client,
-  body: ByteSource,
-  { target, condition, abort, ask }: Upload,
-): Promise<string | undefined> {
-  const { UploadId } = await ask(client.send(new CreateMultipartUploadCommand(target), abort));
-  const upload = { ...target, UploadId };
-  try {
-    const Parts: CompletedPart[] = [];
-    for await (const Body of inParts(body, PART_BYTES)) {
-      const PartNumber = Parts.length + 1;
-      const part = new UploadPartCommand({ ...upload, PartNumber, Body });
-      const { ETag } = await ask(client.send(part, abort));
-      Parts.push({ PartNumber, ETag });
-    }
-    const complete = { ...upload, ...condition, MultipartUpload: { Parts } };
-    const { ETag } = await ask(client.send(new CompleteMultipartUploadCommand(complete), abort));
-    return ETag;
-  } catch (reason) {
-    const abortSignal = AbortSignal.timeout(CLEAN_UP_MS);
-    await client.send(new AbortMultipartUploadCommand(upload), { abortSignal }).catch(() => {});
-    throw reason;
+/** The multipart uploads of an S3 store. */
+export function openS3Parts(uploads: Uploads): PartStore {
+  const { client, bucket: Bucket, key, keeping, condition, ask } = uploads;
+  const named = (upload: OngoingUpload): { Bucket: string; Key: string; UploadId: string } => ({
+    Bucket,
+    Key: upload.key,
+    UploadId: upload.id,
+  });
+  return {
+    async uploads(Prefix, options) {
+      const list = new ListMultipartUploadsCommand({ Bucket, Prefix });
+      const { Uploads: found = [] } = await ask(client.send(list, abortOf(options)), options);
+      return found.map(({ Key = '', UploadId: id = '', Initiated: begunAt = new Date() }) => ({
+        key: Key,
+        id,
+        begunAt,
+      }));
+    },
+    async begin(options) {
+      const begin = new CreateMultipartUploadCommand({ Bucket, Key: key, ...keeping });
+      const { UploadId: id = '' } = await ask(client.send(begin, abortOf(options)), options);
+      return { key, id, begunAt: new Date() };
+    },
+    async parts(upload, options) {
+      return Array.fromAsync(listParts(named(upload), { client, ask }, options));
+    },
+    async send(upload, { number, bytes }, options) {
+      const part = new UploadPartCommand({ ...named(upload), PartNumber: number, Body: bytes });
+      const { ETag = '' } = await ask(client.send(part, abortOf(options)), options);
+      return ETag;
+    },
+    async complete(upload, etags, options) {
+      const Parts = etags.map((ETag, i) => ({ PartNumber: i + 1, ETag }));
+      const whole = { ...named(upload), ...condition, MultipartUpload: { Parts } };
+      const complete = new CompleteMultipartUploadCommand(whole);
+      const { ETag } = await ask(client.send(complete, abortOf(options)), options);
+      return versionOf(ETag);
+    },
+    async abort(upload, options) {
+      const abort = new AbortMultipartUploadCommand(named(upload));
+      await ask(client.send(abort, abortOf(options)), options);
+    },
+  };
+}
+
+/** Without the paginator of the SDK, which goes on for ever where a store names a next part after the last one. */
+async function* listParts(
+  upload: { readonly Bucket: string; readonly Key: string; readonly UploadId: string },
+  { client, ask }: Pick<Uploads, 'client' | 'ask'>,
+  options: WaitOptions,
+): AsyncGenerator<StoredPart> {
+  for (let marker: string | undefined; ;) {
+    const list = new ListPartsCommand({
+      ...upload,
+      ...(marker === undefined ? {} : { PartNumberMarker: marker }),
+    });
+    const page = await ask(client.send(list, abortOf(options)), options);
+    for (const { PartNumber = 0, Size = 0, ETag = '', LastModified = new Date() } of page.Parts ?? [])
+      yield { number: PartNumber, sizeBytes: Size, etag: ETag, storedAt: LastModified };
+    const next = page.NextPartNumberMarker;
+    if (page.IsTruncated !== true || next === undefined || next === marker) return;
+    marker = next;
   }
+}
+
+function abortOf({ signal }: WaitOptions): { abortSignal?: AbortSignal } {
+  return signal ? { abortSignal: signal } : {};
 }

@@ -25,15 +25,18 @@ import { checkCondition, conditionFailed } from '../failures.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
 import { orAbort } from '../or-abort.ts';
 import { promisedBody, promisedSize } from '../promised-body.ts';
+import { AbandonedUploads } from './abandoned-uploads.ts';
 import { answeredRange, rangeHeader, readBody, versionOf } from './answered-range.ts';
 import { noStore, versionIn, type Attempt } from './endpoint-failures.ts';
+import type { PartStore } from './part-store.ts';
+import { putInParts } from './put-in-parts.ts';
 import { createS3Client, type S3Options } from './s3-client.ts';
 import { conditionHeaders, isConditionFailure, probeConditions } from './s3-conditions.ts';
 import { retryDamaged } from './s3-damage.ts';
 import { createDeletion, type Deletion } from './s3-deletion.ts';
 import { fromS3Error } from './s3-errors.ts';
 import { keepingOf } from './s3-keeping.ts';
-import { putInParts } from './s3-multipart.ts';
+import { openS3Parts } from './s3-multipart.ts';
 
 /** Bodies up to here are sent as one request, from memory, so that they can be sent again. */
 const SINGLE_PUT_BYTES = 16 << 20;
@@ -50,6 +53,7 @@ class S3Bucket implements Bucket {
   readonly #options: S3Options;
   readonly #client: S3Client;
   readonly #delete: ReturnType<typeof createDeletion>;
+  readonly #abandoned: AbandonedUploads;
   #conditionalPuts: Promise<ConditionalPuts> | undefined;
 
   constructor(options: S3Options, client: S3Client) {
@@ -59,6 +63,7 @@ class S3Bucket implements Bucket {
     const { bucket, prefix } = options;
     const ask: Deletion['ask'] = async (request, key, wait) => this.#ask(request, 'delete', key, wait);
     this.#delete = createDeletion({ client, bucket, prefix, location: this.location, ask });
+    this.#abandoned = new AbandonedUploads(this.#parts(options.prefix, {}), options.prefix);
   }
 
   async put(
@@ -71,21 +76,19 @@ class S3Bucket implements Bucket {
     const sizeBytes = promisedSize(body, options);
     const source = promisedBody(body, key, sizeBytes, options.signal);
     const condition = await this.#condition(key, sizeBytes, options);
-    const ask = async <T>(request: Promise<T>): Promise<T> =>
-      this.#ask(request, 'put', key, options).catch((reason: unknown) => {
-        const cause = (reason as Error).cause;
-        throw options.condition && isConditionFailure(cause)
-          ? conditionFailed(options.condition, this.location, key)
-          : reason;
-      });
-    if (sizeBytes > SINGLE_PUT_BYTES) {
-      const upload = { target, condition, abort: abortOf(options), ask };
-      return { version: versionOf(await putInParts(this.#client, source, upload)) };
+    try {
+      if (sizeBytes > SINGLE_PUT_BYTES)
+        return { version: await this.#putInParts(key, source, condition, { ...options, sizeBytes }) };
+      const Body = await collectBytes(source, sizeBytes);
+      const command = new PutObjectCommand({ ...target, ...condition, Body, ContentLength: sizeBytes });
+      const { ETag } = await this.#ask(this.#client.send(command, abortOf(options)), 'put', key, options);
+      return { version: versionIn(ETag, this.#attempt('put', key)) };
+    } catch (reason) {
+      const { cause } = reason as Error;
+      throw options.condition && cause !== undefined && isConditionFailure(cause)
+        ? conditionFailed(options.condition, this.location, key)
+        : reason;
     }
-    const Body = await collectBytes(source, sizeBytes);
-    const command = new PutObjectCommand({ ...target, ...condition, Body, ContentLength: sizeBytes });
-    const { ETag } = await ask(this.#client.send(command, abortOf(options)));
-    return { version: versionIn(ETag, this.#attempt('put', key)) };
   }
 
   async get(key: string, options: RangeOptions = {}): Promise<ObjectBody> {
@@ -151,12 +154,40 @@ class S3Bucket implements Bucket {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#abandoned[Symbol.asyncDispose]();
     this.#client.destroy();
   }
 
   #target(key: string): { Bucket: string; Key: string } {
     checkKey(key);
     return { Bucket: this.#options.bucket, Key: this.#options.prefix + key };
+  }
+
+  async #putInParts(
+    key: string,
+    body: ByteSource,
+    condition: ReturnType<typeof conditionHeaders>,
+    options: PutOptions & { readonly sizeBytes: number },
+  ): Promise<string> {
+    const { sizeBytes, signal } = options;
+    const { Key: storeKey } = this.#target(key);
+    const put = { key, storeKey, sizeBytes, signal, look: async () => this.#look(key, options) };
+    const version = await putInParts(body, put, this.#parts(storeKey, condition));
+    this.#abandoned.sweep();
+    return version;
+  }
+
+  #parts(storeKey: string, condition: ReturnType<typeof conditionHeaders>): PartStore {
+    const { bucket, prefix } = this.#options;
+    const key = storeKey.slice(prefix.length);
+    return openS3Parts({
+      client: this.#client,
+      bucket,
+      key: storeKey,
+      keeping: keepingOf(this.#options),
+      condition,
+      ask: async (request, options) => this.#ask(request, 'put', key, options),
+    });
   }
 
   /** Looks first where the store knows no conditions, and where a refusal would come after a long body. */
@@ -168,13 +199,18 @@ class S3Bucket implements Bucket {
     options.signal?.throwIfAborted();
     if (!options.condition) return {};
     const isAtomic = (await this.conditionalPuts(options)) === 'atomic';
-    if (!isAtomic || sizeBytes > SINGLE_PUT_BYTES) {
-      const current = await this.head(key, options).catch((reason: unknown) => {
-        if (!isCodedError(reason, 'not_found')) throw reason;
-      });
-      checkCondition(options, current?.version, this.location, key);
-    }
+    if (!isAtomic || sizeBytes > SINGLE_PUT_BYTES) await this.#look(key, options);
     return isAtomic ? conditionHeaders(options) : {};
+  }
+
+  /** The object as it is now. Throws unless it satisfies the condition. */
+  async #look(key: string, options: PutOptions): Promise<ObjectInfo | undefined> {
+    const current = await this.head(key, options).catch((reason: unknown) => {
+      if (!isCodedError(reason, 'not_found')) throw reason;
+      return undefined;
+    });
+    checkCondition(options, current?.version, this.location, key);
+    return current;
   }
 
   async #getNothing(key: string, options: RangeOptions): Promise<ObjectBody> {

@@ -1,9 +1,11 @@
 import { S3Objects, type S3Object } from '../s3-objects.ts';
+import { S3Uploads, type S3Upload } from '../s3-uploads.ts';
 import { finish, sendObject, sendXml, startStandIn, textsOf, toXml, type StandIn } from '../stand-in.ts';
+import { describeUploads } from '../upload-lists.ts';
 import type { Keys } from './key.ts';
 import { actionOf, type ObsAction } from './obs-action.ts';
 import { openObsExchange, prefixOf, receive, refuse, type ObsExchange } from './obs-exchange.ts';
-import { ObsUploads } from './obs-uploads.ts';
+import { answerUpload, beginUpload } from './obs-uploads.ts';
 import { REFUSALS, type RefusalName } from './refusal.ts';
 import { checkSignature } from './signature.ts';
 
@@ -31,8 +33,8 @@ export interface ObsStandInOptions {
 }
 
 export interface ObsStandIn extends StandIn {
-  /** How many multipart uploads are neither completed nor aborted. */
-  uploads(): number;
+  /** Which multipart uploads are neither completed nor aborted. */
+  uploads(): readonly S3Upload[];
   /** The headers that said how an object is to be kept, when it was put. */
   kept(key: string): Headers;
 }
@@ -40,7 +42,9 @@ export interface ObsStandIn extends StandIn {
 interface Store {
   readonly options: ObsStandInOptions;
   readonly objects: S3Objects;
-  readonly uploads: ObsUploads;
+  readonly uploads: S3Uploads;
+  /** What was said when an upload began, by its id. */
+  readonly begun: Map<string, Headers>;
   /** What was said of objects when they were put. */
   readonly kept: WeakMap<S3Object, Headers>;
 }
@@ -56,8 +60,8 @@ const KEPT_HEADERS = /^x-(?:obs|amz)-(?:storage-class|server-side-encryption.*)$
  */
 export async function startObsStandIn(options: ObsStandInOptions): Promise<ObsStandIn> {
   const objects = new S3Objects(options.folder);
-  const uploads = new ObsUploads(objects);
-  const store: Store = { options, objects, uploads, kept: new WeakMap() };
+  const uploads = new S3Uploads(objects);
+  const store: Store = { options, objects, uploads, begun: new Map(), kept: new WeakMap() };
   const standIn = await startStandIn(
     (request, response) => openObsExchange(request, response, options),
     async (exchange) => answer(exchange, store),
@@ -66,7 +70,7 @@ export async function startObsStandIn(options: ObsStandInOptions): Promise<ObsSt
     const object = objects.get(key);
     return (object && store.kept.get(object)) ?? {};
   };
-  return { ...standIn, uploads: () => uploads.size, kept };
+  return { ...standIn, uploads: () => uploads.list(''), kept };
 }
 
 async function answer(exchange: ObsExchange, store: Store): Promise<void> {
@@ -97,7 +101,8 @@ async function answer(exchange: ObsExchange, store: Store): Promise<void> {
 
 async function answerBucket(exchange: ObsExchange, store: Store): Promise<void> {
   const { request, query } = exchange;
-  if (request.method === 'GET' && query.has('uploads')) return store.uploads.list(exchange);
+  if (request.method === 'GET' && query.has('uploads'))
+    return sendXml(exchange, 200, 'ListMultipartUploadsResult', describeUploads(store.uploads, query));
   if (request.method === 'GET') return list(exchange, store.objects);
   if (request.method === 'POST' && query.has('delete')) return deleteMany(exchange, store.objects);
   if (request.method === 'HEAD') return finish(exchange, 200);
@@ -106,11 +111,15 @@ async function answerBucket(exchange: ObsExchange, store: Store): Promise<void> 
 
 async function answerObject(exchange: ObsExchange, store: Store): Promise<void> {
   const { request, key, query } = exchange;
-  const { objects, uploads, kept } = store;
-  if (query.has('uploads')) return uploads.begin(exchange, keptHeaders(exchange));
-  if (query.has('uploadId')) {
-    const completed = await uploads.answer(exchange);
-    if (completed) kept.set(completed.object, completed.headers);
+  const { objects, uploads, begun, kept } = store;
+  if (query.has('uploads')) {
+    begun.set(beginUpload(exchange, uploads), keptHeaders(exchange));
+    return;
+  }
+  const uploadId = query.get('uploadId');
+  if (uploadId !== null) {
+    const object = await answerUpload(exchange, uploads);
+    if (object) kept.set(object, begun.get(uploadId) ?? {});
     return;
   }
   if (request.method === 'GET' || request.method === 'HEAD') return read(exchange, store);

@@ -53,6 +53,8 @@ declare module 'esdk-obs-nodejs' {
     readonly uploadPart: Operation;
     readonly completeMultipartUpload: Operation;
     readonly abortMultipartUpload: Operation;
+    readonly listMultipartUploads: Operation;
+    readonly listParts: Operation;
     close(): void;
   }
 }

@@ -58,6 +58,7 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   InsufficientStorageSpace: { code: 'resource_exhausted', cure: 'Raise the quota of the bucket' },
   BadDigest: { code: 'unavailable', cure: DAMAGE_CURE },
   NoSuchUpload: { code: 'aborted' },
+  InvalidPart: { code: 'aborted' },
   NotImplemented: { code: 'unimplemented' },
   RequestTimeout: { code: 'unavailable' },
   InvalidRange: { code: 'out_of_range' },

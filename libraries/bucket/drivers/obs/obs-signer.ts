@@ -10,6 +10,8 @@ export interface ObsRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
+  /** Of the body, where it is known already. */
+  readonly md5?: Buffer;
 }
 
 interface SignedRequest {

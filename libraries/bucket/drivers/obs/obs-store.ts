@@ -107,7 +107,8 @@ export class ObsStore implements Disposable {
 
   async #try(question: ObsQuestion, { signal }: WaitOptions): Promise<ObsAnswer | CodedError> {
     const { method, body, query = {} } = question;
-    const md5 = body && { 'Content-MD5': createHash('md5').update(body).digest('base64') };
+    const digest = question.md5 ?? (body && createHash('md5').update(body).digest());
+    const md5 = digest && { 'Content-MD5': digest.toString('base64') };
     const { url, headers } = await orAbort(
       this.#sign({ ...question, headers: { ...question.headers, ...md5 } }),
       signal,

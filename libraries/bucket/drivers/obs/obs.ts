@@ -16,8 +16,11 @@ import { checkKey } from '../../object-key.ts';
 import { orAbort } from '../../or-abort.ts';
 import { promisedBody, promisedSize } from '../../promised-body.ts';
 import type { Traffic } from '../../traffic.ts';
+import { AbandonedUploads } from '../abandoned-uploads.ts';
 import { answeredRange, rangeHeader, readBody } from '../answered-range.ts';
 import { versionIn } from '../endpoint-failures.ts';
+import type { PartStore } from '../part-store.ts';
+import { putInParts } from '../put-in-parts.ts';
 import {
   conditionHeaders,
   isConditionFailure,
@@ -28,7 +31,7 @@ import {
 import { deleteObjects } from './obs-deletion.ts';
 import { fromFailure } from './obs-errors.ts';
 import { listObjects } from './obs-list.ts';
-import { putInParts } from './obs-multipart.ts';
+import { openObsParts } from './obs-multipart.ts';
 import { keepingHeaders, type ObsOptions } from './obs-options.ts';
 import { ObsStore, type ObsAnswer } from './obs-store.ts';
 
@@ -47,6 +50,7 @@ class ObsBucket implements Bucket {
   readonly #keeping: Readonly<Record<string, string>>;
   readonly #store: ObsStore;
   readonly #traffic: Traffic | undefined;
+  readonly #abandoned: AbandonedUploads;
   #support: Promise<ConditionSupport> | undefined;
 
   constructor(options: ObsOptions) {
@@ -55,6 +59,8 @@ class ObsBucket implements Bucket {
     this.#prefix = options.prefix;
     this.#keeping = keepingHeaders(options);
     this.location = this.#store.location;
+    const parts = this.#parts('', {}, async () => {});
+    this.#abandoned = new AbandonedUploads(parts, options.prefix);
   }
 
   async put(
@@ -69,14 +75,10 @@ class ObsBucket implements Bucket {
     const condition = conditionHeaders(options, support);
     const isLarge = sizeBytes > SINGLE_PUT_BYTES;
     // Where the store does not look itself, and where its refusal would come after a long body.
-    if (support !== 'etag' || isLarge) await this.#look(key, options);
+    if (options.condition && (support !== 'etag' || isLarge)) await this.#look(key, options);
     try {
-      if (isLarge) {
-        const beforeComplete = async (): Promise<void> =>
-          support === 'etag' ? undefined : this.#look(key, options);
-        const upload = { key: target, keeping: this.#keeping, condition, beforeComplete };
-        return { version: await putInParts(this.#store, source, upload, options) };
-      }
+      if (isLarge)
+        return { version: await this.#putInParts(key, source, support, { ...options, sizeBytes }) };
       const question = { action: 'put', method: 'PUT', key: target } as const;
       const headers = { ...this.#keeping, ...condition };
       const whole = await collectBytes(source, sizeBytes);
@@ -130,6 +132,7 @@ class ObsBucket implements Bucket {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#abandoned[Symbol.asyncDispose]();
     this.#store[Symbol.dispose]();
   }
 
@@ -153,13 +156,40 @@ class ObsBucket implements Bucket {
     return orAbort(this.#support, signal);
   }
 
-  /** Throws unless the object as it is now satisfies the condition. */
-  async #look(key: string, options: PutOptions): Promise<void> {
-    if (!options.condition) return;
+  async #putInParts(
+    key: string,
+    body: ByteSource,
+    support: ConditionSupport,
+    options: PutOptions & { readonly sizeBytes: number },
+  ): Promise<string> {
+    const { sizeBytes, signal, condition } = options;
+    const storeKey = this.#target(key);
+    const look = async (): Promise<ObjectInfo | undefined> => this.#look(key, options);
+    const beforeComplete = async (): Promise<void> => {
+      if (condition && support !== 'etag') await look();
+    };
+    const parts = this.#parts(storeKey, conditionHeaders(options, support), beforeComplete);
+    const version = await putInParts(body, { key, storeKey, sizeBytes, signal, look }, parts);
+    this.#abandoned.sweep();
+    return version;
+  }
+
+  #parts(
+    key: string,
+    condition: Readonly<Record<string, string>>,
+    beforeComplete: () => Promise<void>,
+  ): PartStore {
+    return openObsParts({ store: this.#store, key, keeping: this.#keeping, condition, beforeComplete });
+  }
+
+  /** The object as it is now. Throws unless it satisfies the condition. */
+  async #look(key: string, options: PutOptions): Promise<ObjectInfo | undefined> {
     const current = await this.head(key, options).catch((reason: unknown) => {
       if (!isCodedError(reason, 'not_found')) throw reason;
+      return undefined;
     });
     checkCondition(options, current?.version, this.location, key);
+    return current;
   }
 
   async #getNothing(key: string, options: RangeOptions): Promise<ObjectBody> {
