@@ -5,7 +5,9 @@ import { request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:ht
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { ControlClient } from '@lade/control-protocol';
+import { setImmediate } from 'node:timers/promises';
+import { ControlClient, type DaemonEvent } from '@lade/control-protocol';
+import { EventLog } from '@lade/event-log';
 import { SILENT } from '@lade/log';
 import { serveControl, type ControlPlatform } from './index.ts';
 
@@ -19,12 +21,11 @@ const events: ControlPlatform['events'] = async function* ({ follow, ...query },
   signal.throwIfAborted();
 };
 
-async function serve(t: TestContext): Promise<string> {
+async function serve(t: TestContext, platform: Partial<ControlPlatform> = { events }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'lade-control-'));
   t.after(async () => rm(folder, { recursive: true }));
   const socketPath = join(folder, 'c.sock');
-  const platform = { events } as unknown as ControlPlatform;
-  const server = await serveControl({ socketPath, platform, log: SILENT });
+  const server = await serveControl({ socketPath, platform: platform as ControlPlatform, log: SILENT });
   t.after(async () => server[Symbol.asyncDispose]());
   return socketPath;
 }
@@ -74,6 +75,31 @@ test('a quiet stream of events is kept alive by comments', async (t) => {
   const [comment] = (await once(response, 'data')) as [Buffer];
   assert.match(comment.toString(), /^:.*\n\n$/);
   response.destroy();
+});
+
+test('a client that does not read loses events, is told how many, and costs no memory', async (t) => {
+  const log = new EventLog({ maxEvents: 100 });
+  const socketPath = await serve(t, { events: (query, { signal }) => log.follow(query, signal) });
+  log.tell('first');
+  using client = ControlClient.open(socketPath);
+  const seen = client.events({ follow: true })[Symbol.asyncIterator]();
+  await seen.next();
+  const told = 5_000;
+  for (let n = 0; n < told; n++) {
+    log.tell('more', { text: 'x'.repeat(2_000) });
+    if (n % 50 === 0) await setImmediate();
+  }
+  log.tell('last');
+  let [read, lost] = [0, 0];
+  for (let kind = ''; kind !== 'last';) {
+    const { value } = (await seen.next()) as { value: DaemonEvent };
+    ({ kind } = value);
+    if (kind === 'lost') lost += Number(value['count']);
+    else read++;
+  }
+  assert.equal(read + lost, told + 1);
+  assert.ok(lost > 0, `${read} were read`);
+  await seen.return?.();
 });
 
 test('only so many streams are open at the same time', async (t) => {
