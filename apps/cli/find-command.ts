@@ -2,6 +2,7 @@ import { wrongUsage, type Command, type ExitCode, type Terminal } from './comman
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { exec } from './commands/exec.ts';
+import { gc } from './commands/gc.ts';
 import { explain } from './commands/help.ts';
 import { images } from './commands/images.ts';
 import { install } from './commands/install.ts';
@@ -10,6 +11,7 @@ import { logs } from './commands/logs.ts';
 import { ps } from './commands/ps.ts';
 import { pull } from './commands/pull.ts';
 import { rm } from './commands/rm.ts';
+import { rmi } from './commands/rmi.ts';
 import { run } from './commands/run.ts';
 import { serve } from './commands/serve.ts';
 import { snapshots } from './commands/snapshots.ts';
@@ -35,6 +37,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   exec,
   stop,
   rm,
+  rmi,
+  gc,
   install,
   completion: completion(() => COMMANDS),
   version,

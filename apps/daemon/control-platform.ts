@@ -15,6 +15,7 @@ import {
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
+import { createBucketWork } from './bucket-work.ts';
 import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode } from './containerd-node.ts';
 import { explainMiss } from './explain-miss.ts';
@@ -40,6 +41,7 @@ export function createControlPlatform(
   const { keys } = config;
   return {
     ...createLayerViews(platform),
+    bucket: createBucketWork(platform, config.root),
     containers,
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { CodedError, codeOf, fromUnknown } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
-import { ContainerCalls, type Call } from './container-calls.ts';
+import { BucketCalls } from './bucket-calls.ts';
+import { ContainerCalls, type Call, type Caller } from './container-calls.ts';
 import { decodeLines } from './decode-lines.ts';
 import type { ImageSummary, LayerSummary, Status, StreamFailure, VerifyEvent } from './messages.ts';
 import type { LayerEvent, LayerMap, SnapshotSummary, Trace } from './messages-layers.ts';
@@ -22,11 +23,13 @@ interface WaitOptions {
  * daemon answers, `permission_denied` when this user may not talk to it. Leaving a stream early stops the daemon's work.
  */
 export class ControlClient implements Disposable {
-  readonly containers = new ContainerCalls({
+  readonly #caller: Caller = {
     document: async (call) => this.#document(call),
     events: (call) => this.#events(call),
     done: async (call) => void (await this.#send(call)).resume(),
-  });
+  };
+  readonly containers = new ContainerCalls(this.#caller);
+  readonly bucket = new BucketCalls(this.#caller);
   readonly #socketPath: string;
   readonly #agent = new Agent({ keepAlive: true });
 

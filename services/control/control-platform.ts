@@ -10,6 +10,7 @@ import type {
   VerifyEvent,
 } from '@lade/control-protocol';
 import type { Digest } from '@lade/oci';
+import type { BucketWork } from './bucket-work.ts';
 import type { ContainerWork } from './container-work.ts';
 
 interface WaitOptions {
@@ -29,6 +30,7 @@ export interface LayerViews {
 /** What the control API offers, as the daemon has to provide it. The signal aborts when the client has gone. */
 export interface ControlPlatform extends LayerViews {
   readonly containers: ContainerWork;
+  readonly bucket: BucketWork;
   status(options: WaitOptions): Promise<Status>;
   /** The images that the bucket knows, by name. */
   images(options: WaitOptions): Promise<readonly ImageSummary[]>;

@@ -1,3 +1,4 @@
+import { bucketRoutes } from './bucket-routes.ts';
 import { containerRoutes } from './container-routes.ts';
 import { imageRoutes } from './image-routes.ts';
 import { layerRoutes } from './layer-routes.ts';
@@ -12,4 +13,5 @@ export const ROUTES: readonly Route[] = [
   ...layerRoutes,
   ...containerRoutes,
   ...sessionRoutes,
+  ...bucketRoutes,
 ];
