@@ -106,9 +106,21 @@ const PRICES = {
 
 /** Answers like a daemon whose bucket has one image, of which layer APP is damaged under the name "damaged". */
 const PLATFORM: Partial<ControlPlatform> = {
+  bucket: {
+    contents: async () => ({ listedAt: PUBLISHED_AT, kinds: STORED }),
+    objects: async () => ({ objects: [] }),
+    async *collectGarbage({ dryRun, graceDays = 7 }) {
+      yield { kind: 'listed', objects: 3 };
+      yield { kind: dryRun ? 'garbage' : 'removed', key: `packs/old-${graceDays}`, sizeBytes: 1_500_000 };
+      const kept = { keptObjects: 2, keptBytes: 900, youngObjects: 1 };
+      yield { kind: 'collected', dryRun, ...kept, garbageObjects: 1, garbageBytes: 1_500_000 };
+    },
+    async removeImage(image) {
+      if (image !== NAME) throw unknownImage(image);
+    },
+  },
   status: async () => STATUS,
   nodes: async () => NODES,
-  stored: async () => STORED,
   images: async ({ namespace }) => (namespace === 'empty' ? [] : [IMAGE]),
   async removeImage(image, { namespace }) {
     if (image !== NAME || namespace === 'empty') throw unknownImage(image);
@@ -244,6 +256,23 @@ test('lade snapshots and trace print tables for people and JSON for scripts', as
     [1, 0],
   );
   assert.equal((await lade('trace', 'python')).code, 1);
+});
+
+test('lade rmi and gc have the bucket forget an image, and what nobody needs', async (t) => {
+  const lade = await withDaemon(t);
+  assert.deepEqual(await lade('rmi', '--bucket', NAME), { code: 0, stdout: `${NAME}\n`, stderr: '' });
+  assert.equal((await lade('rmi', '--bucket', 'python')).code, 1);
+  const told = await lade('gc', '--bucket', '--dry-run', '--grace', '2.5');
+  assert.equal(
+    told.stdout,
+    'garbage packs/old-2.5 1.5 MB\n' +
+      'garbage: 1 objects, 1.5 MB; kept: 2 objects, 900 B, of them 1 only because they are young\n',
+  );
+  const events = jsonLines((await lade('gc', '--bucket', '--json')).stdout);
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['listed', 'removed', 'collected'],
+  );
 });
 
 test('lade verify proves layer by layer and fails when one fails', async (t) => {
@@ -384,6 +413,8 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     ['nodes', '--prices', 'f'],
     ['install'],
     ['help', 'nothing'],
+    ['gc'],
+    ['gc', '--bucket', '--grace', '0.5'],
     ['doctor', '--nope'],
     ['serve', '--nope'],
   ]) {

@@ -1,4 +1,4 @@
-import type { BucketRequests, NodeSummary, StoredKind } from '@lade/control-protocol';
+import type { BucketKind, BucketRequests, NodeSummary } from '@lade/control-protocol';
 import { formatBytes } from './format-bytes.ts';
 import { formatTable, type Column } from './format-table.ts';
 import { costOfRequests, costOfStored, type Prices } from './prices.ts';
@@ -11,7 +11,7 @@ export interface CostReport {
     readonly cost?: number;
   }[];
   /** As of now, for a whole month. */
-  readonly stored: readonly (StoredKind & { readonly cost?: number })[];
+  readonly stored: readonly (BucketKind & { readonly cost?: number })[];
   readonly prices?: Prices;
 }
 
@@ -35,7 +35,7 @@ const NOT_INCLUDED =
 
 export function costReport(
   nodes: readonly NodeSummary[],
-  stored: readonly StoredKind[],
+  stored: readonly BucketKind[],
   prices: Prices | undefined,
 ): CostReport {
   const names = [...new Set(nodes.flatMap(({ requests }) => Object.keys(requests)))].sort();

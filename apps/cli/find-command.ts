@@ -3,6 +3,7 @@ import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
 import { exec } from './commands/exec.ts';
+import { gc } from './commands/gc.ts';
 import { explain } from './commands/help.ts';
 import { images } from './commands/images.ts';
 import { install } from './commands/install.ts';
@@ -41,6 +42,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   exec,
   stop,
   rm,
+  gc,
   install,
   completion: completion(() => COMMANDS),
   version,

@@ -8,9 +8,10 @@ import type { EventLog } from '@lade/event-log';
 import { machinePlatform, readImageRecord, selectManifest } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
-import { isGone, listNodes, measureStored, type NodeRecord } from '@lade/nodes';
+import { isGone, listNodes, type NodeRecord } from '@lade/nodes';
 import { parseReference } from '@lade/oci';
 import type { RegistryClient } from '@lade/registry-client';
+import { createBucketWork } from './bucket-work.ts';
 import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode, Scope } from './containerd-node.ts';
 import { createLayerViews } from './layer-views.ts';
@@ -42,6 +43,7 @@ export function createControlPlatform(
   const pull = createPullToNode({ ...platform, node, registries, keys, snapshotter: SNAPSHOTTER, log });
   return {
     ...createLayerViews(platform),
+    bucket: createBucketWork(platform, config.root),
     containers,
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);
@@ -70,7 +72,6 @@ export function createControlPlatform(
     removeImage: async (image, { namespace = DEFAULT_NAMESPACE, signal }) =>
       removeImage(image, node, { namespace, signal }),
     nodes: async ({ signal }) => (await listNodes(bucket, { log, signal })).map(summariseNode),
-    stored: async ({ signal }) => measureStored(bucket, { signal }),
     events: ({ follow, ...filter }, { signal }) =>
       follow ? events.follow(filter, signal) : Readable.from(events.recent(filter)),
     verify: (image, { signal }) => verifyImage(image, { bucket, keys, signal }),

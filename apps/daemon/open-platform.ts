@@ -133,18 +133,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   });
   const found = { remote, layers, uploads, unpacked, terms };
   const snapshotter = stack.use(await openSnapshotter({ root, db, log, boot: residency.boot, ...found }));
-  content = stack.use(
-    await openContent({
-      root,
-      db,
-      bucket,
-      log,
-      uses: contentUses(uses, bucket),
-      sharedAs: config.sharedContent ? nameNode(root) : undefined,
-      limit: config.contentCacheBytes === undefined ? undefined : { limitBytes: config.contentCacheBytes },
-      turn: async (signal) => foreground.quiet(signal),
-    }),
-  );
+  content = stack.use(await openContentOf({ config, db, bucket, uses, foreground, log }));
   const owned = stack.move();
   return {
     bucket,
@@ -212,6 +201,30 @@ function layersForSnapshots(layers: LocalLayers): Parameters<typeof Snapshotter.
     impliedDirectories: async (diffId) => layers.impliedDirectories(diffId),
     retain: async (referenced) => layers.retain(referenced),
   };
+}
+
+async function openContentOf({
+  config,
+  uses,
+  foreground,
+  ...parts
+}: {
+  readonly config: DaemonConfig;
+  readonly db: Database;
+  readonly bucket: Bucket;
+  readonly uses: NodeUses;
+  readonly foreground: Foreground;
+  readonly log: Logger;
+}): Promise<Content> {
+  const { root, sharedContent, contentCacheBytes } = config;
+  return openContent({
+    ...parts,
+    root,
+    uses: contentUses(uses, parts.bucket),
+    sharedAs: sharedContent ? nameNode(root) : undefined,
+    limit: contentCacheBytes === undefined ? undefined : { limitBytes: contentCacheBytes },
+    turn: async (signal) => foreground.quiet(signal),
+  });
 }
 
 interface PublishWork {

@@ -8,7 +8,7 @@ import type {
 } from './messages-containers.ts';
 import { withQuery } from './with-query.ts';
 
-interface WaitOptions {
+export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
@@ -26,7 +26,7 @@ export interface Call extends WaitOptions {
 }
 
 /** How a client asks. */
-interface Caller {
+export interface Caller {
   document(call: Call): Promise<unknown>;
   events<T extends object>(call: Call): AsyncIterable<T>;
   /** For what is answered with nothing. */

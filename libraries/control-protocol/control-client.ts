@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { CodedError, codeOf, fromUnknown } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
-import { ContainerCalls, type Call } from './container-calls.ts';
+import { BucketCalls } from './bucket-calls.ts';
+import { ContainerCalls, type Call, type Caller } from './container-calls.ts';
 import { decodeLines } from './decode-lines.ts';
 import type {
   DaemonEvent,
@@ -10,7 +11,6 @@ import type {
   LayerSummary,
   NodeSummary,
   Status,
-  StoredKind,
   StreamFailure,
   VerifyEvent,
 } from './messages.ts';
@@ -38,11 +38,13 @@ interface NamespaceOptions extends WaitOptions {
  * daemon answers, `permission_denied` when this user may not talk to it. Leaving a stream early stops the daemon's work.
  */
 export class ControlClient implements Disposable {
-  readonly containers = new ContainerCalls({
+  readonly #caller: Caller = {
     document: async (call) => this.#document(call),
     events: (call) => this.#events(call),
     done: async (call) => void (await this.#send(call)).resume(),
-  });
+  };
+  readonly containers = new ContainerCalls(this.#caller);
+  readonly bucket = new BucketCalls(this.#caller);
   readonly #socketPath: string;
   readonly #agent = new Agent({ keepAlive: true });
 
@@ -86,11 +88,6 @@ export class ControlClient implements Disposable {
   }
 
   /** Has the whole bucket listed. */
-  async stored(options: WaitOptions = {}): Promise<readonly StoredKind[]> {
-    const document = await this.#document({ method: 'GET', path: '/v1/stored', ...options });
-    return (document as { readonly stored: readonly StoredKind[] }).stored;
-  }
-
   events(query: EventQuery, options: WaitOptions = {}): AsyncIterable<DaemonEvent> {
     const { since, from, follow, ...texts } = query;
     const start = since ?? from;

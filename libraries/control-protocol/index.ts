@@ -13,7 +13,6 @@ export type {
   RequestFigures,
   ResidencyStatus,
   Status,
-  StoredKind,
   StreamFailure,
   VerifyEvent,
 } from './messages.ts';

@@ -138,13 +138,6 @@ export interface NodeSummary {
   readonly countedSince: string;
 }
 
-/** What the bucket stores of one kind: the first part of the keys. */
-export interface StoredKind {
-  readonly kind: string;
-  readonly objects: number;
-  readonly bytes: number;
-}
-
 /** What GET /v1/events is asked for. */
 export interface EventQuery {
   /** How the kind begins. */

@@ -21,7 +21,7 @@ export interface Sweep {
 }
 
 /** Of a bucket whose garbage was never collected. */
-export const NO_SWEEP: Sweep = { id: 'none', keys: [] };
+const NO_SWEEP: Sweep = { id: 'none', keys: [] };
 
 export interface StoredSweep {
   readonly sweep: Sweep;

@@ -4,7 +4,7 @@ import { openBucket, type Bucket } from '@lade/bucket';
 import { CodedError } from '@lade/errors';
 import { SILENT, createLogger } from '@lade/log';
 import { openDatabase } from '@lade/sqlite';
-import { NodeBeat, RequestTotals, isGone, listNodes, measureStored } from './index.ts';
+import { NodeBeat, RequestTotals, isGone, listNodes } from './index.ts';
 
 const FIGURES = { fillMode: 'fuse', layers: 3, diskBytes: 1000, uploadsWaiting: 1 };
 const READ = { class: 'read', isError: false, sentBytes: 10, receivedBytes: 1000 } as const;
@@ -118,14 +118,4 @@ test('a node that is not seen for three beats is gone, unless it was stopped', a
   assert.ok(!isGone(record, seenMs + limitMs));
   assert.ok(isGone(record, seenMs + limitMs + 1));
   assert.ok(!isGone({ ...record, stoppedAt: record.seenAt }, seenMs + 10 * limitMs));
-});
-
-test('measureStored() adds up a bucket by kind', async () => {
-  await using bucket = await openBucket('memory:');
-  for (const [key, size] of Object.entries({ 'packs/a': 5, 'packs/b/c': 7, 'layers/x': 1 }))
-    await bucket.put(key, Buffer.alloc(size));
-  assert.deepEqual(await measureStored(bucket), [
-    { kind: 'layers', objects: 1, bytes: 1 },
-    { kind: 'packs', objects: 2, bytes: 12 },
-  ]);
 });

@@ -10,11 +10,11 @@ import type {
   PullRequest,
   SnapshotSummary,
   Status,
-  StoredKind,
   Trace,
   VerifyEvent,
 } from '@lade/control-protocol';
 import type { Digest } from '@lade/oci';
+import type { BucketWork } from './bucket-work.ts';
 import type { ContainerWork } from './container-work.ts';
 
 interface WaitOptions {
@@ -39,6 +39,7 @@ export interface LayerViews {
 /** What the control API offers, as the daemon has to provide it. The signal aborts when the client has gone. */
 export interface ControlPlatform extends LayerViews {
   readonly containers: ContainerWork;
+  readonly bucket: BucketWork;
   status(options: WaitOptions): Promise<Status>;
   /** The images that the bucket or containerd knows, by name. */
   images(options: NamespaceOptions): Promise<readonly ImageSummary[]>;
@@ -46,8 +47,6 @@ export interface ControlPlatform extends LayerViews {
   removeImage(image: string, options: NamespaceOptions): Promise<void>;
   /** The nodes that share the bucket, by name. */
   nodes(options: WaitOptions): Promise<readonly NodeSummary[]>;
-  /** What the bucket stores, by kind. Lists all of it. */
-  stored(options: WaitOptions): Promise<readonly StoredKind[]>;
   /** What has happened; with `follow` also what happens from now on, until the signal aborts. */
   events(query: EventQuery, options: WaitOptions): AsyncIterable<DaemonEvent>;
   /** Proves every layer against its diff id from the bucket alone. A layer that fails is an event; the others follow. */

@@ -1,3 +1,4 @@
+export type { BucketWork } from './bucket-work.ts';
 export type { ContainerWork } from './container-work.ts';
 export type { ControlPlatform, LayerViews } from './control-platform.ts';
 export type { Token } from './guard-request.ts';

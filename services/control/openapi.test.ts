@@ -15,12 +15,7 @@ interface Contract {
 }
 
 /** Described before they are built. Each leaves this list with its route. */
-const AWAITED: readonly string[] = [
-  'GET /v1/bucket',
-  'GET /v1/bucket/objects',
-  'POST /v1/bucket/gc',
-  'GET /metrics',
-];
+const AWAITED: readonly string[] = ['GET /metrics'];
 
 const { paths } = parse(readFileSync(join(import.meta.dirname, 'openapi.yaml'), 'utf8')) as Contract;
 const operations = Object.entries(paths).flatMap(([path, methods]) =>

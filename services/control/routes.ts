@@ -1,3 +1,4 @@
+import { bucketRoutes } from './bucket-routes.ts';
 import { containerRoutes } from './container-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { imageRoutes } from './image-routes.ts';
@@ -14,4 +15,5 @@ export const ROUTES: readonly Route[] = [
   ...layerRoutes,
   ...containerRoutes,
   ...sessionRoutes,
+  ...bucketRoutes,
 ];

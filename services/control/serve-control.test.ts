@@ -64,7 +64,6 @@ const TOKEN = { value: 'right-token', file: '/r/control-token' };
 const PLATFORM = {
   status: async () => STATUS,
   nodes: async () => [],
-  stored: async () => [],
   images: async () => [],
   async removeImage(image, { namespace = 'none' }) {
     if (image === 'unknown') throw new CodedError('not_found', `Cannot find image unknown in ${namespace}`);

@@ -13,10 +13,4 @@ export const statusRoutes: readonly Route[] = [
     access: 'open',
     handle: async (platform, { signal }) => ({ document: { nodes: await platform.nodes({ signal }) } }),
   },
-  {
-    method: 'GET',
-    path: '/v1/stored',
-    access: 'open',
-    handle: async (platform, { signal }) => ({ document: { stored: await platform.stored({ signal }) } }),
-  },
 ];

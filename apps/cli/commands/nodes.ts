@@ -37,7 +37,7 @@ export const nodes = defineCommand({
       else stdout.write(formatTable(COLUMNS, list.map(rowOf)));
       return 0;
     }
-    const report = costReport(list, await client.stored(), prices);
+    const report = costReport(list, (await client.bucket.contents()).kinds, prices);
     if (values.json) writeJson(stdout, { nodes: list, ...report });
     else stdout.write(`${formatTable(COLUMNS, list.map(rowOf))}\n${formatCost(report)}`);
     return 0;

@@ -67,10 +67,12 @@ export class GarbageNode implements AsyncDisposable {
   #layers = 0;
 
   private constructor(
-    folder: string,
-    catalogue: ChunkCatalogue,
+    {
+      folder,
+      catalogue,
+      now,
+    }: { readonly folder: string; readonly catalogue: ChunkCatalogue; readonly now: () => number },
     uses: (node: GarbageNode) => NodeUses,
-    now: () => number,
     owned: AsyncDisposableStack,
   ) {
     this.#folder = folder;
@@ -87,7 +89,11 @@ export class GarbageNode implements AsyncDisposable {
     const options = { bucket: world.seenBy(), node: name, log: SILENT, now: world.now };
     const uses = (node: GarbageNode): NodeUses =>
       new NodeUses({ ...options, current: () => [...node.held].map(chainKey) });
-    return new GarbageNode(path, new ChunkCatalogue(db), uses, world.now, stack.move());
+    return new GarbageNode(
+      { folder: path, catalogue: new ChunkCatalogue(db), now: world.now },
+      uses,
+      stack.move(),
+    );
   }
 
   /** Throws `aborted` when it has to be done once more. */
