@@ -6,6 +6,7 @@ import { CodedError, wrapError } from '@lade/errors';
 import type { Logger } from '@lade/log';
 import { answerRequest } from './answer-request.ts';
 import type { ControlPlatform } from './control-platform.ts';
+import { answerFile, isFileRequest } from './static-files.ts';
 
 // Not an import: naming its exports would load Node's WebSocket, and 5 MB of fetch with it.
 const { createServer } = process.getBuiltinModule('node:http');
@@ -17,6 +18,8 @@ export interface ServeControlOptions {
   readonly socketPath: string;
   /** Loopback only. Port 0 takes a free one. */
   readonly http?: { readonly host: string; readonly port: number };
+  /** The folder of the built console, served over HTTP where the API has no such path. */
+  readonly consoleFolder?: string;
   readonly platform: ControlPlatform;
   readonly log: Logger;
 }
@@ -49,12 +52,15 @@ export async function serveControl(options: ServeControlOptions): Promise<Contro
 async function listen(
   stack: AsyncDisposableStack,
   transport: 'unix' | 'tcp',
-  { socketPath, http, platform, log }: ServeControlOptions,
+  { socketPath, http, consoleFolder, platform, log }: ServeControlOptions,
   signal: AbortSignal,
 ): Promise<Server> {
   const running = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    const answer = answerRequest(request, response, { platform, log, transport, signal });
+    const answer =
+      consoleFolder !== undefined && isFileRequest(request)
+        ? answerFile(request, response, consoleFolder)
+        : answerRequest(request, response, { platform, log, transport, signal });
     running.add(answer);
     void answer.finally(() => running.delete(answer));
   });

@@ -1,0 +1,1 @@
+export const BucketPage = () => <p>todo</p>;

@@ -1,0 +1,1 @@
+export const ContainerPage = () => <p>todo</p>;

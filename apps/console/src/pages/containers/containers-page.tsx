@@ -1,0 +1,1 @@
+export const ContainersPage = () => <p>todo</p>;

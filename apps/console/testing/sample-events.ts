@@ -1,0 +1,37 @@
+import type { DaemonEvent } from '@lade/control-protocol';
+import { createRandom, digestOf } from './sample-node.ts';
+
+const KINDS = [
+  ['bucket.get', 'packs/', true],
+  ['bucket.get', 'packs/', true],
+  ['bucket.get', 'packs/', true],
+  ['bucket.put', 'packs/', true],
+  ['bucket.get', 'chains/', true],
+  ['containerd.Prepare', '', false],
+  ['containerd.Mounts', '', false],
+  ['containerd.Commit', '', false],
+  ['layer.fetched', '', true],
+  ['layer.published', '', true],
+] as const;
+
+/** An endless row of events as a node in use has them. */
+export function createEvents(): () => DaemonEvent {
+  const random = createRandom(11);
+  let id = 0;
+  return () => {
+    id++;
+    const [kind, folder, sized] = KINDS[Math.floor(random() * KINDS.length)] ?? KINDS[0];
+    const failed = random() < 0.02;
+    return {
+      id,
+      time: new Date().toISOString(),
+      kind,
+      object: `${folder}${folder === '' ? '' : 'sha256/'}${digestOf(String(id % 97)).slice(7)}`,
+      ...(sized ? { bytes: Math.floor(random() * 9_000_000) } : {}),
+      ms: Math.round(random() * 900) / 10,
+      ...(failed
+        ? { error: { code: 'unavailable', message: 'Cannot read the object: the bucket answered 503', cure: 'Wait' } }
+        : {}),
+    };
+  };
+}
