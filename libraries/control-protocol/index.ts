@@ -20,7 +20,6 @@ export type {
   GarbageEvent,
   GarbageRequest,
   GarbageTotals,
-  NodeSummary,
 } from './messages-bucket.ts';
 export type {
   ContainerReads,

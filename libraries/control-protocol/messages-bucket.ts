@@ -50,10 +50,3 @@ export interface GarbageTotals {
   /** Needed by nobody, but younger than the grace time. */
   readonly youngObjects: number;
 }
-
-/** A node that uses this bucket. */
-export interface NodeSummary {
-  readonly name: string;
-  /** ISO 8601, UTC. */
-  readonly lastSeenAt: string;
-}

@@ -73,7 +73,7 @@ export function answer(node: SampleNode, request: IncomingMessage, body: Buffer,
 
 function read(node: SampleNode, path: readonly string[], query: URLSearchParams, signal: AbortSignal): Reply {
   const [noun, id = '', part] = path;
-  if (noun === 'status') return ok({ ...node.status });
+  if (noun === 'status') return ok({ ...node.status, bucketRequests: countRequests() });
   if (noun === 'images') return ok({ images: node.images });
   if (noun === 'layers' && id === '') return ok({ layers: node.layers });
   if (noun === 'layers' && part === undefined) return ok(mapOf(node, id).map);
@@ -168,8 +168,8 @@ async function* events(node: SampleNode, signal: AbortSignal): AsyncGenerator<ob
 }
 
 const NODES = [
-  { name: 'node-a.internal', state: 'running', seenAt: new Date().toISOString(), lastSeenAt: new Date().toISOString() },
-  { name: 'node-b.internal', state: 'gone', seenAt: timeAfter(-7200), lastSeenAt: timeAfter(-7200) },
+  { name: 'node-a.internal', state: 'running', version: '0.1.0', seenAt: new Date().toISOString(), layers: 11, diskBytes: 412_000_000 },
+  { name: 'node-b.internal', state: 'gone', version: '0.1.0', seenAt: timeAfter(-7200), layers: 8, diskBytes: 204_000_000 },
 ];
 
 function sampleContainers(): ContainerSummary[] {
@@ -261,5 +261,21 @@ async function* collect(node: SampleNode, dryRun: boolean): AsyncGenerator<objec
     garbageObjects: garbage.length,
     garbageBytes: sum(garbage),
     youngObjects: 17,
+  };
+}
+
+const figures = { reads: 268, begin: Date.now() };
+
+/** As of a node that reads all the time, and writes now and then. */
+function countRequests(): object {
+  const seconds = (Date.now() - figures.begin) / 1000;
+  const wave = seconds * 9 + 40 * Math.sin(seconds / 2);
+  const reads = Math.max(figures.reads, Math.round(268 + wave + 40));
+  figures.reads = reads;
+  return {
+    read: { requests: reads, errors: 0, sentBytes: reads * 410, receivedBytes: reads * 266_000 },
+    write: { requests: 31 + Math.floor(seconds / 3), errors: 0, sentBytes: 118_000_000 + Math.floor(seconds / 3) * 4_100_000, receivedBytes: 9000 },
+    list: { requests: 4, errors: 0, sentBytes: 1600, receivedBytes: 212_000 },
+    delete: { requests: 0, errors: 0, sentBytes: 0, receivedBytes: 0 },
   };
 }

@@ -7,11 +7,11 @@ const KINDS = [
   ['bucket.get', 'packs/', true],
   ['bucket.put', 'packs/', true],
   ['bucket.get', 'chains/', true],
-  ['containerd.Prepare', '', false],
-  ['containerd.Mounts', '', false],
-  ['containerd.Commit', '', false],
-  ['layer.fetched', '', true],
-  ['layer.published', '', true],
+  ['bucket.head', 'layers/', true],
+  ['containerd.snapshots.prepare', '', false],
+  ['containerd.snapshots.mounts', '', false],
+  ['containerd.diff.apply', '', false],
+  ['log.info', 'layer published ', true],
 ] as const;
 
 /** An endless row of events as a node in use has them. */
@@ -22,16 +22,17 @@ export function createEvents(): () => DaemonEvent {
     id++;
     const [kind, folder, sized] = KINDS[Math.floor(random() * KINDS.length)] ?? KINDS[0];
     const failed = random() < 0.02;
+    const name = digestOf(String(id % 97));
+    const subject =
+      folder === '' ? { name } : kind === 'log.info' ? { message: folder, diffId: name } : { key: `${folder}sha256/${name.slice(7)}` };
     return {
       id,
       time: new Date().toISOString(),
       kind,
-      object: `${folder}${folder === '' ? '' : 'sha256/'}${digestOf(String(id % 97)).slice(7)}`,
+      ...subject,
       ...(sized ? { bytes: Math.floor(random() * 9_000_000) } : {}),
       ms: Math.round(random() * 900) / 10,
-      ...(failed
-        ? { error: { code: 'unavailable', message: 'Cannot read the object: the bucket answered 503', cure: 'Wait' } }
-        : {}),
+      ...(failed ? { code: 'unavailable', message: 'Cannot read the object: the bucket answered 503' } : {}),
     };
   };
 }

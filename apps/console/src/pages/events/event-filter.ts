@@ -1,4 +1,4 @@
-import type { DaemonEvent, WireError } from '@lade/control-protocol';
+import type { DaemonEvent } from '@lade/control-protocol';
 
 export interface EventFilter {
   /** The part of a kind before its first dot; '' for all. */
@@ -8,24 +8,32 @@ export interface EventFilter {
   readonly onlyErrors: boolean;
 }
 
-const FIXED = new Set(['id', 'time', 'kind', 'object', 'bytes', 'ms', 'error']);
+/** Fields that the line shows elsewhere. */
+const FIXED = new Set(['id', 'time', 'kind', 'bytes', 'ms']);
+/** What an event is mainly about: the first of these that it has, shown without its name. */
+const SUBJECTS = ['key', 'message', 'name', 'object', 'ref', 'digest', 'chainId'];
 
 export function familyOf({ kind }: DaemonEvent): string {
   return kind.split('.', 1)[0] ?? kind;
 }
 
-export function errorOf({ error }: DaemonEvent): Partial<WireError> | undefined {
-  return typeof error === 'object' && error !== null ? (error as Partial<WireError>) : undefined;
+/** Whether something failed; that a read was given up is no failure. */
+export function hasFailed(event: DaemonEvent): boolean {
+  const { kind } = event;
+  return kind === 'log.error' || (typeof event['code'] === 'string' && event['code'] !== 'cancelled');
 }
 
-/** What an event is about, in one line: its object, and whatever else it tells. */
+/** What an event is about, in one line: its subject, and whatever else it tells. */
 export function describeEvent(event: DaemonEvent): string {
+  const subject = SUBJECTS.find((name) => typeof event[name] === 'string');
   const more = Object.entries(event).flatMap(([name, value]) =>
-    FIXED.has(name) || typeof value === 'object' ? [] : [`${name}=${String(value)}`],
+    FIXED.has(name) || name === subject ? [] : [`${name}=${format(value)}`],
   );
-  const object = typeof event['object'] === 'string' ? [event['object']] : [];
-  const error = errorOf(event)?.message;
-  return [...object, ...more, ...(error === undefined ? [] : [`— ${error}`])].join(' ');
+  return [...(subject === undefined ? [] : [event[subject] as string]), ...more].join(' ');
+}
+
+function format(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 /** A test that is made once for many events. */
@@ -33,7 +41,7 @@ export function matcher({ family, text, onlyErrors }: EventFilter): (event: Daem
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return (event) => {
     if (family !== '' && familyOf(event) !== family) return false;
-    if (onlyErrors && errorOf(event) === undefined) return false;
+    if (onlyErrors && !hasFailed(event)) return false;
     if (words.length === 0) return true;
     const haystack = `${event.kind} ${describeEvent(event)}`.toLowerCase();
     return words.every((word) => haystack.includes(word));
