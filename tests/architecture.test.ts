@@ -42,7 +42,7 @@ function readUnits(): Unit[] {
       name: string;
       dependencies?: Record<string, string>;
     };
-    const files = globSync(`${folder}/**/*.{ts,vue}`, { cwd: ROOT })
+    const files = globSync(`${folder}/**/*.{ts,tsx}`, { cwd: ROOT })
       .filter((path) => !path.includes('/generated/') && !path.includes('node_modules'))
       .map(readSource);
     return {

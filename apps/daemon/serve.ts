@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { contentHandlers, diffHandlers, snapshotHandlers } from '@lade/containerd-services';
 import { controlSocketPath } from '@lade/control-protocol';
 import { serveControl } from '@lade/control-service';
@@ -27,6 +27,9 @@ import { openContainers } from './open-containers.ts';
 import { startNodeBeat } from './start-node-beat.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
+
+/** What apps/console builds, and a browser runs; nothing of it is code of this process. */
+const CONSOLE_FOLDER = join(import.meta.dirname, '../console/dist');
 
 /** `lade serve`: runs until SIGTERM or SIGINT. Throws what keeps it from running. */
 export async function serve(argv: readonly string[]): Promise<void> {
@@ -71,6 +74,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     await serveControl({
       socketPath: controlSocketPath(config.address),
       ...(config.http ? { http: { ...config.http, token: await openToken(config.tokenFile) } } : {}),
+      consoleFolder: CONSOLE_FOLDER,
       platform: createControlPlatform(config, platform, {
         node,
         containers: createContainerWork(containers),

@@ -1,3 +1,4 @@
+export { prepareChromium, type Chromium } from './chromium.ts';
 export { compareTrees } from './compare-trees.ts';
 export {
   startContainerd,

@@ -89,6 +89,17 @@ const PACKAGE_SETS = {
     packages: [{ name: 'erofs-utils', version: '1.9.4-1' }],
     withDependencies: true,
   },
+  /** The browser that looks at the console, and letters for what it shows. */
+  chromium: {
+    suite: 'bookworm',
+    packages: [
+      { name: 'chromium-headless-shell', version: '150.0.7871.100-1~deb12u1' },
+      { name: 'fonts-dejavu-core', version: '2.37-6' },
+      { name: 'fonts-inter', version: '4.0~beta7+ds-1' },
+      { name: 'fonts-wqy-microhei', version: '0.2.0-beta-3.1' },
+    ],
+    withDependencies: true,
+  },
 } as const satisfies Record<string, PackageSet>;
 
 export type PackageSetName = keyof typeof PACKAGE_SETS;

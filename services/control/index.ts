@@ -3,3 +3,4 @@ export type { ContainerWork } from './container-work.ts';
 export type { ControlPlatform, LayerViews } from './control-platform.ts';
 export type { Token } from './guard-request.ts';
 export { serveControl, type ControlServer, type ServeControlOptions } from './serve-control.ts';
+export { answerFile, isFileRequest } from './static-files.ts';

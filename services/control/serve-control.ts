@@ -7,6 +7,7 @@ import type { Logger } from '@lade/log';
 import { answerRequest } from './answer-request.ts';
 import type { ControlPlatform } from './control-platform.ts';
 import type { Token, Transport } from './guard-request.ts';
+import { answerFile, isFileRequest } from './static-files.ts';
 import { StreamPlaces } from './stream-places.ts';
 
 // Not an import: naming its exports would load Node's WebSocket, and 5 MB of fetch with it.
@@ -31,6 +32,8 @@ export interface ServeControlOptions {
   readonly socketPath: string;
   /** Beyond loopback every request needs the token. Port 0 takes a free one. */
   readonly http?: { readonly host: string; readonly port: number; readonly token: Token };
+  /** The folder of the built console, served over HTTP where the API has no such path. */
+  readonly consoleFolder?: string;
   readonly platform: ControlPlatform;
   readonly log: Logger;
 }
@@ -62,13 +65,16 @@ export async function serveControl(options: ServeControlOptions): Promise<Contro
 async function listen(
   stack: AsyncDisposableStack,
   transport: Transport,
-  { socketPath, http, platform, log }: ServeControlOptions,
+  { socketPath, http, consoleFolder, platform, log }: ServeControlOptions,
   signal: AbortSignal,
 ): Promise<Server> {
   const running = new Set<Promise<void>>();
   const context = { platform, log, transport, streams: new StreamPlaces(MAX_STREAMS), signal };
   const server = createServer(LIMITS, (request, response) => {
-    const answer = answerRequest(request, response, context);
+    const answer =
+      consoleFolder !== undefined && isFileRequest(request)
+        ? answerFile(request, response, consoleFolder)
+        : answerRequest(request, response, context);
     running.add(answer);
     void answer.finally(() => running.delete(answer));
   });

@@ -1,0 +1,119 @@
+import type {
+  BucketContents,
+  BucketObjects,
+  ContainerSummary,
+  ExecRequest,
+  GarbageEvent,
+  GarbageRequest,
+  ImageSummary,
+  LayerMap,
+  LayerSummary,
+  OutputEvent,
+  PullEvent,
+  PullRequest,
+  RunEvent,
+  RunRequest,
+  Status,
+  TerminalSize,
+  Trace,
+} from '@lade/control-protocol';
+import { readDocument, send, type WaitOptions } from './request.ts';
+import { readEvents } from './stream.ts';
+
+/* The daemon's API as functions: services/control/openapi.yaml. */
+
+/** A node that shares the bucket, as it has told of itself last: docs/reference/nodes.md. */
+export interface NodeReport {
+  readonly name: string;
+  readonly state: 'running' | 'stopped' | 'gone';
+  readonly version: string;
+  /** ISO 8601, UTC. */
+  readonly seenAt: string;
+  readonly layers: number;
+  readonly diskBytes: number;
+}
+
+export async function fetchStatus(options: WaitOptions = {}): Promise<Status> {
+  return readDocument({ path: '/status', ...options });
+}
+
+export async function fetchImages(options: WaitOptions = {}): Promise<readonly ImageSummary[]> {
+  return (await readDocument<{ images: readonly ImageSummary[] }>({ path: '/images', ...options })).images;
+}
+
+export function pullImage(request: PullRequest, options: WaitOptions): AsyncIterable<PullEvent> {
+  return readEvents({ method: 'POST', path: '/images/pull', body: request, ...options });
+}
+
+export async function removeImage(image: string, namespace?: string): Promise<void> {
+  await send({ method: 'DELETE', path: '/images', query: { image, namespace } });
+}
+
+export async function fetchLayers(options: WaitOptions = {}): Promise<readonly LayerSummary[]> {
+  return (await readDocument<{ layers: readonly LayerSummary[] }>({ path: '/layers', ...options })).layers;
+}
+
+export async function fetchLayerMap(diffId: string, options: WaitOptions = {}): Promise<LayerMap> {
+  return readDocument({ path: `/layers/${encodeURIComponent(diffId)}`, ...options });
+}
+
+export async function fetchTrace(diffId: string, options: WaitOptions = {}): Promise<Trace> {
+  return readDocument({ path: `/layers/${encodeURIComponent(diffId)}/trace`, ...options });
+}
+
+export async function fetchContainers(options: WaitOptions = {}): Promise<readonly ContainerSummary[]> {
+  const document = await readDocument<{ containers: readonly ContainerSummary[] }>({
+    path: '/containers',
+    ...options,
+  });
+  return document.containers;
+}
+
+export function runContainer(request: RunRequest, options: WaitOptions = {}): AsyncIterable<RunEvent> {
+  return readEvents({ method: 'POST', path: '/containers', body: request, ...options });
+}
+
+export async function stopContainer(id: string, namespace: string): Promise<void> {
+  await send({ method: 'POST', path: `/containers/${encodeURIComponent(id)}/stop`, body: { namespace } });
+}
+
+export async function removeContainer(id: string, namespace: string, force: boolean): Promise<void> {
+  const path = `/containers/${encodeURIComponent(id)}`;
+  await send({ method: 'DELETE', path, query: { namespace, force: force || undefined } });
+}
+
+export function execInContainer(
+  id: string,
+  request: ExecRequest,
+  options: WaitOptions,
+): AsyncIterable<OutputEvent> {
+  const path = `/containers/${encodeURIComponent(id)}/exec`;
+  return readEvents({ method: 'POST', path, body: request, ...options });
+}
+
+export async function sendInput(session: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  await send({ method: 'POST', path: `/sessions/${encodeURIComponent(session)}/input`, body: bytes });
+}
+
+export async function sendSize(session: string, size: TerminalSize): Promise<void> {
+  await send({ method: 'POST', path: `/sessions/${encodeURIComponent(session)}/size`, body: size });
+}
+
+export async function fetchBucket(options: WaitOptions = {}): Promise<BucketContents> {
+  return readDocument({ path: '/bucket', ...options });
+}
+
+export async function fetchObjects(
+  page: { readonly prefix?: string; readonly after?: string },
+  options: WaitOptions = {},
+): Promise<BucketObjects> {
+  return readDocument({ path: '/bucket/objects', query: page, ...options });
+}
+
+export function collectGarbage(request: GarbageRequest, options: WaitOptions): AsyncIterable<GarbageEvent> {
+  return readEvents({ method: 'POST', path: '/bucket/gc', body: request, ...options });
+}
+
+export async function fetchNodes(options: WaitOptions = {}): Promise<readonly NodeReport[]> {
+  return (await readDocument<{ nodes: readonly NodeReport[] }>({ path: '/nodes', ...options })).nodes;
+}

@@ -1,0 +1,159 @@
+import { computed, defineComponent, onScopeDispose, shallowRef, watch } from 'vue';
+import type { BucketContents } from '@lade/control-protocol';
+import { fetchBucket, fetchNodes } from '../../api/endpoints.ts';
+import { Badge } from '../../components/badge.tsx';
+import { EmptyNote } from '../../components/empty-note.tsx';
+import { ErrorNote } from '../../components/error-note.tsx';
+import { PageHead, Panel } from '../../components/panel.tsx';
+import { useStatus } from '../../composables/status.ts';
+import { useNow } from '../../composables/use-now.ts';
+import { usePoll } from '../../composables/use-poll.ts';
+import { formatAgo, formatBytes, formatCount, formatRate } from '../../i18n/format.ts';
+import { t } from '../../i18n/index.ts';
+import { GarbagePanel } from './garbage-panel.tsx';
+import { LineChart, type ChartPoint } from './line-chart.tsx';
+import { ObjectBrowser } from './object-browser.tsx';
+import { RequestTable } from './request-table.tsx';
+import { TrafficRecord, type TrafficSample } from './traffic.ts';
+
+export const BucketPage = defineComponent(() => {
+  const contents = usePoll(fetchBucket, 60_000);
+  const { value: status } = useStatus();
+  return () => {
+    const words = t().bucket;
+    const empty = contents.value.value?.kinds.every(({ objects }) => objects === 0) ?? false;
+    return (
+      <div class="page">
+        <PageHead title={words.title} subtitle={status.value?.bucket ?? words.subtitle} />
+        {contents.error.value ? <ErrorNote error={contents.error.value} onRetry={contents.refresh} /> : null}
+        {empty ? <EmptyNote icon="bucket" title={words.empty} text={words.emptyText} /> : null}
+        <div class="columns">
+          {contents.value.value && !empty ? <KindBars contents={contents.value.value} /> : null}
+          <TrafficPanel contents={contents.value.value} />
+        </div>
+        <div class="columns">
+          <GarbagePanel onRemoved={contents.refresh} />
+          <NodesPanel />
+        </div>
+        {status.value ? <RequestTable status={status.value} /> : null}
+        <ObjectBrowser />
+      </div>
+    );
+  };
+});
+
+const KindBars = defineComponent(
+  (props: { readonly contents: BucketContents }) => {
+    const now = useNow();
+    return () => {
+      const words = t().bucket;
+      const texts: Readonly<Record<string, string>> = words.kinds;
+      const { kinds, listedAt } = props.contents;
+      const [objects, bytes] = kinds.reduce(
+        ([n, size], kind) => [n + kind.objects, size + kind.bytes],
+        [0, 0],
+      ) as [number, number];
+      const largest = Math.max(1, ...kinds.map((kind) => kind.bytes));
+      return (
+        <Panel title={words.byKind} note={words.total(formatCount(objects), formatBytes(bytes))}>
+          {{
+            actions: () => <span class="quiet">{words.listedAt(formatAgo(listedAt, now.value))}</span>,
+            default: () => (
+              <ul class="bars">
+                {[...kinds]
+                  .sort((a, b) => b.bytes - a.bytes)
+                  .map((kind) => (
+                    <li key={kind.kind}>
+                      <span class="bar-name">
+                        <strong>{kind.kind}</strong> <span class="quiet">{texts[kind.kind]}</span>
+                      </span>
+                      <span class="bar-track" aria-hidden="true">
+                        <span
+                          class="bar-fill"
+                          style={{ width: `${Math.max(0.5, (kind.bytes / largest) * 100)}%` }}
+                        />
+                      </span>
+                      <span class="number">{formatBytes(kind.bytes)}</span>
+                      <span class="number quiet">{formatCount(kind.objects)}</span>
+                    </li>
+                  ))}
+              </ul>
+            ),
+          }}
+        </Panel>
+      );
+    };
+  },
+  { props: ['contents'] },
+);
+
+/* While the console is open, whichever page is looked at. */
+const record = new TrafficRecord();
+const sizes: ChartPoint[] = [];
+
+const TrafficPanel = defineComponent(
+  (props: { readonly contents: BucketContents | undefined }) => {
+    const { value: status } = useStatus();
+    const samples = shallowRef<readonly TrafficSample[]>(record.samples);
+    const stop = watch(
+      status,
+      (found) => {
+        if (found) record.add(found, Date.now());
+        samples.value = record.samples;
+      },
+      { immediate: true },
+    );
+    onScopeDispose(stop);
+    watch(
+      () => props.contents,
+      (contents) => {
+        const at = contents ? Date.parse(contents.listedAt) : 0;
+        if (!contents || sizes.at(-1)?.at === at) return;
+        sizes.push({ at, value: contents.kinds.reduce((sum, { bytes }) => sum + bytes, 0) });
+      },
+      { immediate: true },
+    );
+    const points = (name: 'requests' | 'readBytes' | 'writtenBytes') =>
+      computed(() => samples.value.map((sample) => ({ at: sample.at, value: sample[name] })));
+    const [requests, read, written] = [points('requests'), points('readBytes'), points('writtenBytes')];
+    const bytesPerSecond = (value: number): string => `${formatBytes(value)}/s`;
+    return () => {
+      const words = t().bucket;
+      return (
+        <Panel title={words.traffic}>
+          <div class="charts">
+            <LineChart title={words.requestsPerSecond} points={requests.value} format={formatRate} />
+            <LineChart title={words.bytesRead} points={read.value} format={bytesPerSecond} />
+            <LineChart title={words.bytesWritten} points={written.value} format={bytesPerSecond} />
+            <LineChart title={words.growth} points={[...sizes]} format={formatBytes} />
+          </div>
+        </Panel>
+      );
+    };
+  },
+  { props: ['contents'] },
+);
+
+const NodesPanel = defineComponent(() => {
+  const nodes = usePoll(fetchNodes, 30_000);
+  const now = useNow();
+  return () => {
+    const words = t().bucket;
+    return (
+      <Panel title={words.nodes} flush>
+        {nodes.error.value ? <ErrorNote error={nodes.error.value} /> : null}
+        {nodes.value.value?.length === 0 ? <p class="quiet pad">{words.noNodes}</p> : null}
+        <ul class="node-list">
+          {(nodes.value.value ?? []).map((node) => (
+            <li key={node.name}>
+              <strong class="break">{node.name}</strong>
+              <Badge tone={node.state === 'gone' ? 'warn' : 'good'}>
+                {() => words.lastSeen(formatAgo(node.seenAt, now.value))}
+              </Badge>
+            </li>
+          ))}
+        </ul>
+      </Panel>
+    );
+  };
+});

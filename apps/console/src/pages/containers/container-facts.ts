@@ -1,0 +1,22 @@
+import type { ContainerState, ContainerSummary } from '@lade/control-protocol';
+import type { Tone } from '../../components/badge.tsx';
+import { t } from '../../i18n/index.ts';
+
+const TONES = {
+  running: 'good',
+  created: 'accent',
+  paused: 'warn',
+  pausing: 'warn',
+  stopped: 'calm',
+  unknown: 'warn',
+  none: 'calm',
+} as const satisfies Record<ContainerState, Tone>;
+
+export function toneOf({ state, exitStatus }: ContainerSummary): Tone {
+  return state === 'stopped' && exitStatus !== undefined && exitStatus !== 0 ? 'bad' : TONES[state];
+}
+
+export function stateText({ state, exitStatus }: ContainerSummary): string {
+  const words = t().containers;
+  return state === 'stopped' && exitStatus !== undefined ? words.exited(exitStatus) : words.states[state];
+}

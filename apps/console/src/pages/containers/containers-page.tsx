@@ -1,0 +1,94 @@
+import { defineComponent, ref } from 'vue';
+import { RouterLink } from 'vue-router';
+import type { ContainerSummary } from '@lade/control-protocol';
+import { fetchContainers } from '../../api/endpoints.ts';
+import { Badge } from '../../components/badge.tsx';
+import { EmptyNote } from '../../components/empty-note.tsx';
+import { ErrorNote } from '../../components/error-note.tsx';
+import { PageHead } from '../../components/panel.tsx';
+import { useNow } from '../../composables/use-now.ts';
+import { usePoll } from '../../composables/use-poll.ts';
+import { formatAgo, formatBytes, formatDuration, shortImage } from '../../i18n/format.ts';
+import { t } from '../../i18n/index.ts';
+import { ContainerActions } from './container-actions.tsx';
+import { stateText, toneOf } from './container-facts.ts';
+
+export const ContainersPage = defineComponent(() => {
+  const { value: containers, error, refresh } = usePoll(fetchContainers, 2000);
+  const now = useNow();
+  return () => {
+    const words = t().containers;
+    return (
+      <div class="page">
+        <PageHead title={words.title} subtitle={words.subtitle} />
+        {error.value ? <ErrorNote error={error.value} onRetry={refresh} /> : null}
+        {containers.value?.length === 0 ? (
+          <EmptyNote icon="containers" title={words.empty} text={words.emptyText}>
+            <RouterLink class="button button-primary" to="/images">
+              {() => words.toImages}
+            </RouterLink>
+          </EmptyNote>
+        ) : null}
+        {containers.value && containers.value.length > 0 ? (
+          <div class="panel table-wrap">
+            <ContainerTable containers={containers.value} now={now.value} onChanged={refresh} />
+          </div>
+        ) : null}
+      </div>
+    );
+  };
+});
+
+const ContainerTable = defineComponent(
+  (props: {
+    readonly containers: readonly ContainerSummary[];
+    readonly now: number;
+    readonly onChanged: () => void;
+  }) => {
+    const busy = ref(false);
+    return () => {
+      const [words, general] = [t().containers, t().words];
+      return (
+        <table aria-busy={busy.value}>
+          <thead>
+            <tr>
+              <th>ID</th>
+              <th>{general.image}</th>
+              <th>{general.state}</th>
+              <th>{words.started}</th>
+              <th class="number">{words.startTook}</th>
+              <th class="number">{words.fetched}</th>
+              <th>
+                <span class="visually-hidden">{general.actions}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {props.containers.map((item) => (
+              <tr key={`${item.namespace}/${item.id}`}>
+                <td>
+                  <RouterLink to={{ name: 'container', params: { namespace: item.namespace, id: item.id } }}>
+                    {() => <strong class="break">{item.id}</strong>}
+                  </RouterLink>
+                </td>
+                <td class="break">{shortImage(item.image)}</td>
+                <td class="nowrap">
+                  <Badge tone={toneOf(item)}>{() => stateText(item)}</Badge>
+                </td>
+                <td class="nowrap">
+                  {item.startedAt === undefined ? '–' : formatAgo(item.startedAt, props.now)}
+                </td>
+                <td class="number">{item.startMs === undefined ? '–' : formatDuration(item.startMs)}</td>
+                <td class="number">{item.reads ? formatBytes(item.reads.fetchedBytes) : '–'}</td>
+                <td>
+                  <ContainerActions container={item} onChanged={props.onChanged} compact />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      );
+    };
+  },
+  { props: ['containers', 'now', 'onChanged'] },
+);

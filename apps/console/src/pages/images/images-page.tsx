@@ -1,0 +1,127 @@
+import { defineComponent, ref, useId } from 'vue';
+import type { ImageSummary, PullRequest } from '@lade/control-protocol';
+import { fetchContainers, fetchImages, fetchLayers, removeImage } from '../../api/endpoints.ts';
+import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
+import { EmptyNote } from '../../components/empty-note.tsx';
+import { ErrorNote } from '../../components/error-note.tsx';
+import { Icon } from '../../components/icon.tsx';
+import { PageHead } from '../../components/panel.tsx';
+import { usePoll } from '../../composables/use-poll.ts';
+import { shortImage } from '../../i18n/format.ts';
+import { t } from '../../i18n/index.ts';
+import { ImageCard } from './image-card.tsx';
+import { PullCard } from './pull-card.tsx';
+import { pulls, startPull } from './pulls.ts';
+import { RunDialog } from './run-dialog.tsx';
+
+const EVERY_MS = 5000;
+
+export const ImagesPage = defineComponent(() => {
+  const images = usePoll(fetchImages, EVERY_MS);
+  const layers = usePoll(fetchLayers, EVERY_MS);
+  const containers = usePoll(fetchContainers, EVERY_MS);
+  const running = ref<string>();
+  const removing = ref<string>();
+  const refresh = (): void => {
+    images.refresh();
+    layers.refresh();
+  };
+  const startsOf = ({ name }: ImageSummary): readonly number[] =>
+    (containers.value.value ?? []).flatMap(({ image, startMs }) =>
+      image === name && startMs !== undefined ? [startMs] : [],
+    );
+  return () => {
+    const words = t().images;
+    const name = removing.value;
+    return (
+      <div class="page">
+        <PageHead title={words.title} subtitle={words.subtitle} />
+        <PullForm onPull={(request) => startPull(request, refresh)} />
+        {pulls.map((pull) => (
+          <PullCard key={pull.image} pull={pull} />
+        ))}
+        {images.error.value ? <ErrorNote error={images.error.value} onRetry={images.refresh} /> : null}
+        {images.value.value?.length === 0 ? (
+          <EmptyNote icon="images" title={words.empty} text={words.emptyText} />
+        ) : null}
+        {(images.value.value ?? []).map((image) => (
+          <ImageCard
+            key={`${image.name} ${image.platform}`}
+            image={image}
+            layers={layers.value.value ?? []}
+            starts={startsOf(image)}
+            onRun={() => (running.value = image.name)}
+            onRemove={() => (removing.value = image.name)}
+          />
+        ))}
+        {running.value === undefined ? null : (
+          <RunDialog image={running.value} onClose={() => (running.value = undefined)} />
+        )}
+        {name === undefined ? null : (
+          <ConfirmDialog
+            title={words.removeTitle(shortImage(name))}
+            text={words.removeText}
+            action={t().words.remove}
+            run={async () => {
+              await removeImage(name);
+              refresh();
+            }}
+            onClose={() => (removing.value = undefined)}
+          />
+        )}
+      </div>
+    );
+  };
+});
+
+const PullForm = defineComponent(
+  (props: { readonly onPull: (request: PullRequest) => void }) => {
+    const [image, from] = [ref(''), ref<'any' | 'bucket' | 'registry'>('any')];
+    const ids = { image: useId(), from: useId() };
+    const submit = (event: Event): void => {
+      event.preventDefault();
+      const name = image.value.trim();
+      if (name === '') return;
+      props.onPull({ image: name, from: from.value });
+      image.value = '';
+    };
+    return () => {
+      const words = t().images;
+      return (
+        <form class="fields" onSubmit={submit}>
+          <div class="field field-wide">
+            <label for={ids.image}>{words.pullLabel}</label>
+            <input
+              id={ids.image}
+              autocapitalize="off"
+              autocomplete="off"
+              spellcheck={false}
+              placeholder={words.pullHint}
+              value={image.value}
+              onInput={(event) => (image.value = (event.target as HTMLInputElement).value)}
+            />
+          </div>
+          <div class="field field-narrow">
+            <label for={ids.from}>{words.from}</label>
+            <select
+              id={ids.from}
+              value={from.value}
+              onChange={(event) => (from.value = (event.target as HTMLSelectElement).value as 'any')}
+            >
+              {(['any', 'bucket', 'registry'] as const).map((name) => (
+                <option key={name} value={name}>
+                  {words.sources[name]}
+                </option>
+              ))}
+            </select>
+          </div>
+          <button type="submit" class="button button-primary" disabled={image.value.trim() === ''}>
+            <Icon name="download" />
+            {words.pull}
+          </button>
+        </form>
+      );
+    };
+  },
+  { props: ['onPull'] },
+);

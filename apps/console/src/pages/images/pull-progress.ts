@@ -1,0 +1,61 @@
+import type { PullEvent } from '@lade/control-protocol';
+
+export type LayerStep = 'waiting' | 'fetching' | 'downloading' | 'converting' | 'present';
+
+export interface LayerProgress {
+  readonly diffId: string | undefined;
+  readonly step: LayerStep;
+  /** Of the download; 0 where there is none. */
+  readonly bytes: number;
+  readonly totalBytes: number;
+}
+
+/** How far a pull is. */
+export interface PullProgress {
+  /** Bottom layer first. */
+  readonly layers: readonly LayerProgress[];
+  /** Whether a registry was asked. */
+  readonly fromRegistry: boolean;
+  /** What the image is called in full, once it is here. */
+  readonly restored: string | undefined;
+}
+
+export const NOTHING_YET: PullProgress = { layers: [], fromRegistry: false, restored: undefined };
+
+const WAITING: LayerProgress = { diffId: undefined, step: 'waiting', bytes: 0, totalBytes: 0 };
+
+export function advance(progress: PullProgress, event: PullEvent): PullProgress {
+  switch (event.kind) {
+    case 'resolved':
+      return { ...progress, fromRegistry: true, layers: resize(progress.layers, event.layers) };
+    case 'restored':
+      return {
+        ...progress,
+        restored: event.name,
+        layers: progress.layers.map((layer) => ({ ...layer, step: 'present' })),
+      };
+    case 'downloading': {
+      const { bytes, totalBytes } = event;
+      return {
+        ...progress,
+        layers: replace(progress.layers, event, { step: event.kind, bytes, totalBytes }),
+      };
+    }
+    case 'fetching':
+    case 'converting':
+    case 'present':
+      return { ...progress, layers: replace(progress.layers, event, { step: event.kind }) };
+  }
+}
+
+function replace(
+  layers: readonly LayerProgress[],
+  { diffId, number, of }: { readonly diffId: string; readonly number: number; readonly of: number },
+  change: Partial<LayerProgress>,
+): readonly LayerProgress[] {
+  return resize(layers, of).map((layer, i) => (i === number - 1 ? { ...layer, diffId, ...change } : layer));
+}
+
+function resize(layers: readonly LayerProgress[], count: number): readonly LayerProgress[] {
+  return Array.from({ length: count }, (_, i) => layers[i] ?? WAITING);
+}
