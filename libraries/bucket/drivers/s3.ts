@@ -107,7 +107,10 @@ class S3Bucket implements Bucket {
   async head(key: string, options: WaitOptions = {}): Promise<ObjectInfo> {
     const command = new HeadObjectCommand(this.#target(key));
     const request = this.#client.send(command, abortOf(options));
-    const { ContentLength, ETag, LastModified } = await this.#ask(request, 'read', key, options, true);
+    const { ContentLength, ETag, LastModified } = await this.#ask(request, 'read', key, {
+      ...options,
+      isHead: true,
+    });
     return {
       key,
       sizeBytes: ContentLength ?? 0,
@@ -206,13 +209,12 @@ class S3Bucket implements Bucket {
     request: Promise<T>,
     action: string,
     key: string,
-    options: WaitOptions,
-    isHead = false,
+    { signal, isHead = false }: WaitOptions & { readonly isHead?: boolean },
   ): Promise<T> {
     try {
       return await request;
     } catch (reason) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       throw fromS3Error(reason, { ...this.#attempt(action, key), isHead });
     }
   }
