@@ -21,6 +21,7 @@ const options = {
   leftOut: {
     'get() reads 4 bytes from 3 of 10': RANGES,
     'get() reads 100 bytes from 8 of 10': RANGES,
+    'get() reads 1 bytes from 9 of 10': RANGES,
     'get() reads all bytes from 9 of 10': RANGES,
     'a prefix is taken as it is, also one that ends inside a segment or an escape':
       'it takes % for any characters',

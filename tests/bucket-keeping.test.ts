@@ -124,8 +124,10 @@ async function startProxy(target: number): Promise<Proxy> {
   const server = createServer((incoming, answer) => {
     const { 'proxy-authorization': password, ...headers } = incoming.headers;
     const { host, pathname, search } = new URL(incoming.url ?? '');
-    if (password !== `Basic ${Buffer.from('me:word').toString('base64')}`)
-      return void answer.writeHead(407).end();
+    if (password !== `Basic ${Buffer.from('me:word').toString('base64')}`) {
+      answer.writeHead(407).end();
+      return;
+    }
     assert.equal(headers.host, host);
     forwarded++;
     const { method = 'GET' } = incoming;

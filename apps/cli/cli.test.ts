@@ -260,7 +260,11 @@ test('lade snapshots and trace print tables for people and JSON for scripts', as
 
 test('lade rmi and gc have the bucket forget an image, and what nobody needs', async (t) => {
   const lade = await withDaemon(t);
-  assert.deepEqual(await lade('rmi', '--bucket', NAME), { code: 0, stdout: `${NAME}\n`, stderr: '' });
+  assert.deepEqual(await lade('rmi', '--bucket', NAME), {
+    code: 0,
+    stdout: `${NAME} removed\n`,
+    stderr: '',
+  });
   assert.equal((await lade('rmi', '--bucket', 'python')).code, 1);
   const told = await lade('gc', '--bucket', '--dry-run', '--grace', '2.5');
   assert.equal(

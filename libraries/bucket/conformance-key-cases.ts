@@ -48,8 +48,7 @@ const BAD_KEYS = [
   '..',
   'a/./b',
   'a/../b',
-  'a\nb',
-  'a\0b',
+  ...Array.from({ length: 0x20 }, (_, code) => `a${String.fromCharCode(code)}b`),
   '\u007f',
   '\ud800',
 ];
@@ -74,6 +73,7 @@ export const keyCases: ConformanceCases = {
     const prefixes = [
       ...ODD_KEYS,
       ' lead',
+      'e',
       'a+',
       '100',
       '%',

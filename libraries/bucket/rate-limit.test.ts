@@ -24,10 +24,9 @@ test('RateLimit lets no more through than was asked for', async () => {
   const started = performance.now();
   await Promise.all(Array.from({ length: 1200 }, async () => limit.take(1)));
   assert.ok(performance.now() - started >= 195);
-  const largeAt = performance.now();
   await limit.take(100);
   await limit.take(1);
-  assert.ok(performance.now() - largeAt >= 95, 'who comes after a large amount waits for it');
+  assert.ok(performance.now() - started >= 295, 'who comes after a large amount waits for it');
 });
 
 test('RateLimit lets urgent ones pass first, the others in their order', async () => {

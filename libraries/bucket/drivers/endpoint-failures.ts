@@ -8,6 +8,8 @@ export interface Attempt {
   readonly action: string;
   readonly key: string;
   readonly location: string;
+  /** Whether the answer has no body, whose type then says nothing. */
+  readonly isHead?: boolean;
 }
 
 /** For an answer that no object store gives. */

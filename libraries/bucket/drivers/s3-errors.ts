@@ -77,12 +77,12 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
  * What the SDK threw, as a coded error that names bucket and key; a coded one passes unchanged. The detail `retryAfterMs` is
  * how long the store asks to be left alone.
  */
-export function fromS3Error(reason: unknown, { action, key, location }: Attempt): CodedError {
+export function fromS3Error(reason: unknown, { action, key, location, isHead = false }: Attempt): CodedError {
   if (reason instanceof CodedError) return reason;
   const { name, message, $metadata, $response, code: errno } = reason as ServiceFailure;
   const status = $metadata?.httpStatusCode ?? 0;
   const headers = $response?.headers ?? {};
-  const isPage = isWebPage(status, headers['content-type']);
+  const isPage = !isHead && isWebPage(status, headers['content-type']);
   const { code, cure } = isPage ? NO_STORE : (BY_NAME[name] ?? BY_STATUS[status] ?? fallback(reason, status));
   const isVague = message === '' || message === 'UnknownError';
   const vague = isPage ? `it answered HTTP ${status} with a web page` : (errno ?? `${name} (HTTP ${status})`);

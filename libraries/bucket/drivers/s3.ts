@@ -110,7 +110,10 @@ class S3Bucket implements Bucket {
   async head(key: string, options: WaitOptions = {}): Promise<ObjectInfo> {
     const command = new HeadObjectCommand(this.#target(key));
     const request = this.#client.send(command, abortOf(options));
-    const { ContentLength, ETag, LastModified } = await this.#ask(request, 'read', key, options);
+    const { ContentLength, ETag, LastModified } = await this.#ask(request, 'read', key, {
+      ...options,
+      isHead: true,
+    });
     return {
       key,
       sizeBytes: ContentLength ?? 0,
@@ -239,12 +242,17 @@ class S3Bucket implements Bucket {
   }
 
   /** Gives the failure of a request its class, the key and the bucket; an abort comes first. */
-  async #ask<T>(request: Promise<T>, action: string, key: string, options: WaitOptions): Promise<T> {
+  async #ask<T>(
+    request: Promise<T>,
+    action: string,
+    key: string,
+    { signal, isHead = false }: WaitOptions & { readonly isHead?: boolean },
+  ): Promise<T> {
     try {
       return await request;
     } catch (reason) {
-      options.signal?.throwIfAborted();
-      throw fromS3Error(reason, this.#attempt(action, key));
+      signal?.throwIfAborted();
+      throw fromS3Error(reason, { ...this.#attempt(action, key), isHead });
     }
   }
 }

@@ -89,7 +89,7 @@ export function fromRefusal(refusal: Refusal, attempt: Attempt): CodedError {
   const { status, headers, xml } = refusal;
   const header = (name: string): string => String(headers[`x-obs-${name}`] ?? headers[`x-amz-${name}`] ?? '');
   const name = textOf(xml, 'Code') || header('error-code');
-  const isPage = name === '' && isWebPage(status, headers['content-type']);
+  const isPage = name === '' && xml !== '' && isWebPage(status, headers['content-type']);
   const answer = isPage ? `HTTP ${status} with a web page` : name || `HTTP ${status}`;
   const message = textOf(xml, 'Message') || header('error-message') || `it answered ${answer}`;
   const { code, cure } = isPage ? NO_STORE : meaningOf(name, message, status);
