@@ -69,7 +69,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, seen: 
   if (pathname.endsWith('missing')) response.writeHead(404).end();
   else if (isFirst) response.writeHead(503).end();
   else if (searchParams.has('prefix')) response.end(LIST);
-  else if (request.method === 'GET') response.writeHead(200, { etag: '"1"' }).end(BYTES);
+  else if (request.method === 'GET')
+    response.writeHead(200, { etag: '"1"', 'content-length': BYTES.length }).end(BYTES);
   else response.writeHead(request.method === 'DELETE' ? 204 : 200, { etag: '"1"' }).end();
 }
 
@@ -154,7 +155,8 @@ for (const scheme of ['s3', 'obs'] as const) {
   test(`${scheme}: a store that asks to be left alone for a while is`, async (t) => {
     const times: number[] = [];
     const endpoint = await serve(t, (_request, response) => {
-      if (times.push(performance.now()) > 1) response.writeHead(200, { etag: '"1"' }).end(BYTES);
+      if (times.push(performance.now()) > 1)
+        response.writeHead(200, { etag: '"1"', 'content-length': BYTES.length }).end(BYTES);
       else response.writeHead(503, { 'retry-after': '1' }).end('<Error><Code>SlowDown</Code></Error>');
     });
     await using bucket = OPEN[scheme](endpoint, {});
