@@ -1,14 +1,11 @@
-import type { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
-  GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
   paginateListObjectsV2,
-  type GetObjectCommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { CodedError, isCodedError } from '@lade/errors';
+import { isCodedError, type CodedError } from '@lade/errors';
 import { collectBytes, forEachConcurrently, fromBytes, type ByteSource } from '@lade/streams';
 import type {
   Bucket,
@@ -20,19 +17,21 @@ import type {
   ListOptions,
   WaitOptions,
 } from '../bucket.ts';
-import { byteRange, rangeEnd, type ByteRange } from '../byte-range.ts';
+import { byteRange, rangeEnd } from '../byte-range.ts';
 import { checkCondition, conditionFailed } from '../failures.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
 import { orAbort } from '../or-abort.ts';
 import { promisedBody, promisedSize } from '../promised-body.ts';
 import { AbandonedUploads } from './abandoned-uploads.ts';
-import { answeredRange, rangeHeader, readBody, versionOf } from './answered-range.ts';
+import { rangeHeader, versionOf } from './answered-range.ts';
+import { objectBodyOf } from './object-body.ts';
 import type { PartStore } from './part-store.ts';
 import { putInParts } from './put-in-parts.ts';
 import { createS3Client, type S3Options } from './s3-client.ts';
 import { conditionHeaders, isConditionFailure, probeConditions } from './s3-conditions.ts';
 import { fromS3Error } from './s3-errors.ts';
 import { openS3Parts } from './s3-multipart.ts';
+import { S3Reader } from './s3-reader.ts';
 
 const DELETES_AT_ONCE = 16;
 /** Bodies up to here are sent as one request, from memory, so that they can be sent again. */
@@ -47,12 +46,14 @@ class S3Bucket implements Bucket {
   readonly location: string;
   readonly #options: S3Options;
   readonly #client: S3Client;
+  readonly #reader: S3Reader;
   readonly #abandoned: AbandonedUploads;
   #conditionalPuts: Promise<ConditionalPuts> | undefined;
 
   constructor(options: S3Options, client: S3Client) {
     this.#options = options;
     this.#client = client;
+    this.#reader = new S3Reader(client, options);
     this.location = `s3://${options.bucket}/${options.prefix}`;
     this.#abandoned = new AbandonedUploads(this.#parts(options.prefix, {}), options.prefix);
   }
@@ -85,15 +86,12 @@ class S3Bucket implements Bucket {
     const target = this.#target(key);
     const range = byteRange(options);
     if (range.length === 0) return this.#getNothing(key, options);
-    const command = new GetObjectCommand({ ...target, Range: rangeHeader(range) });
+    const { signal } = options;
+    const attempt = { action: 'read', key, location: this.location };
+    const toFailure = (reason: unknown): CodedError => fromS3Error(reason, attempt);
     try {
-      const output = await this.#ask(this.#client.send(command, abortOf(options)), 'read', key, options);
-      const { sizeBytes, bodyBytes } = sizesOf(output, range, key);
-      return {
-        sizeBytes,
-        version: versionOf(output.ETag),
-        body: this.#read(output, bodyBytes, key, options),
-      };
+      const answer = await this.#reader.get(target.Key, rangeHeader(range), { toFailure, signal });
+      return objectBodyOf(answer, range, { ...attempt, signal, toFailure });
     } catch (reason) {
       // No range lies inside an object of 0 bytes.
       if (isCodedError(reason, 'out_of_range') && range.offset === 0) return this.#getNothing(key, options);
@@ -156,6 +154,7 @@ class S3Bucket implements Bucket {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#abandoned[Symbol.asyncDispose]();
+    this.#reader[Symbol.dispose]();
     this.#client.destroy();
   }
 
@@ -219,20 +218,6 @@ class S3Bucket implements Bucket {
     return { sizeBytes, version, body: fromBytes() };
   }
 
-  #read(
-    { Body }: GetObjectCommandOutput,
-    bodyBytes: number,
-    key: string,
-    options: WaitOptions,
-  ): AsyncGenerator<Uint8Array> {
-    return readBody(Body as Readable, {
-      bodyBytes,
-      signal: options.signal,
-      ask: async (chunk) => this.#ask(chunk, 'read', key, options),
-      cutShort: (state) => new CodedError('unavailable', `Cannot read ${key} in ${this.location}: ${state}`),
-    });
-  }
-
   /** Gives the failure of a request its class, the key and the bucket; an abort comes first. */
   async #ask<T>(request: Promise<T>, action: string, key: string, options: WaitOptions): Promise<T> {
     try {
@@ -246,18 +231,4 @@ class S3Bucket implements Bucket {
 
 function abortOf({ signal }: WaitOptions): { abortSignal?: AbortSignal } {
   return signal ? { abortSignal: signal } : {};
-}
-
-/** The size of the object and of the body, which is known to be the range asked for. */
-function sizesOf(
-  { ContentRange, ContentLength = 0, Body }: GetObjectCommandOutput,
-  range: ByteRange,
-  key: string,
-): { sizeBytes: number; bodyBytes: number } {
-  try {
-    return answeredRange({ contentRange: ContentRange, contentLength: ContentLength }, range, key);
-  } catch (reason) {
-    (Body as Readable).destroy();
-    throw reason;
-  }
 }
