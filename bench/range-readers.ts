@@ -4,6 +4,7 @@ import { mkdtempDisposable, open, type FileHandle } from 'node:fs/promises';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { openBucket, type Bucket } from '@lade/bucket';
 import { fromBytes } from '@lade/streams';
 
@@ -38,7 +39,7 @@ export async function openContestants(
 }
 
 async function startServer(stack: AsyncDisposableStack): Promise<number> {
-  const program = join(import.meta.dirname, 'range-server.ts');
+  const program = fileURLToPath(new URL('./range-server.ts', import.meta.url));
   const child = fork(program, [String(OBJECT_BYTES)], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   stack.defer(async () => {
     child.disconnect();

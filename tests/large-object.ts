@@ -14,7 +14,7 @@ const PART_BYTES = 16 << 20;
 /** All that a put sends at the same time: when they hang, those before them are stored. */
 const AT_ONCE = 4;
 /** Four parts of 16 MiB, and Node.js with its libraries and what its collector has not come to. */
-const MAX_PEAK_BYTES = 250e6;
+const MAX_PEAK_BYTES = 300e6;
 const STEP_BYTES = 1 << 20;
 const RANGE_BYTES = 2 * STEP_BYTES;
 const RANGES = 16;

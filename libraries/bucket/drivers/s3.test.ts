@@ -166,6 +166,24 @@ test('a body cut short is unavailable, and one that stalls ends with the signal'
   }, /^Error: enough$/);
 });
 
+test('a read goes by the clock of the store once it has refused that of this machine', async (t) => {
+  const dates: string[] = [];
+  const store = new Date(Date.now() + 3_600_000);
+  const bucket = await openOn(t, (request, response) => {
+    dates.push(String(request.headers['x-amz-date']));
+    response.setHeader('date', store.toUTCString());
+    if (dates.length === 1) return sendError(response, 403, 'RequestTimeTooSkewed');
+    response.writeHead(200, { 'content-length': '5', etag: '"v"' }).end('hello');
+  });
+  assert.equal((await collectBytes((await bucket.get('k')).body, 5)).byteLength, 5);
+  await bucket.get('k');
+  const hour = store.toISOString().replaceAll(/[-:]/g, '').slice(0, 11);
+  assert.deepEqual(
+    dates.map((date) => date.startsWith(hour)),
+    [false, true, true],
+  );
+});
+
 test('a store that ignores ranges is found out', async (t) => {
   const bucket = await openOn(t, (_request, response) => {
     response.writeHead(200, { 'content-length': '10', etag: '"v"' }).end('0123456789');

@@ -1,14 +1,11 @@
-import type { Readable } from 'node:stream';
 import {
-  GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
   paginateListObjectsV2,
-  type GetObjectCommandOutput,
   type ListObjectsV2CommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { CodedError, isCodedError } from '@lade/errors';
+import { isCodedError, type CodedError } from '@lade/errors';
 import { collectBytes, fromBytes, type ByteSource } from '@lade/streams';
 import type {
   Bucket,
@@ -20,14 +17,15 @@ import type {
   ListOptions,
   WaitOptions,
 } from '../bucket.ts';
-import { byteRange, rangeEnd, type ByteRange } from '../byte-range.ts';
+import { byteRange, rangeEnd } from '../byte-range.ts';
 import { checkCondition, conditionFailed } from '../failures.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
 import { orAbort } from '../or-abort.ts';
 import { promisedBody, promisedSize } from '../promised-body.ts';
 import { AbandonedUploads } from './abandoned-uploads.ts';
-import { answeredRange, rangeHeader, readBody, versionOf } from './answered-range.ts';
+import { rangeHeader, versionOf } from './answered-range.ts';
 import { noStore, versionIn, type Attempt } from './endpoint-failures.ts';
+import { objectBodyOf } from './object-body.ts';
 import type { PartStore } from './part-store.ts';
 import { putInParts } from './put-in-parts.ts';
 import { createS3Client, type S3Options } from './s3-client.ts';
@@ -37,6 +35,7 @@ import { createDeletion, type Deletion } from './s3-deletion.ts';
 import { fromS3Error } from './s3-errors.ts';
 import { keepingOf } from './s3-keeping.ts';
 import { openS3Parts } from './s3-multipart.ts';
+import { S3Reader } from './s3-reader.ts';
 
 /** Bodies up to here are sent as one request, from memory, so that they can be sent again. */
 const SINGLE_PUT_BYTES = 16 << 20;
@@ -53,12 +52,14 @@ class S3Bucket implements Bucket {
   readonly #options: S3Options;
   readonly #client: S3Client;
   readonly #delete: ReturnType<typeof createDeletion>;
+  readonly #reader: S3Reader;
   readonly #abandoned: AbandonedUploads;
   #conditionalPuts: Promise<ConditionalPuts> | undefined;
 
   constructor(options: S3Options, client: S3Client) {
     this.#options = options;
     this.#client = client;
+    this.#reader = new S3Reader(client, options);
     this.location = `s3://${options.bucket}/${options.prefix}`;
     const { bucket, prefix } = options;
     const ask: Deletion['ask'] = async (request, key, wait) => this.#ask(request, 'delete', key, wait);
@@ -95,11 +96,12 @@ class S3Bucket implements Bucket {
     const target = this.#target(key);
     const range = byteRange(options);
     if (range.length === 0) return this.#getNothing(key, options);
-    const command = new GetObjectCommand({ ...target, Range: rangeHeader(range) });
+    const { signal } = options;
+    const attempt = this.#attempt('read', key);
+    const toFailure = (reason: unknown): CodedError => fromS3Error(reason, attempt);
     try {
-      const output = await this.#ask(this.#client.send(command, abortOf(options)), 'read', key, options);
-      const { bodyBytes, ...whole } = answered(output, range, this.#attempt('read', key));
-      return { ...whole, body: this.#read(output, bodyBytes, key, options) };
+      const answer = await this.#reader.get(target.Key, rangeHeader(range), { toFailure, signal });
+      return objectBodyOf(answer, range, { attempt, signal, toFailure, traffic: this.#options.traffic });
     } catch (reason) {
       // No range lies inside an object of 0 bytes.
       if (isCodedError(reason, 'out_of_range') && range.offset === 0) return this.#getNothing(key, options);
@@ -158,6 +160,7 @@ class S3Bucket implements Bucket {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#abandoned[Symbol.asyncDispose]();
+    this.#reader[Symbol.dispose]();
     this.#client.destroy();
   }
 
@@ -222,21 +225,6 @@ class S3Bucket implements Bucket {
     return { sizeBytes, version, body: fromBytes() };
   }
 
-  #read(
-    { Body }: GetObjectCommandOutput,
-    bodyBytes: number,
-    key: string,
-    options: WaitOptions,
-  ): AsyncGenerator<Uint8Array> {
-    return readBody(Body as Readable, {
-      bodyBytes,
-      signal: options.signal,
-      traffic: this.#options.traffic,
-      ask: async (chunk) => this.#ask(chunk, 'read', key, options),
-      cutShort: (state) => new CodedError('unavailable', `Cannot read ${key} in ${this.location}: ${state}`),
-    });
-  }
-
   #attempt(action: string, key: string): Attempt {
     return { action, key, location: this.location };
   }
@@ -259,22 +247,6 @@ class S3Bucket implements Bucket {
 
 function abortOf({ signal }: WaitOptions): { abortSignal?: AbortSignal } {
   return signal ? { abortSignal: signal } : {};
-}
-
-/** What the object is and how large the body, which is known to be the range asked for. */
-function answered(
-  { ContentRange, ContentLength = 0, ETag, Body }: GetObjectCommandOutput,
-  range: ByteRange,
-  attempt: Attempt,
-): { sizeBytes: number; bodyBytes: number; version: string } {
-  try {
-    const version = versionIn(ETag, attempt);
-    const headers = { contentRange: ContentRange, contentLength: ContentLength };
-    return { ...answeredRange(headers, range, attempt.key), version };
-  } catch (reason) {
-    (Body as Readable).destroy();
-    throw reason;
-  }
 }
 
 /** Every store says at least one of them, of an empty list too. */

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isCodedError, type CodedError } from '@lade/errors';
+import { isCodedError } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
 import type { WaitOptions } from '../../bucket.ts';
 import type { CredentialSource } from '../../credentials.ts';
@@ -9,6 +8,7 @@ import { orAbort } from '../../or-abort.ts';
 import { retryRefused } from '../../retry-refused.ts';
 import type { Traffic } from '../../traffic.ts';
 import type { Attempt } from '../endpoint-failures.ts';
+import { tryAgain } from '../try-again.ts';
 import { classOf, watchRequest } from '../watch-request.ts';
 import { fromFailure, fromRefusal } from './obs-errors.ts';
 import type { ObsOptions } from './obs-options.ts';
@@ -27,15 +27,9 @@ export interface ObsAnswer {
   readonly body: IncomingMessage;
 }
 
-const TRIES = 3;
-const FIRST_PAUSE_MS = 100;
-/** Who is asked to stay away for longer is told so, instead of waiting. */
-const MAX_PAUSE_MS = 2_000;
 const MAX_ERROR_BYTES = 256 << 10;
 /** A list of 1,000 objects with long names; a result of a batch deletion. */
 const MAX_XML_BYTES = 16 << 20;
-const PASSING = ['unavailable', 'deadline_exceeded', 'resource_exhausted'];
-
 /** The store that holds the bucket: signed requests, tried again while the trouble may pass. */
 export class ObsStore implements Disposable {
   readonly location: string;
@@ -64,17 +58,11 @@ export class ObsStore implements Disposable {
   }
 
   async #ask(question: ObsQuestion, options: WaitOptions): Promise<ObsAnswer> {
-    for (let tries = 1; ; tries++) {
-      options.signal?.throwIfAborted();
-      const outcome = await this.#try(question, options).catch((reason: unknown) => {
-        options.signal?.throwIfAborted();
-        return fromFailure(reason, this.attemptOf(question));
-      });
-      if (!isCodedError(outcome)) return outcome;
-      const pauseMs = pauseAfter(outcome, tries);
-      if (pauseMs === undefined) throw outcome;
-      await orAbort(sleep(pauseMs), options.signal);
-    }
+    return tryAgain(
+      async () => this.#try(question, options),
+      (reason) => fromFailure(reason, this.attemptOf(question)),
+      options,
+    );
   }
 
   /** The answer's whole body, which is XML or nothing. */
@@ -105,7 +93,7 @@ export class ObsStore implements Disposable {
     this.#transport[Symbol.dispose]();
   }
 
-  async #try(question: ObsQuestion, { signal }: WaitOptions): Promise<ObsAnswer | CodedError> {
+  async #try(question: ObsQuestion, { signal }: WaitOptions): Promise<ObsAnswer> {
     const { method, body, query = {} } = question;
     const digest = question.md5 ?? (body && createHash('md5').update(body).digest());
     const md5 = digest && { 'Content-MD5': digest.toString('base64') };
@@ -125,16 +113,6 @@ export class ObsStore implements Disposable {
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) return { headers: answer.headers, body: answer };
     const xml = Buffer.from(await collectBytes(answer, MAX_ERROR_BYTES).catch(() => new Uint8Array()));
-    return fromRefusal({ status, headers: answer.headers, xml: xml.toString() }, this.attemptOf(question));
+    throw fromRefusal({ status, headers: answer.headers, xml: xml.toString() }, this.attemptOf(question));
   }
-}
-
-/** How long to wait before the next try; undefined: there is none. */
-function pauseAfter({ code, details }: CodedError, tries: number): number | undefined {
-  if (tries === TRIES || !PASSING.includes(code) || details['name'] === 'tls') return undefined;
-  if (details['name'] === 'InsufficientStorageSpace') return undefined;
-  const asked = Number(details['retryAfterMs'] ?? 0);
-  if (asked > MAX_PAUSE_MS) return undefined;
-  // Spread, so that many who were refused together do not come back together.
-  return Math.max(asked, FIRST_PAUSE_MS * 2 ** (tries - 1) * (0.5 + Math.random()));
 }

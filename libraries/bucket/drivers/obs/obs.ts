@@ -1,4 +1,4 @@
-import { CodedError, isCodedError } from '@lade/errors';
+import { isCodedError, type CodedError } from '@lade/errors';
 import { collectBytes, fromBytes, type ByteSource } from '@lade/streams';
 import type {
   Bucket,
@@ -10,15 +10,16 @@ import type {
   ListOptions,
   WaitOptions,
 } from '../../bucket.ts';
-import { byteRange, rangeEnd, type ByteRange } from '../../byte-range.ts';
+import { byteRange, rangeEnd } from '../../byte-range.ts';
 import { checkCondition, conditionFailed } from '../../failures.ts';
 import { checkKey } from '../../object-key.ts';
 import { orAbort } from '../../or-abort.ts';
 import { promisedBody, promisedSize } from '../../promised-body.ts';
 import type { Traffic } from '../../traffic.ts';
 import { AbandonedUploads } from '../abandoned-uploads.ts';
-import { answeredRange, rangeHeader, readBody } from '../answered-range.ts';
+import { rangeHeader } from '../answered-range.ts';
 import { versionIn } from '../endpoint-failures.ts';
+import { objectBodyOf } from '../object-body.ts';
 import type { PartStore } from '../part-store.ts';
 import { putInParts } from '../put-in-parts.ts';
 import {
@@ -33,7 +34,7 @@ import { fromFailure } from './obs-errors.ts';
 import { listObjects } from './obs-list.ts';
 import { openObsParts } from './obs-multipart.ts';
 import { keepingHeaders, type ObsOptions } from './obs-options.ts';
-import { ObsStore, type ObsAnswer } from './obs-store.ts';
+import { ObsStore } from './obs-store.ts';
 
 /** Bodies up to here are sent as one request, from memory, so that they can be sent again. */
 const SINGLE_PUT_BYTES = 16 << 20;
@@ -99,7 +100,11 @@ class ObsBucket implements Bucket {
     const headers = header === undefined ? {} : { Range: header };
     try {
       const question = { action: 'read', method: 'GET', key: target, headers } as const;
-      return this.#bodyOf(await this.#store.ask(question, options), range, key, options);
+      const answer = await this.#store.ask(question, options);
+      const { signal } = options;
+      const attempt = { action: 'read', key, location: this.location };
+      const toFailure = (reason: unknown): CodedError => fromFailure(reason, attempt);
+      return objectBodyOf(answer, range, { attempt, signal, toFailure, traffic: this.#traffic });
     } catch (reason) {
       // No range lies inside an object of 0 bytes.
       if (isCodedError(reason, 'out_of_range') && range.offset === 0) return this.#getNothing(key, options);
@@ -196,34 +201,5 @@ class ObsBucket implements Bucket {
     const { sizeBytes, version } = await this.head(key, options);
     rangeEnd(byteRange(options), sizeBytes, key);
     return { sizeBytes, version, body: fromBytes() };
-  }
-
-  #bodyOf({ headers, body }: ObsAnswer, range: ByteRange, key: string, { signal }: WaitOptions): ObjectBody {
-    const attempt = { action: 'read', key, location: this.location };
-    const length = Number(headers['content-length'] ?? 0);
-    try {
-      const sizes = answeredRange(
-        { contentRange: headers['content-range'], contentLength: length },
-        range,
-        key,
-      );
-      const reading = {
-        bodyBytes: sizes.bodyBytes,
-        signal,
-        traffic: this.#traffic,
-        ask: async <T>(chunk: Promise<T>): Promise<T> =>
-          chunk.catch((reason: unknown) => {
-            signal?.throwIfAborted();
-            throw fromFailure(reason, attempt);
-          }),
-        cutShort: (state: string) =>
-          new CodedError('unavailable', `Cannot read ${key} in ${this.location}: ${state}`),
-      };
-      const version = versionIn(headers.etag, attempt);
-      return { sizeBytes: sizes.sizeBytes, version, body: readBody(body, reading) };
-    } catch (reason) {
-      body.destroy();
-      throw reason;
-    }
   }
 }
