@@ -255,6 +255,21 @@ for (const version of ['1.6', '1.7', '2.1'] as const) {
     });
 
     await step(
+      'a quiet terminal keeps neither its container nor the daemon from going on, or from ending',
+      async () => {
+        const { session } = await sessionOf(
+          containers.run({ image, id, args: ['sleep', '1000'], terminal: true }),
+        );
+        await site.node.stopDaemon();
+        await site.node.startDaemon();
+        await assert.rejects(containers.resize(session, { columns: 1, rows: 1 }), { code: 'not_found' });
+        assert.equal((await find(site, id))?.state, 'running');
+        await containers.remove(id, { force: true });
+        await assertNothingLeft(site);
+      },
+    );
+
+    await step(
       'a container goes on while the daemon is killed, and its logs and its end are known afterwards',
       async () => {
         const args = [
