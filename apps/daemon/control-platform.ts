@@ -20,6 +20,7 @@ import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode } from './containerd-node.ts';
 import { explainMiss } from './explain-miss.ts';
 import { createLayerViews } from './layer-views.ts';
+import { readMetrics } from './metrics.ts';
 import type { Platform } from './open-platform.ts';
 import { VERSION } from './version.ts';
 
@@ -42,6 +43,7 @@ export function createControlPlatform(
   return {
     ...createLayerViews(platform),
     bucket: createBucketWork(platform, config.root),
+    metrics: async () => readMetrics(platform),
     containers,
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);

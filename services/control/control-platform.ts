@@ -12,6 +12,7 @@ import type {
 import type { Digest } from '@lade/oci';
 import type { BucketWork } from './bucket-work.ts';
 import type { ContainerWork } from './container-work.ts';
+import type { Metric } from './prometheus-text.ts';
 
 interface WaitOptions {
   readonly signal: AbortSignal;
@@ -32,6 +33,8 @@ export interface ControlPlatform extends LayerViews {
   readonly containers: ContainerWork;
   readonly bucket: BucketWork;
   status(options: WaitOptions): Promise<Status>;
+  /** For Prometheus. */
+  metrics(): Promise<readonly Metric[]>;
   /** The images that the bucket knows, by name. */
   images(options: WaitOptions): Promise<readonly ImageSummary[]>;
   /** Proves every layer against its diff id from the bucket alone. A layer that fails is an event; the others follow. */

@@ -2,6 +2,7 @@ import { bucketRoutes } from './bucket-routes.ts';
 import { containerRoutes } from './container-routes.ts';
 import { imageRoutes } from './image-routes.ts';
 import { layerRoutes } from './layer-routes.ts';
+import { metricRoutes } from './metric-routes.ts';
 import type { Route } from './route.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { statusRoutes } from './status-routes.ts';
@@ -14,4 +15,5 @@ export const ROUTES: readonly Route[] = [
   ...containerRoutes,
   ...sessionRoutes,
   ...bucketRoutes,
+  ...metricRoutes,
 ];
