@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerSummary, ExecRequest, OutputEvent, RunRequest } from '@lade/control-protocol';
+import { LADE } from '@lade/tour/lade-program';
 import { endingOf, openSite, sessionOf, type ContainerSite } from './container-site.ts';
 import { Testbed, inSteps, needsRoot, waitUntil } from './testbed.ts';
 
@@ -20,14 +22,36 @@ async function find({ client }: ContainerSite, id: string): Promise<ContainerSum
   return (await client.containers.list()).find((container) => container.id === id);
 }
 
-type Spec = Record<string, any>;
+const TYPED = 'echo ready; read x; test -t 0 && test -t 1 && echo "is a terminal: $x"; exit 7';
+
+/** What a terminal shows when `lade` runs in it, then its exit status, then whether the terminal is as it was before. */
+async function inTerminal({ node }: ContainerSite, args: readonly string[], typed: string): Promise<string> {
+  const lade = [...LADE, ...args].map((word) => `'${word}'`).join(' ');
+  const script = `before=$(stty -g); ${lade}; echo $?; test "$before" = "$(stty -g)" && echo restored`;
+  const child = spawn('script', ['-qec', script, '/dev/null'], {
+    env: { ...process.env, LADE_ADDRESS: node.address, SHELL: '/bin/sh' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let shown = '';
+  for await (const bytes of child.stdout as AsyncIterable<Buffer>) {
+    if (shown === '') child.stdin.write(typed);
+    shown += bytes.toString();
+  }
+  return shown;
+}
+
+interface Spec {
+  readonly ociVersion: string;
+  readonly process: { readonly args: unknown; readonly env: readonly string[] };
+  readonly linux: { readonly cgroupsPath: unknown };
+}
 
 async function specOf({ node }: ContainerSite, id: string): Promise<Spec> {
   return (JSON.parse(await node.ctr('container', 'info', id)) as { Spec: Spec }).Spec;
 }
 
 /** Without what differs for a reason. */
-function comparable({ ociVersion: _, process, linux, ...spec }: Spec): Spec {
+function comparable({ ociVersion: _version, process, linux, ...spec }: Spec): object {
   // ctr was asked for another program, and leaves the order of variables to chance where a terminal adds one.
   const { args: _args, env, ...rest } = process;
   // The group is named after the container.
@@ -177,6 +201,41 @@ for (const version of ['1.6', '1.7', '2.1'] as const) {
         await containers.remove(`${reference}-ours`);
       }
     });
+
+    await step(
+      'the command line runs what it is told to, with its exit status, its input and its terminal',
+      async () => {
+        if (version !== '2.1') return;
+        const ran = await site.node.lade(
+          'run',
+          '--rm',
+          '-e',
+          'A=b',
+          image,
+          'sh',
+          '-c',
+          'echo $A; echo err >&2; exit 4',
+        );
+        assert.deepEqual(ran, { stdout: 'b\n', stderr: 'err\n', code: 4 });
+        const cli = `${id}-cli`;
+        assert.equal(
+          await site.node.ladeOrThrow('run', '-d', '--name', cli, image, 'sleep', '1000'),
+          `${cli}\n`,
+        );
+        assert.match(await site.node.ladeOrThrow('ps', '-q'), new RegExp(`^${cli}$`, 'm'));
+        const words = (
+          await inTerminal(site, ['exec', '-it', cli, 'busybox', 'sh', '-c', TYPED], 'hi there\n')
+        ).trim();
+        assert.match(words, /^ready\r\nhi there\r\nis a terminal: hi there\r\n7\r\nrestored$/);
+        assert.equal((await site.node.lade('exec', cli, 'busybox', 'sh', '-c', 'kill -9 $$')).code, 137);
+        assert.match(
+          (await site.node.lade('exec', 'none', 'x')).stderr,
+          /Cannot find container none[^]*lade ps/,
+        );
+        assert.equal(await site.node.ladeOrThrow('stop', '-t', '0', cli), `${cli}\n`);
+        assert.equal(await site.node.ladeOrThrow('rm', cli), `${cli}\n`);
+      },
+    );
 
     await step('names that are none, or not there, or taken, are told', async () => {
       for (const wrong of ['none', 'a/b', '..', 'a b', ''])
