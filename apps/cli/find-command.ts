@@ -2,6 +2,7 @@ import { wrongUsage, type Command, type ExitCode, type Terminal } from './comman
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { exec } from './commands/exec.ts';
+import { gc } from './commands/gc.ts';
 import { explain } from './commands/help.ts';
 import { images } from './commands/images.ts';
 import { install } from './commands/install.ts';
@@ -10,10 +11,13 @@ import { logs } from './commands/logs.ts';
 import { ps } from './commands/ps.ts';
 import { pull } from './commands/pull.ts';
 import { rm } from './commands/rm.ts';
+import { rmi } from './commands/rmi.ts';
 import { run } from './commands/run.ts';
 import { serve } from './commands/serve.ts';
+import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
+import { trace } from './commands/trace.ts';
 import { verify } from './commands/verify.ts';
 import { version } from './commands/version.ts';
 
@@ -23,6 +27,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   status,
   images,
   layers,
+  snapshots,
+  trace,
   verify,
   pull,
   run,
@@ -31,6 +37,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   exec,
   stop,
   rm,
+  rmi,
+  gc,
   install,
   completion: completion(() => COMMANDS),
   version,

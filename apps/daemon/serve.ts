@@ -75,9 +75,10 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
     }),
   );
   await platform.serving();
+  platform.uses.renew().catch((error: unknown) => log.warn('bucket was not told what is used', { error }));
   platform.uploads.start();
   platform.content.start();
-  const publisher = stack.use(new ImagePublisher(node, platform.bucket, log));
+  const publisher = stack.use(new ImagePublisher(node, platform, log));
   const converter = stack.use(new LayerConverter({ ...platform, node, convert, log }));
   stack.use(
     new ImageWatch(node, log, () => {

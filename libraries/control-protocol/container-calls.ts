@@ -7,7 +7,7 @@ import type {
   TerminalSize,
 } from './messages-containers.ts';
 
-interface WaitOptions {
+export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
@@ -25,7 +25,7 @@ export interface Call extends WaitOptions {
 }
 
 /** How a client asks. */
-interface Caller {
+export interface Caller {
   document(call: Call): Promise<unknown>;
   events<T extends object>(call: Call): AsyncIterable<T>;
   /** For what is answered with nothing. */

@@ -21,7 +21,7 @@ const EVENT: VerifyEvent = { kind: 'verified', layers: 1, failed: 0, tarBytes: 0
 
 /** A platform that has nothing, and whose proofs have no end. */
 function endless(open: Set<AbortSignal>): ControlPlatform {
-  return {
+  const platform: Partial<ControlPlatform> = {
     containers: NO_CONTAINERS,
     async status() {
       throw new CodedError('not_found', 'Cannot find anything');
@@ -36,6 +36,7 @@ function endless(open: Set<AbortSignal>): ControlPlatform {
     },
     async *pull() {},
   };
+  return platform as ControlPlatform;
 }
 
 interface Target {

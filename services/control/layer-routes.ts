@@ -1,4 +1,5 @@
-import type { Route } from './route.ts';
+import { parseDigest, type Digest } from '@lade/oci';
+import type { Call, Route } from './route.ts';
 
 export const layerRoutes: readonly Route[] = [
   {
@@ -7,4 +8,32 @@ export const layerRoutes: readonly Route[] = [
     access: 'open',
     handle: async (platform, { signal }) => ({ document: { layers: await platform.layers({ signal }) } }),
   },
+  {
+    method: 'GET',
+    path: '/v1/layers/{diffId}',
+    access: 'open',
+    handle: async (platform, call) => ({ document: await platform.layerMap(diffIdOf(call), call) }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/layers/{diffId}/activity',
+    access: 'open',
+    handle: async (platform, call) => ({ events: platform.layerActivity(diffIdOf(call), call) }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/layers/{diffId}/trace',
+    access: 'open',
+    handle: async (platform, call) => ({ document: await platform.trace(diffIdOf(call), call) }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/snapshots',
+    access: 'open',
+    handle: async (platform) => ({ document: { snapshots: platform.snapshots() } }),
+  },
 ];
+
+function diffIdOf({ parameters: { diffId = '' } }: Call): Digest {
+  return parseDigest(diffId);
+}

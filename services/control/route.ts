@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { ControlPlatform } from './control-platform.ts';
 
-/** One JSON document, events that are written as they come, one JSON object a line, or nothing but that it is done. */
+/** One JSON document, a text of a type, events that are written as they come, one JSON object a line, or nothing but that it is done. */
 export type Answer =
   | { readonly document: object }
+  | { readonly text: string; readonly type: string }
   | { readonly events: AsyncIterable<object> }
   | { readonly done: true };
 

@@ -1,6 +1,8 @@
+import { bucketRoutes } from './bucket-routes.ts';
 import { containerRoutes } from './container-routes.ts';
 import { imageRoutes } from './image-routes.ts';
 import { layerRoutes } from './layer-routes.ts';
+import { metricRoutes } from './metric-routes.ts';
 import type { Route } from './route.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { statusRoutes } from './status-routes.ts';
@@ -12,4 +14,6 @@ export const ROUTES: readonly Route[] = [
   ...layerRoutes,
   ...containerRoutes,
   ...sessionRoutes,
+  ...bucketRoutes,
+  ...metricRoutes,
 ];

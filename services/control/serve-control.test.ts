@@ -54,7 +54,8 @@ const EVENTS: readonly VerifyEvent[] = [
 
 const TOKEN = { value: 'right-token', file: '/r/control-token' };
 
-const PLATFORM: ControlPlatform = {
+/** As much of it as these tests ask for. */
+const PLATFORM = {
   containers: NO_CONTAINERS,
 
   status: async () => STATUS,
@@ -70,7 +71,7 @@ const PLATFORM: ControlPlatform = {
     yield { kind: 'fetching', diffId: DIFF_ID, number: 1, of: 1 };
     throw new CodedError('aborted', `Cannot pull ${image} into ${namespace}`);
   },
-};
+} as Partial<ControlPlatform> as ControlPlatform;
 
 async function serve(
   t: TestContext,
@@ -79,7 +80,12 @@ async function serve(
   const folder = await mkdtemp(join(tmpdir(), 'lade-control-'));
   t.after(async () => rm(folder, { recursive: true }));
   const path = join(folder, 'c.sock');
-  const server = await serveControl({ socketPath: path, platform: PLATFORM, log: SILENT, ...options });
+  const server = await serveControl({
+    socketPath: path,
+    platform: PLATFORM,
+    log: SILENT,
+    ...options,
+  });
   t.after(async () => server[Symbol.asyncDispose]());
   return { ...server, path };
 }
