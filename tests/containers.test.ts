@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerSummary, ExecRequest, OutputEvent, RunRequest } from '@lade/control-protocol';
+import { LADE } from '@lade/tour/lade-program';
 import { endingOf, openSite, sessionOf, type ContainerSite } from './container-site.ts';
 import { Testbed, inSteps, needsRoot, waitUntil } from './testbed.ts';
 
@@ -20,14 +22,36 @@ async function find({ client }: ContainerSite, id: string): Promise<ContainerSum
   return (await client.containers.list()).find((container) => container.id === id);
 }
 
-type Spec = Record<string, any>;
+const TYPED = 'echo ready; read x; test -t 0 && test -t 1 && echo "is a terminal: $x"; exit 7';
+
+/** What a terminal shows when `lade` runs in it, then its exit status, then whether the terminal is as it was before. */
+async function inTerminal({ node }: ContainerSite, args: readonly string[], typed: string): Promise<string> {
+  const lade = [...LADE, ...args].map((word) => `'${word}'`).join(' ');
+  const script = `before=$(stty -g); ${lade}; echo $?; test "$before" = "$(stty -g)" && echo restored`;
+  const child = spawn('script', ['-qec', script, '/dev/null'], {
+    env: { ...process.env, LADE_ADDRESS: node.address, SHELL: '/bin/sh' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let shown = '';
+  for await (const bytes of child.stdout as AsyncIterable<Buffer>) {
+    if (shown === '') child.stdin.write(typed);
+    shown += bytes.toString();
+  }
+  return shown;
+}
+
+interface Spec {
+  readonly ociVersion: string;
+  readonly process: { readonly args: unknown; readonly env: readonly string[] };
+  readonly linux: { readonly cgroupsPath: unknown };
+}
 
 async function specOf({ node }: ContainerSite, id: string): Promise<Spec> {
   return (JSON.parse(await node.ctr('container', 'info', id)) as { Spec: Spec }).Spec;
 }
 
 /** Without what differs for a reason. */
-function comparable({ ociVersion: _, process, linux, ...spec }: Spec): Spec {
+function comparable({ ociVersion: _version, process, linux, ...spec }: Spec): object {
   // ctr was asked for another program, and leaves the order of variables to chance where a terminal adds one.
   const { args: _args, env, ...rest } = process;
   // The group is named after the container.
@@ -165,18 +189,53 @@ for (const version of ['1.6', '1.7', '2.1'] as const) {
       assert.equal((await endingOf(rest)).stdout.length, bytes);
     });
 
-    await step('the runtime spec is the one of ctr, but for what is told here', async () => {
-      if (version !== '2.1') return;
-      for (const [name, flags, settings] of SPECS) {
-        const reference = `${id}-${name}`;
-        await site.node.ctr('container', 'create', '--snapshotter', 'lade', ...flags, image, reference);
-        await endingOf(containers.run({ image, id: `${reference}-ours`, args: ['true'], ...settings }));
-        const theirs = await specOf(site, reference);
-        assert.deepEqual(comparable(await specOf(site, `${reference}-ours`)), comparable(theirs), name);
-        await site.node.ctr('container', 'rm', reference);
-        await containers.remove(`${reference}-ours`);
-      }
-    });
+    if (version === '2.1')
+      await step('the runtime spec is the one of ctr, but for what is told here', async () => {
+        for (const [name, flags, settings] of SPECS) {
+          const reference = `${id}-${name}`;
+          await site.node.ctr('container', 'create', '--snapshotter', 'lade', ...flags, image, reference);
+          await endingOf(containers.run({ image, id: `${reference}-ours`, args: ['true'], ...settings }));
+          const theirs = await specOf(site, reference);
+          assert.deepEqual(comparable(await specOf(site, `${reference}-ours`)), comparable(theirs), name);
+          await site.node.ctr('container', 'rm', reference);
+          await containers.remove(`${reference}-ours`);
+        }
+      });
+
+    if (version === '2.1')
+      await step(
+        'the command line runs what it is told to, with its exit status, its input and its terminal',
+        async () => {
+          const ran = await site.node.lade(
+            'run',
+            '--rm',
+            '-e',
+            'A=b',
+            image,
+            'sh',
+            '-c',
+            'echo $A; echo err >&2; exit 4',
+          );
+          assert.deepEqual(ran, { stdout: 'b\n', stderr: 'err\n', code: 4 });
+          const cli = `${id}-cli`;
+          assert.equal(
+            await site.node.ladeOrThrow('run', '-d', '--name', cli, image, 'sleep', '1000'),
+            `${cli}\n`,
+          );
+          assert.match(await site.node.ladeOrThrow('ps', '-q'), new RegExp(`^${cli}$`, 'm'));
+          const words = (
+            await inTerminal(site, ['exec', '-it', cli, 'busybox', 'sh', '-c', TYPED], 'hi there\n')
+          ).trim();
+          assert.match(words, /^ready\r\nhi there\r\nis a terminal: hi there\r\n7\r\nrestored$/);
+          assert.equal((await site.node.lade('exec', cli, 'busybox', 'sh', '-c', 'kill -9 $$')).code, 137);
+          assert.match(
+            (await site.node.lade('exec', 'none', 'x')).stderr,
+            /Cannot find container none[^]*lade ps/,
+          );
+          assert.equal(await site.node.ladeOrThrow('stop', '-t', '0', cli), `${cli}\n`);
+          assert.equal(await site.node.ladeOrThrow('rm', cli), `${cli}\n`);
+        },
+      );
 
     await step('names that are none, or not there, or taken, are told', async () => {
       for (const wrong of ['none', 'a/b', '..', 'a b', ''])
@@ -194,6 +253,21 @@ for (const version of ['1.6', '1.7', '2.1'] as const) {
       await containers.remove(id, { force: true });
       await assertNothingLeft(site);
     });
+
+    await step(
+      'a quiet terminal keeps neither its container nor the daemon from going on, or from ending',
+      async () => {
+        const { session } = await sessionOf(
+          containers.run({ image, id, args: ['sleep', '1000'], terminal: true }),
+        );
+        await site.node.stopDaemon();
+        await site.node.startDaemon();
+        await assert.rejects(containers.resize(session, { columns: 1, rows: 1 }), { code: 'not_found' });
+        assert.equal((await find(site, id))?.state, 'running');
+        await containers.remove(id, { force: true });
+        await assertNothingLeft(site);
+      },
+    );
 
     await step(
       'a container goes on while the daemon is killed, and its logs and its end are known afterwards',

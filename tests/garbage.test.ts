@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdir, utimes } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { ControlClient, controlSocketPath, type GarbageEvent, type LayerEvent } from '@lade/control-protocol';
 import { startOrigin } from '@lade/sandbox';
@@ -56,6 +59,9 @@ test(
       assert.ok((await client.snapshots()).some((snapshot) => snapshot.diffId === diffId));
       const { kinds: inBucket } = await client.bucket.contents();
       assert.ok(inBucket.some(({ kind, objects }) => kind === 'packs' && objects > 0));
+      const metrics = await readMetrics(controlSocketPath(runner.address));
+      assert.match(metrics, /^lade_layer_resident_bytes \d+$/m);
+      assert.match(metrics, /^lade_info\{version="[\d.]+",fill="\w+"\} 1$/m);
       const { objects } = await client.bucket.objects({ prefix: 'chains/' });
       assert.ok(objects.length >= diffIds.length);
     });
@@ -107,6 +113,12 @@ test(
 
 async function collect(client: ControlClient): Promise<GarbageEvent[]> {
   return Array.fromAsync(client.bucket.collectGarbage({ dryRun: false, graceDays: 1 }));
+}
+
+async function readMetrics(socketPath: string): Promise<string> {
+  const [response] = (await once(get({ socketPath, path: '/metrics' }), 'response')) as [IncomingMessage];
+  assert.equal(response.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+  return text(response);
 }
 
 /** Dates all but what nodes use two days back. */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import type { ContainerCalls, OutputEvent, RunEvent } from '@lade/control-protocol';
 import { isCodedError } from '@lade/errors';
 import type { ExitCode } from './command.ts';
@@ -28,22 +29,25 @@ export async function attach(
       if (terminal) connection.use(followSize(containers, event.session));
       if (terminal && interactive) connection.use(rawInput());
       if (interactive) connection.use(forwardInput(containers, event.session));
-      else if (!terminal) await containers.write(event.session, new Uint8Array());
+      else if (!terminal) await endInput(containers, event.session);
     } else if (event.kind === 'exited') return event.exitStatus;
   }
   return 0;
 }
 
-/** Every key goes to the process, Ctrl-C as well. */
+/**
+ * Every key goes to the process, Ctrl-C as well, and nothing is changed on its way out: setRawMode() would add carriage returns,
+ * which full-screen programs do not expect.
+ */
 function rawInput(): Disposable {
-  const { stdin } = process;
-  const restore = (): void => void stdin.setRawMode(false);
+  const saved = stty('-g').trim();
+  const restore = (): void => void stty(saved);
   const leave = (signal: NodeJS.Signals): void => {
     restore();
     process.kill(process.pid, signal);
   };
   const signals = ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGINT'] as const;
-  stdin.setRawMode(true);
+  stty('raw', '-echo');
   process.once('exit', restore);
   for (const signal of signals) process.once(signal, leave);
   return {
@@ -53,6 +57,10 @@ function rawInput(): Disposable {
       restore();
     },
   };
+}
+
+function stty(...settings: readonly string[]): string {
+  return execFileSync('stty', settings, { stdio: ['inherit', 'pipe', 'inherit'], encoding: 'utf8' });
 }
 
 function followSize(containers: ContainerCalls, session: string): Disposable {
@@ -72,11 +80,18 @@ function forwardInput(containers: ContainerCalls, session: string): Disposable {
     for await (const bytes of process.stdin as AsyncIterable<Buffer>)
       for (let start = 0; start < bytes.byteLength; start += PIECE_BYTES)
         await containers.write(session, bytes.subarray(start, start + PIECE_BYTES));
-    await containers.write(session, new Uint8Array());
+    await endInput(containers, session);
   })();
-  forwarding.catch((reason: unknown) => {
-    // The stream of its events tells how it ended.
-    if (!isCodedError(reason, 'not_found')) process.stdin.destroy();
-  });
+  // The stream of its events tells what became of it.
+  forwarding.catch(() => process.stdin.destroy());
   return { [Symbol.dispose]: () => void process.stdin.destroy() };
+}
+
+/** A process may end before it is told. */
+async function endInput(containers: ContainerCalls, session: string): Promise<void> {
+  try {
+    await containers.write(session, new Uint8Array());
+  } catch (reason) {
+    if (!isCodedError(reason, 'not_found')) throw reason;
+  }
 }

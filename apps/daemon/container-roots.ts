@@ -1,20 +1,25 @@
 import { close, fstat, read } from 'node:fs';
-import { mkdir, mkdtemp, rmdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CodedError, isCodedError } from '@lade/errors';
 import type { Mount, Roots } from '@lade/containers';
-import { mount, openInRoot, unmount, type MountRequest } from '@lade/linux';
+import { mount, openInRoot, readMounts, unmount, type MountRequest } from '@lade/linux';
 import type { UserFiles } from '@lade/oci';
 
 /** No image has as many users. */
 const MAX_FILE_BYTES = 1 << 20;
 
 /**
- * Reads what images say of users. One at a time, and never on the main thread: a layer that is read here may have to be filled by
- * this very process, whose threads must not all wait for it.
+ * Reads what images say of users, mounted below `folder`, which is cleared of what a daemon left that was killed. One at a time, and
+ * never on the main thread: a layer that is read here may have to be filled by this very process, whose threads must not all wait
+ * for it.
  */
-export function createContainerRoots(folder: string): Roots {
+export async function createContainerRoots(folder: string): Promise<Roots> {
+  for (const { mountPoint } of await readMounts())
+    if (mountPoint.startsWith(`${folder}/`)) await unmount(mountPoint, { detach: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(folder)) await rmdir(join(folder, name));
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = async (work: () => Promise<UserFiles>): Promise<UserFiles> => {
     const turn = last.then(work);
@@ -28,7 +33,6 @@ export function createContainerRoots(folder: string): Roots {
 }
 
 async function readMounted(mounts: readonly Mount[], folder: string): Promise<UserFiles> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   const target = await mkdtemp(join(folder, 'root-'));
   await using stack = new AsyncDisposableStack();
   stack.defer(async () => rmdir(target));

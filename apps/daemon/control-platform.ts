@@ -15,6 +15,7 @@ import { createBucketWork } from './bucket-work.ts';
 import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode, Scope } from './containerd-node.ts';
 import { createLayerViews } from './layer-views.ts';
+import { readMetrics } from './metrics.ts';
 import type { Platform } from './open-platform.ts';
 import { createPullToNode } from './pull-to-node.ts';
 import { summariseImages } from './summarise-images.ts';
@@ -44,6 +45,7 @@ export function createControlPlatform(
   return {
     ...createLayerViews(platform),
     bucket: createBucketWork(platform, config.root),
+    metrics: async () => readMetrics(platform),
     containers,
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);

@@ -11,7 +11,7 @@ import { createProcessPipes } from './process-pipes.ts';
 export async function openContainers(root: string, node: ContainerdNode, log: Logger): Promise<Containers> {
   return new Containers({
     containerd: createContainerRuntime(node),
-    roots: createContainerRoots(join(root, 'mounted')),
+    roots: await createContainerRoots(join(root, 'mounted')),
     openPipes: await createProcessPipes(join(root, 'pipes')),
     folder: join(root, 'containers'),
     punchHole,

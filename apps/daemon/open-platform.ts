@@ -57,6 +57,8 @@ export interface Platform extends AsyncDisposable {
   readonly uses: NodeUses;
   readonly foreground: Foreground;
   readonly fillMode: FillModeName;
+  /** What layers may take together; undefined: as much as the disk has. */
+  readonly cacheLimitBytes: number | undefined;
   readonly counters: Readonly<ResidencyCounters>;
   /** How often the keeper has started a daemon that had crashed; undefined without a keeper. */
   readonly keeperRestarts: number | undefined;
@@ -148,6 +150,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     uses,
     foreground,
     fillMode: modes.current.name,
+    cacheLimitBytes: cacheBytes,
     counters: residency.counters,
     keeperRestarts: modes.keeperRestarts,
     serving: async () => modes.serving(),

@@ -1,3 +1,5 @@
+import { orAbort } from './or-abort.ts';
+
 interface Call<T> {
   readonly result: Promise<T>;
   readonly stop: AbortController;
@@ -18,7 +20,7 @@ export class SharedCalls<T> {
     const call = this.#calls.get(key) ?? this.#start(key, work);
     call.waiting++;
     try {
-      return await untilAborted(call.result, options.signal);
+      return await orAbort(call.result, options.signal);
     } finally {
       if (--call.waiting === 0) {
         this.#forget(key, call);
@@ -38,17 +40,5 @@ export class SharedCalls<T> {
 
   #forget(key: string, call: Call<T>): void {
     if (this.#calls.get(key) === call) this.#calls.delete(key);
-  }
-}
-
-async function untilAborted<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return result;
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([result, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Output, Streams } from './ports.ts';
 
 /** Of each file: what is older is given up. */
-export const MAX_LOG_BYTES = 64 << 20;
+const MAX_LOG_BYTES = 64 << 20;
 const BLOCK_BYTES = 512;
 
 /** Gives up the room of a range, and leaves the size of the file. */
@@ -19,16 +19,20 @@ const FILES: Readonly<Record<string, Output['stream']>> = {
 export interface LogFile {
   readonly path: string;
   readonly stream: Output['stream'];
+  /** What is older has been given up. */
+  readonly maxBytes: number;
 }
 
 /** What containers write: files that their shims append to, whether the daemon runs or not. */
 export class ContainerLogs {
   readonly #folder: string;
   readonly #punchHole: PunchHole;
+  readonly #maxBytes: number;
 
-  constructor(folder: string, punchHole: PunchHole) {
+  constructor(folder: string, punchHole: PunchHole, maxBytes = MAX_LOG_BYTES) {
     this.#folder = folder;
     this.#punchHole = punchHole;
+    this.#maxBytes = maxBytes;
   }
 
   folderOf(namespace: string, id: string): string {
@@ -56,7 +60,7 @@ export class ContainerLogs {
     const names = await listFolder(folder);
     return names.flatMap((name) => {
       const stream = FILES[name];
-      return stream === undefined ? [] : [{ path: join(folder, name), stream }];
+      return stream === undefined ? [] : [{ path: join(folder, name), stream, maxBytes: this.#maxBytes }];
     });
   }
 
@@ -73,9 +77,9 @@ export class ContainerLogs {
 
   async #trimFile(path: string): Promise<void> {
     const { size, blocks } = await stat(path);
-    if (blocks * BLOCK_BYTES <= MAX_LOG_BYTES + (MAX_LOG_BYTES >> 2)) return;
+    if (blocks * BLOCK_BYTES <= this.#maxBytes + (this.#maxBytes >> 2)) return;
     await using file = await open(path, 'r+');
-    await this.#punchHole(file.fd, 0, size - MAX_LOG_BYTES);
+    await this.#punchHole(file.fd, 0, size - this.#maxBytes);
   }
 }
 

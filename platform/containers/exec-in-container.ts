@@ -37,7 +37,7 @@ export async function* execInContainer(
     await parts.openPipes(terminal ? ['stdin', 'stdout'] : ['stdin', 'stdout', 'stderr']),
   );
   await calls.tasks.exec(id, { execId, process, ...pipes.streams, terminal, signal });
-  stack.defer(async () => endProcess(id, execId, calls));
+  stack.defer(() => parts.supervisor.keep(endProcess(id, execId, calls)));
   const exit = calls.tasks.wait(id, { execId, signal });
   exit.catch(() => {});
   try {

@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { MAX_LOG_BYTES, type LogFile } from './container-logs.ts';
+import type { LogFile } from './container-logs.ts';
 import type { Output } from './ports.ts';
 
 const PIECE_BYTES = 64 << 10;
@@ -8,32 +8,33 @@ const NEWLINE = 10;
 /** Reads a file on from where it came to. What has been given up meanwhile is passed over. */
 export class LogReader implements AsyncDisposable {
   readonly #file: FileHandle;
-  readonly #stream: Output['stream'];
+  readonly #log: LogFile;
   #offset: number;
 
-  private constructor(file: FileHandle, stream: Output['stream'], offset: number) {
+  private constructor(file: FileHandle, log: LogFile, offset: number) {
     this.#file = file;
-    this.#stream = stream;
+    this.#log = log;
     this.#offset = offset;
   }
 
   /** From the last `tail` lines on, or from the start. */
-  static async open({ path, stream }: LogFile, tail: number | undefined): Promise<LogReader> {
-    const file = await open(path, 'r');
-    return new LogReader(file, stream, tail === undefined ? 0 : await offsetOfTail(file, tail));
+  static async open(log: LogFile, tail: number | undefined): Promise<LogReader> {
+    const file = await open(log.path, 'r');
+    return new LogReader(file, log, tail === undefined ? 0 : await offsetOfTail(file, tail, log.maxBytes));
   }
 
   /** What has been written by now. */
   async *rest(): AsyncGenerator<Output> {
     const { size } = await this.#file.stat();
-    const oldest = size - MAX_LOG_BYTES;
+    const { stream, maxBytes } = this.#log;
+    const oldest = size - maxBytes;
     if (this.#offset < oldest) this.#offset = await nextLine(this.#file, oldest);
     while (this.#offset < size) {
       const length = Math.min(PIECE_BYTES, size - this.#offset);
       const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(length), 0, length, this.#offset);
       if (bytesRead === 0) return;
       this.#offset += bytesRead;
-      yield { stream: this.#stream, bytes: buffer.subarray(0, bytesRead) };
+      yield { stream, bytes: buffer.subarray(0, bytesRead) };
     }
   }
 
@@ -43,9 +44,10 @@ export class LogReader implements AsyncDisposable {
 }
 
 /** Walks back over as many line ends; the last line may have none. */
-async function offsetOfTail(file: FileHandle, lines: number): Promise<number> {
+async function offsetOfTail(file: FileHandle, lines: number, maxBytes: number): Promise<number> {
   const { size } = await file.stat();
-  const oldest = Math.max(0, size - MAX_LOG_BYTES);
+  if (lines === 0) return size;
+  const oldest = Math.max(0, size - maxBytes);
   const piece = Buffer.alloc(PIECE_BYTES);
   let wanted = lines;
   for (let end = size; end > oldest; end -= PIECE_BYTES) {
@@ -56,7 +58,7 @@ async function offsetOfTail(file: FileHandle, lines: number): Promise<number> {
       if (--wanted <= 0) return start + i + 1;
     }
   }
-  return lines === 0 ? size : oldest;
+  return oldest;
 }
 
 /** So that nothing starts in the middle of a line, unless that is very long. */

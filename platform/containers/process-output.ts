@@ -5,8 +5,8 @@ import type { Output, Pipes } from './ports.ts';
 const QUIET_MS = 500;
 
 /**
- * What comes out of a process until it has ended and nothing more comes. Who takes it slowly loses nothing: only while the
- * fifos are being read is silence taken for the end.
+ * What comes out of a process until it has ended, or `exit` has failed, and nothing more comes. Who takes it slowly loses nothing:
+ * only while the fifos are being read is silence taken for the end.
  */
 export async function* outputUntil(exit: Promise<unknown>, pipes: Pipes): AsyncGenerator<Output> {
   const output = pipes.output();

@@ -13,6 +13,13 @@ export interface RemoveOptions {
   readonly force?: boolean;
 }
 
+interface RemoveParts {
+  readonly containerd: Containerd;
+  readonly logs: ContainerLogs;
+  /** Ends the tasks of some itself. */
+  readonly supervisor?: { settled(namespace: string, id: string): Promise<void> };
+}
+
 /**
  * Task, snapshot and logs first, the record last, so that what was interrupted can be repeated under the same name. Throws
  * `not_found`, and `failed_precondition` for one that runs.
@@ -20,30 +27,29 @@ export interface RemoveOptions {
 export async function removeContainer(
   id: string,
   { namespace, force = false }: RemoveOptions,
-  { containerd, logs }: { readonly containerd: Containerd; readonly logs: ContainerLogs },
+  { containerd, logs, supervisor }: RemoveParts,
 ): Promise<void> {
   const calls = containerd.inNamespace(namespace);
   const { snapshotter, snapshotKey } = await findContainer(id, { namespace }, containerd);
-  await endTask(id, force, calls);
+  await killTask(id, force, calls);
+  await supervisor?.settled(namespace, id);
+  await unlessMissing(calls.tasks.delete(id));
   if (snapshotKey !== '') await unlessMissing(calls.snapshots(snapshotter).remove(snapshotKey));
   await logs.remove(namespace, id);
   await unlessMissing(calls.containers.delete(id));
 }
 
-async function endTask(id: string, force: boolean, { tasks }: NamespaceCalls): Promise<void> {
+async function killTask(id: string, force: boolean, { tasks }: NamespaceCalls): Promise<void> {
   const task = await unlessMissing(tasks.get(id));
-  if (!task) return;
-  if (task.status !== 'stopped') {
-    if (!force) {
-      throw new CodedError('failed_precondition', `Cannot remove container ${id}: it is ${task.status}`, {
-        cure: `Stop it with lade stop ${id}, or have it ended with --force`,
-      });
-    }
-    const exit = unlessMissing(tasks.wait(id));
-    await unlessMissing(tasks.kill(id, SIGKILL, { all: true }));
-    await exit;
+  if (!task || task.status === 'stopped') return;
+  if (!force) {
+    throw new CodedError('failed_precondition', `Cannot remove container ${id}: it is ${task.status}`, {
+      cure: `Stop it with lade stop ${id}, or have it ended with --force`,
+    });
   }
-  await unlessMissing(tasks.delete(id));
+  const exit = unlessMissing(tasks.wait(id));
+  await unlessMissing(tasks.kill(id, SIGKILL, { all: true }));
+  await exit;
 }
 
 /** What a run left that was killed between snapshot and record: nothing else has it. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { CodedError } from '@lade/errors';
+import { orAbort } from '@lade/streams';
 import { labelsAtStart } from './container-labels.ts';
 import type { ContainerLogs } from './container-logs.ts';
 import { createContainer, type ContainerSettings } from './create-container.ts';
@@ -89,8 +90,9 @@ async function* follow(
 ): AsyncGenerator<ProcessEvent> {
   using session = pipes && openSession(parts.sessions, { id, pipes, calls });
   if (session) yield { kind: 'session', session: session.id };
-  const output = logs ? logs.read({ until: exit, signal }) : pipes ? outputUntil(exit, pipes) : [];
+  const ended = orAbort(exit, signal);
+  const output = logs ? logs.read({ until: ended, signal }) : pipes ? outputUntil(ended, pipes) : [];
   for await (const piece of output) yield { kind: 'output', ...piece };
-  const { exitStatus } = await exit;
+  const { exitStatus } = await ended;
   yield { kind: 'exited', exitStatus };
 }

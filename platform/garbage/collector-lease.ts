@@ -6,10 +6,10 @@ import { SWEEP_KEY, encodeSweep, isHeld, readSweep, type StoredSweep, type Sweep
 
 const LEASE_MS = 5 * 60_000;
 const RENEW_MS = 60_000;
-/** Of the lease, for the last request that it covers to be done. */
-const REQUEST_MS = 120_000;
-/** Where a store only looks before it puts, the last of several that did so at once has it, and is seen by all by then. */
-const SETTLE_MS = 3_000;
+/** For one request. */
+const REQUEST_MS = 60_000;
+/** Where a store only looks before it puts, whoever looked before our put has put, or given up, by then. */
+const SETTLE_MS = REQUEST_MS + 5_000;
 
 export interface CollectorOptions {
   readonly bucket: Bucket;
@@ -68,9 +68,9 @@ export class CollectorLease implements AsyncDisposable {
   async remove(keys: readonly string[]): Promise<void> {
     const { bucket, now } = this.#options;
     this.signal.throwIfAborted();
-    if (now() > Date.parse(this.#sweep.until ?? '') - REQUEST_MS) await this.#write(this.#sweep.keys);
+    if (now() > Date.parse(this.#sweep.until ?? '') - 2 * REQUEST_MS) await this.#write(this.#sweep.keys);
     await bucket.delete(keys, {
-      signal: AbortSignal.any([this.signal, AbortSignal.timeout(REQUEST_MS / 2)]),
+      signal: AbortSignal.any([this.signal, AbortSignal.timeout(REQUEST_MS)]),
     });
   }
 
@@ -99,7 +99,7 @@ export class CollectorLease implements AsyncDisposable {
     const { bucket } = this.#options;
     const condition = this.#version === undefined ? { absent: true as const } : { version: this.#version };
     try {
-      const signal = AbortSignal.timeout(REQUEST_MS / 2);
+      const signal = AbortSignal.timeout(REQUEST_MS);
       const { version } = await bucket.put(SWEEP_KEY, encodeSweep(sweep), { condition, signal });
       this.#version = version;
       this.#sweep = sweep;

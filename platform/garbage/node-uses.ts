@@ -41,6 +41,7 @@ export class NodeUses implements AsyncDisposable {
   #seen: string | undefined;
   #round: Promise<StoredSweep> = Promise.resolve({ sweep: { id: '', keys: [] }, version: undefined });
   #next: Promise<StoredSweep> | undefined;
+  #isWarned = false;
 
   constructor(options: NodeUsesOptions) {
     this.#options = options;
@@ -63,12 +64,7 @@ export class NodeUses implements AsyncDisposable {
       if (sweep.id !== seen || isSwept(sweep, fresh, this.#now())) return false;
     } catch (reason) {
       if (!isCodedError(reason, 'permission_denied')) throw reason;
-      this.#options.log.warn(
-        'this node may not tell the bucket what it uses: only images in the bucket are safe',
-        {
-          bucket: this.#options.bucket.location,
-        },
-      );
+      this.#warnOnce();
     }
     for (const key of fresh) this.#safe.add(key);
     return true;
@@ -86,6 +82,15 @@ export class NodeUses implements AsyncDisposable {
     clearInterval(this.#timer);
     this.#stop.abort();
     await this.#round.catch(() => {});
+  }
+
+  #warnOnce(): void {
+    if (this.#isWarned) return;
+    this.#isWarned = true;
+    const { log, bucket } = this.#options;
+    log.warn('this node may not tell the bucket what it uses: keep the images that it runs', {
+      bucket: bucket.location,
+    });
   }
 
   #keys(): Set<string> {

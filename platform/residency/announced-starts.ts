@@ -1,7 +1,7 @@
 import type { Bucket } from '@lade/bucket';
 import { openHotChunks, type HotChunks } from '@lade/layers';
 import type { Digest } from '@lade/oci';
-import { orAbort } from './or-abort.ts';
+import { orAbort } from '@lade/streams';
 
 /** Reads under way at the same time: what a reader asks for meanwhile has its share of the connections. */
 const MAX_OPEN = 6;

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { CodedError, isCodedError } from '@lade/errors';
 import { LAYER_FILES, type ChunkTable, type HotChunks } from '@lade/layers';
 import type { Digest } from '@lade/oci';
+import { orAbort } from '@lade/streams';
 import type { BlobContext, FillResult } from './blob-context.ts';
 import { BlobDamage } from './blob-damage.ts';
 import { BlobFile, type BlobFileOptions, type PunchHole } from './blob-file.ts';
 import { bringChunks, type ChunkSink } from './bring-chunks.ts';
 import { bringStart } from './bring-start.ts';
 import { Ticket, type Urgency } from './fetch-queue.ts';
-import { orAbort } from './or-abort.ts';
 
 const SAVE_AFTER_BYTES = 32 << 20;
 const SAVE_AFTER_MS = 3_000;

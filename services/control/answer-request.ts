@@ -64,6 +64,7 @@ async function writeAnswer(
   { answer, streams }: { readonly answer: Answer; readonly streams: StreamPlaces },
 ): Promise<void> {
   if ('document' in answer) writeDocument(response, 200, answer.document);
+  else if ('text' in answer) writeBody(response, 200, answer.text, answer.type);
   else if ('done' in answer) response.writeHead(204, { 'cache-control': 'no-store' }).end();
   else {
     using _ = streams.take();
@@ -82,9 +83,18 @@ function writeDocument(
   document: object,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  const body = Buffer.from(`${JSON.stringify(document)}\n`);
+  writeBody(response, status, `${JSON.stringify(document)}\n`, 'application/json', headers);
+}
+
+function writeBody(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  ...[type, headers = {}]: readonly [type: string, headers?: Readonly<Record<string, string>>]
+): void {
+  const body = Buffer.from(text);
   response.writeHead(status, {
-    'content-type': 'application/json',
+    'content-type': type,
     'content-length': body.byteLength,
     'cache-control': 'no-store',
     ...headers,

@@ -16,6 +16,7 @@ import type {
 import type { Digest } from '@lade/oci';
 import type { BucketWork } from './bucket-work.ts';
 import type { ContainerWork } from './container-work.ts';
+import type { Metric } from './prometheus-text.ts';
 
 interface WaitOptions {
   readonly signal: AbortSignal;
@@ -41,6 +42,8 @@ export interface ControlPlatform extends LayerViews {
   readonly containers: ContainerWork;
   readonly bucket: BucketWork;
   status(options: WaitOptions): Promise<Status>;
+  /** For Prometheus. */
+  metrics(): Promise<readonly Metric[]>;
   /** The images that the bucket or containerd knows, by name. */
   images(options: NamespaceOptions): Promise<readonly ImageSummary[]>;
   /** Removes an image from containerd; the bucket keeps it. */

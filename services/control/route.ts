@@ -2,8 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { ControlPlatform } from './control-platform.ts';
 import type { EventStream } from './write-events.ts';
 
-/** One JSON document, events that are written as they come, or nothing but that it is done. */
-export type Answer = { readonly document: object } | EventStream | { readonly done: true };
+/** One JSON document, a text of a type, events that are written as they come, or nothing but that it is done. */
+export type Answer =
+  | { readonly document: object }
+  | { readonly text: string; readonly type: string }
+  | EventStream
+  | { readonly done: true };
 
 export const DONE: Answer = { done: true };
 

@@ -3,6 +3,7 @@ import { containerRoutes } from './container-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { imageRoutes } from './image-routes.ts';
 import { layerRoutes } from './layer-routes.ts';
+import { metricRoutes } from './metric-routes.ts';
 import type { Route } from './route.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { statusRoutes } from './status-routes.ts';
@@ -16,4 +17,5 @@ export const ROUTES: readonly Route[] = [
   ...containerRoutes,
   ...sessionRoutes,
   ...bucketRoutes,
+  ...metricRoutes,
 ];

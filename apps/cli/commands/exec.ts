@@ -15,7 +15,7 @@ export const exec = defineCommand({
     using client = openClient(values);
     const { namespace, interactive = false, tty: terminal = false } = values;
     const request = { args, ...processRequest(values), ...(namespace === undefined ? {} : { namespace }) };
-    return attach(client.containers.exec(id, request), {
+    return await attach(client.containers.exec(id, request), {
       containers: client.containers,
       interactive,
       terminal,

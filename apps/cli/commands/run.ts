@@ -53,8 +53,8 @@ export const run = defineCommand({
       detach,
     };
     const events = runOrPull(client, request, terminal);
-    if (detach) return tellName(events, terminal);
-    return attach(tty ? events : stopOnSignal(events, client, request), {
+    if (detach) return await tellName(events, terminal);
+    return await attach(tty ? events : stopOnSignal(events, client, request), {
       containers: client.containers,
       interactive,
       terminal: tty,

@@ -3,6 +3,7 @@ export async function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefin
   if (!signal) return work;
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason as Error);
+  if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([work, aborted.promise]);
