@@ -4,10 +4,26 @@ import { createRouter, createWebHashHistory, type Router } from 'vue-router';
 export const router: Router = createRouter({
   history: createWebHashHistory(),
   routes: [
-    { path: '/', name: 'overview', component: async () => (await import('./pages/overview/overview-page.tsx')).OverviewPage },
-    { path: '/images', name: 'images', component: async () => (await import('./pages/images/images-page.tsx')).ImagesPage },
-    { path: '/layers/:diffId?', name: 'layer', component: async () => (await import('./pages/layer/layer-page.tsx')).LayerPage },
-    { path: '/bucket', name: 'bucket', component: async () => (await import('./pages/bucket/bucket-page.tsx')).BucketPage },
+    {
+      path: '/',
+      name: 'overview',
+      component: async () => (await import('./pages/overview/overview-page.tsx')).OverviewPage,
+    },
+    {
+      path: '/images',
+      name: 'images',
+      component: async () => (await import('./pages/images/images-page.tsx')).ImagesPage,
+    },
+    {
+      path: '/layers/:diffId?',
+      name: 'layer',
+      component: async () => (await import('./pages/layer/layer-page.tsx')).LayerPage,
+    },
+    {
+      path: '/bucket',
+      name: 'bucket',
+      component: async () => (await import('./pages/bucket/bucket-page.tsx')).BucketPage,
+    },
     {
       path: '/containers',
       name: 'containers',
@@ -18,7 +34,11 @@ export const router: Router = createRouter({
       name: 'container',
       component: async () => (await import('./pages/containers/container-page.tsx')).ContainerPage,
     },
-    { path: '/events', name: 'events', component: async () => (await import('./pages/events/events-page.tsx')).EventsPage },
+    {
+      path: '/events',
+      name: 'events',
+      component: async () => (await import('./pages/events/events-page.tsx')).EventsPage,
+    },
     {
       path: '/:rest(.*)*',
       name: 'not-found',

@@ -34,7 +34,11 @@ export async function startApiServer(node: SampleNode = createNode(), port = 0):
   };
 }
 
-async function answerApi(node: SampleNode, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answerApi(
+  node: SampleNode,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const body = Buffer.concat(await request.toArray());

@@ -11,7 +11,16 @@ import type {
 } from '@lade/control-protocol';
 import { attend, containerEvents, pull, runEvents, type Session } from './sample-streams.ts';
 import { createEvents } from './sample-events.ts';
-import { digestOf, layerId, sampleImages, sampleLayers, sampleMap, sampleStatus, sampleTrace, timeAfter } from './sample-node.ts';
+import {
+  digestOf,
+  layerId,
+  sampleImages,
+  sampleLayers,
+  sampleMap,
+  sampleStatus,
+  sampleTrace,
+  timeAfter,
+} from './sample-node.ts';
 
 export interface SampleNode {
   status: Status;
@@ -63,8 +72,17 @@ export function answer(node: SampleNode, request: IncomingMessage, body: Buffer,
   const url = new URL(request.url ?? '', 'http://localhost');
   const path = url.pathname.split('/').slice(2).map(decodeURIComponent);
   const method = request.method ?? 'GET';
-  if (method !== 'GET' && node.token !== undefined && request.headers.authorization !== `Bearer ${node.token}`) {
-    return failure(401, 'unauthenticated', 'Cannot serve the request: it has no token', 'The token is in /var/lib/lade/control-token on the daemon’s machine');
+  if (
+    method !== 'GET' &&
+    node.token !== undefined &&
+    request.headers.authorization !== `Bearer ${node.token}`
+  ) {
+    return failure(
+      401,
+      'unauthenticated',
+      'Cannot serve the request: it has no token',
+      'The token is in /var/lib/lade/control-token on the daemon’s machine',
+    );
   }
   const json = (): Record<string, unknown> => JSON.parse(body.toString('utf8')) as Record<string, unknown>;
   if (method === 'GET') return read(node, path, url.searchParams, signal);
@@ -72,20 +90,27 @@ export function answer(node: SampleNode, request: IncomingMessage, body: Buffer,
 }
 
 function read(node: SampleNode, path: readonly string[], query: URLSearchParams, signal: AbortSignal): Reply {
-  const [noun, id = '', part] = path;
-  if (noun === 'status') return ok({ ...node.status, bucketRequests: countRequests() });
-  if (noun === 'images') return ok({ images: node.images });
-  if (noun === 'layers' && id === '') return ok({ layers: node.layers });
-  if (noun === 'layers' && part === undefined) return ok(mapOf(node, id).map);
-  if (noun === 'layers' && part === 'trace') return ok(mapOf(node, id).trace);
-  if (noun === 'layers' && part === 'activity') return { events: activity(node, signal) };
-  if (noun === 'containers' && id === '') return ok({ containers: node.containers });
-  if (noun === 'containers' && part === 'logs') return { events: containerEvents(signal) };
-  if (noun === 'bucket' && id === 'objects') return ok(page(node, query));
-  if (noun === 'bucket') return ok({ listedAt: new Date().toISOString(), kinds: kindsOf(node) });
-  if (noun === 'nodes') return ok({ nodes: node.images.length === 0 ? [] : NODES });
+  const [noun = '', id = '', part = ''] = path;
+  if (noun === 'layers' && id !== '') return readLayer(node, id, part, signal);
+  const documents: Readonly<Record<string, () => object>> = {
+    status: () => ({ ...node.status, bucketRequests: countRequests() }),
+    images: () => ({ images: node.images }),
+    layers: () => ({ layers: node.layers }),
+    containers: () => ({ containers: node.containers }),
+    'bucket/objects': () => page(node, query),
+    bucket: () => ({ listedAt: new Date().toISOString(), kinds: kindsOf(node) }),
+    nodes: () => ({ nodes: node.images.length === 0 ? [] : NODES }),
+  };
+  if (part === 'logs') return { events: containerEvents(signal) };
   if (noun === 'events') return { events: events(node, signal) };
-  return failure(404, 'not_found', `Cannot find ${path.join('/')}: this API has no such path`);
+  const document = documents[path.join('/')];
+  return document ? ok(document()) : failure(404, 'not_found', `Cannot find ${path.join('/')}`);
+}
+
+function readLayer(node: SampleNode, id: string, part: string, signal: AbortSignal): Reply {
+  if (part === 'activity') return { events: activity(node, signal) };
+  const { map, trace } = mapOf(node, id);
+  return ok(part === 'trace' ? trace : map);
 }
 
 interface Change {
@@ -168,8 +193,22 @@ async function* events(node: SampleNode, signal: AbortSignal): AsyncGenerator<ob
 }
 
 const NODES = [
-  { name: 'node-a.internal', state: 'running', version: '0.1.0', seenAt: new Date().toISOString(), layers: 11, diskBytes: 412_000_000 },
-  { name: 'node-b.internal', state: 'gone', version: '0.1.0', seenAt: timeAfter(-7200), layers: 8, diskBytes: 204_000_000 },
+  {
+    name: 'node-a.internal',
+    state: 'running',
+    version: '0.1.0',
+    seenAt: new Date().toISOString(),
+    layers: 11,
+    diskBytes: 412_000_000,
+  },
+  {
+    name: 'node-b.internal',
+    state: 'gone',
+    version: '0.1.0',
+    seenAt: timeAfter(-7200),
+    layers: 8,
+    diskBytes: 204_000_000,
+  },
 ];
 
 function sampleContainers(): ContainerSummary[] {
@@ -274,7 +313,12 @@ function countRequests(): object {
   figures.reads = reads;
   return {
     read: { requests: reads, errors: 0, sentBytes: reads * 410, receivedBytes: reads * 266_000 },
-    write: { requests: 31 + Math.floor(seconds / 3), errors: 0, sentBytes: 118_000_000 + Math.floor(seconds / 3) * 4_100_000, receivedBytes: 9000 },
+    write: {
+      requests: 31 + Math.floor(seconds / 3),
+      errors: 0,
+      sentBytes: 118_000_000 + Math.floor(seconds / 3) * 4_100_000,
+      receivedBytes: 9000,
+    },
     list: { requests: 4, errors: 0, sentBytes: 1600, receivedBytes: 212_000 },
     delete: { requests: 0, errors: 0, sentBytes: 0, receivedBytes: 0 },
   };

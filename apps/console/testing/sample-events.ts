@@ -24,7 +24,11 @@ export function createEvents(): () => DaemonEvent {
     const failed = random() < 0.02;
     const name = digestOf(String(id % 97));
     const subject =
-      folder === '' ? { name } : kind === 'log.info' ? { message: folder, diffId: name } : { key: `${folder}sha256/${name.slice(7)}` };
+      folder === ''
+        ? { name }
+        : kind === 'log.info'
+          ? { message: folder, diffId: name }
+          : { key: `${folder}sha256/${name.slice(7)}` };
     return {
       id,
       time: new Date().toISOString(),

@@ -7,7 +7,7 @@ export function digestOf(text: string): Digest {
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
-const STARTED = Date.UTC(2026, 10, 27, 9, 30);
+const STARTED = Date.now();
 
 export function timeAfter(seconds: number): string {
   return new Date(STARTED + seconds * 1000).toISOString();
@@ -23,7 +23,10 @@ export function createRandom(seed: number): () => number {
 }
 
 const IMAGES = [
-  ['docker.io/library/python:3.13', [48_500_000, 24_000_000, 64_400_000, 211_000_000, 6_200_000, 27_700_000, 250]],
+  [
+    'docker.io/library/python:3.13',
+    [48_500_000, 24_000_000, 64_400_000, 211_000_000, 6_200_000, 27_700_000, 250],
+  ],
   ['docker.io/library/nginx:1.29', [29_800_000, 43_200_000, 630, 955, 1_200]],
   ['registry.example.org/team/recommender:2026-11', [29_800_000, 3_411_000_000, 18_000_000, 912_000]],
 ] as const;
@@ -121,7 +124,12 @@ export function sampleMap(diffId: Digest, chunks: number): LayerMap {
   };
 }
 
-const FOLDERS = ['usr/lib/python3.13/asyncio', 'usr/lib/python3.13/json', 'usr/lib/x86_64-linux-gnu', 'usr/bin'];
+const FOLDERS = [
+  'usr/lib/python3.13/asyncio',
+  'usr/lib/python3.13/json',
+  'usr/lib/x86_64-linux-gnu',
+  'usr/bin',
+];
 
 function pathOf(n: number): string {
   const folder = FOLDERS[Math.floor(n / 40) % FOLDERS.length] ?? '';
@@ -139,7 +147,12 @@ export function sampleTrace(map: LayerMap, length: number): Trace {
     at = random() < 0.12 ? Math.floor(random() * count) : Math.min(count - 1, at + 1);
     const offset = offsets[at] ?? 0;
     const path = map.files.find((file) => file.offset + file.sizeBytes > offset)?.path;
-    return { number: at, offset, sizeBytes: sizes.readUInt32LE(at * 4), ...(path === undefined ? {} : { path }) };
+    return {
+      number: at,
+      offset,
+      sizeBytes: sizes.readUInt32LE(at * 4),
+      ...(path === undefined ? {} : { path }),
+    };
   });
   return { diffId: map.diffId, chunks };
 }

@@ -9,10 +9,18 @@ export interface Session {
 }
 
 /** A pull: of what the bucket knows at once, of everything else from a registry. */
-export async function* pull(node: SampleNode, reference: string, signal: AbortSignal): AsyncGenerator<object> {
+export async function* pull(
+  node: SampleNode,
+  reference: string,
+  signal: AbortSignal,
+): AsyncGenerator<object> {
   const name = reference.includes('/') ? reference : `docker.io/library/${reference}`;
   if (name.endsWith(':missing')) {
-    const error = { code: 'not_found', message: `Cannot pull ${name}: the registry does not know it`, cure: 'Check its name' };
+    const error = {
+      code: 'not_found',
+      message: `Cannot pull ${name}: the registry does not know it`,
+      cure: 'Check its name',
+    };
     yield { kind: 'error', error };
     return;
   }
@@ -47,7 +55,10 @@ export async function* pull(node: SampleNode, reference: string, signal: AbortSi
 
 function newImage(
   name: string,
-  layers: readonly { readonly position: { readonly diffId: `sha256:${string}` }; readonly totalBytes: number }[],
+  layers: readonly {
+    readonly position: { readonly diffId: `sha256:${string}` };
+    readonly totalBytes: number;
+  }[],
 ): ImageSummary {
   return {
     name,
@@ -124,7 +135,10 @@ export async function* attend(node: SampleNode, signal: AbortSignal): AsyncGener
   let line = '';
   while (!signal.aborted) {
     if (typed.length === 0) {
-      await Promise.race([new Promise<void>((resolve) => (wake = resolve)), sleep(60_000, undefined, { signal })]);
+      await Promise.race([
+        new Promise<void>((resolve) => (wake = resolve)),
+        sleep(60_000, undefined, { signal }),
+      ]);
     }
     for (const bytes of typed.splice(0)) {
       for (const letter of bytes.toString('utf8')) {
@@ -133,7 +147,10 @@ export async function* attend(node: SampleNode, signal: AbortSignal): AsyncGener
           yield output(letter);
           continue;
         }
-        if (line === 'exit') return yield { kind: 'exited', exitStatus: 0 };
+        if (line === 'exit') {
+          yield { kind: 'exited', exitStatus: 0 };
+          return;
+        }
         yield output(`\r\nyou typed: ${line}\r\n\u001b[1;36mroot@web\u001b[0m:/# `);
         line = '';
       }

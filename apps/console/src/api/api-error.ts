@@ -20,13 +20,17 @@ export function isAbort(reason: unknown): boolean {
 export function toApiError(reason: unknown): ApiError {
   if (reason instanceof ApiError) return reason;
   if (reason instanceof TypeError) return unreachable();
-  return new ApiError({ code: 'unknown', message: reason instanceof Error ? reason.message : String(reason) });
+  return new ApiError({
+    code: 'unknown',
+    message: reason instanceof Error ? reason.message : String(reason),
+  });
 }
 
 /** The error of an answer's body, whatever that is. */
 export function errorOfAnswer(status: number, body: unknown): ApiError {
   const error = (body as { readonly error?: Partial<WireError> } | undefined)?.error;
-  if (typeof error?.code === 'string' && typeof error.message === 'string') return new ApiError(error as WireError);
+  if (typeof error?.code === 'string' && typeof error.message === 'string')
+    return new ApiError(error as WireError);
   return new ApiError({ code: 'unknown', message: `HTTP ${status}` });
 }
 

@@ -1,5 +1,7 @@
 /** The JSON objects of a newline-delimited stream, all that one piece of it completes at a time. */
-export async function* decodeLines<T>(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<readonly T[]> {
+export async function* decodeLines<T>(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<readonly T[]> {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   try {

@@ -62,7 +62,10 @@ export async function fetchTrace(diffId: string, options: WaitOptions = {}): Pro
 }
 
 export async function fetchContainers(options: WaitOptions = {}): Promise<readonly ContainerSummary[]> {
-  const document = await readDocument<{ containers: readonly ContainerSummary[] }>({ path: '/containers', ...options });
+  const document = await readDocument<{ containers: readonly ContainerSummary[] }>({
+    path: '/containers',
+    ...options,
+  });
   return document.containers;
 }
 
@@ -79,7 +82,11 @@ export async function removeContainer(id: string, namespace: string, force: bool
   await send({ method: 'DELETE', path, query: { namespace, force: force || undefined } });
 }
 
-export function execInContainer(id: string, request: ExecRequest, options: WaitOptions): AsyncIterable<OutputEvent> {
+export function execInContainer(
+  id: string,
+  request: ExecRequest,
+  options: WaitOptions,
+): AsyncIterable<OutputEvent> {
   const path = `/containers/${encodeURIComponent(id)}/exec`;
   return readEvents({ method: 'POST', path, body: request, ...options });
 }

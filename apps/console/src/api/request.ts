@@ -40,7 +40,9 @@ async function fetchOnce({ method = 'GET', path, query = {}, body, signal }: Cal
     method,
     headers: {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { 'content-type': bytes ? 'application/octet-stream' : 'application/json' }),
+      ...(body === undefined
+        ? {}
+        : { 'content-type': bytes ? 'application/octet-stream' : 'application/json' }),
     },
     ...(body === undefined ? {} : { body: bytes ? body : JSON.stringify(body) }),
     ...(signal ? { signal } : {}),

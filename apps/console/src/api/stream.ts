@@ -34,7 +34,7 @@ export async function* readEvents<T extends object>(call: Call): AsyncGenerator<
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 
-interface Follower<T> {
+export interface Follower<T> {
   /** Made anew for each connection, so that it can say where to go on. */
   readonly call: () => Call;
   readonly take: (batch: readonly T[]) => void;
@@ -43,7 +43,10 @@ interface Follower<T> {
 }
 
 /** Follows a stream until aborted: whenever it ends, connects again, after pauses that grow while that fails. */
-export async function followStream<T extends object>(follower: Follower<T>, signal: AbortSignal): Promise<void> {
+export async function followStream<T extends object>(
+  follower: Follower<T>,
+  signal: AbortSignal,
+): Promise<void> {
   let pauseMs = FIRST_PAUSE_MS;
   while (!signal.aborted) {
     try {
@@ -64,9 +67,13 @@ export async function followStream<T extends object>(follower: Follower<T>, sign
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
   });
 }

@@ -35,7 +35,12 @@ export const ConfirmDialog = defineComponent(
             <button type="button" class="button" onClick={props.onClose}>
               {t().words.cancel}
             </button>,
-            <button type="button" class="button button-danger" disabled={running.value} onClick={() => void run()}>
+            <button
+              type="button"
+              class="button button-danger"
+              disabled={running.value}
+              onClick={() => void run()}
+            >
               {props.action}
             </button>,
           ],

@@ -20,7 +20,12 @@ export const Modal = defineComponent(
       >
         <header class="modal-head">
           <h2 id={id}>{props.title}</h2>
-          <button type="button" class="button button-icon" aria-label={t().words.close} onClick={props.onClose}>
+          <button
+            type="button"
+            class="button button-icon"
+            aria-label={t().words.close}
+            onClick={props.onClose}
+          >
             <Icon name="close" />
           </button>
         </header>

@@ -12,7 +12,12 @@ export const Preferences: FunctionalComponent = () => {
   const label = `${t().app.theme}: ${t().app.themes[theme.value]}`;
   return (
     <div class="preferences">
-      <button type="button" class="button button-quiet" lang={LOCALES[other]} onClick={() => (language.value = other)}>
+      <button
+        type="button"
+        class="button button-quiet"
+        lang={LOCALES[other]}
+        onClick={() => (language.value = other)}
+      >
         {t().app.otherLanguage}
       </button>
       <button

@@ -51,7 +51,12 @@ export const TokenDialog = defineComponent(() => {
             <button type="button" class="button" onClick={() => question.answer(undefined)}>
               {t().words.cancel}
             </button>,
-            <button type="submit" form={`${id}-form`} class="button button-primary" disabled={token.value.trim() === ''}>
+            <button
+              type="submit"
+              form={`${id}-form`}
+              class="button button-primary"
+              disabled={token.value.trim() === ''}
+            >
               {words.use}
             </button>,
           ],

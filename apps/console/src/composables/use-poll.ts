@@ -12,7 +12,10 @@ export interface Polled<T> {
 }
 
 /** Asks now and every `everyMs` while the page can be seen and the component lives; with `everyMs` 0 only now and on demand. */
-export function usePoll<T>(ask: (options: { readonly signal: AbortSignal }) => Promise<T>, everyMs: number): Polled<T> {
+export function usePoll<T>(
+  ask: (options: { readonly signal: AbortSignal }) => Promise<T>,
+  everyMs: number,
+): Polled<T> {
   const value = shallowRef<T>();
   const error = shallowRef<ApiError>();
   let running = new AbortController();

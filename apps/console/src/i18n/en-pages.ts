@@ -9,7 +9,8 @@ export const enPages = {
     containerd: 'containerd',
     containerdOk: (version: string) => `connected, ${version}`,
     containerdMissing: 'not reached',
-    containerdCure: 'Check that containerd runs and that --containerd names its socket; “lade install --print” shows what its configuration needs.',
+    containerdCure:
+      'Check that containerd runs and that --containerd names its socket; “lade install --print” shows what its configuration needs.',
     fill: 'Fill mode',
     fillModes: {
       fanotify: 'Layers fill as they are read, by kernel events; bytes that are here cost nothing',
@@ -51,7 +52,8 @@ export const enPages = {
     allEvents: 'All events',
     noEvents: 'Nothing has happened since the daemon started. Pull an image, and watch it here.',
     startTitle: 'This node is empty',
-    startText: 'Pull an image. The first node that does turns its layers into mountable file systems in the bucket; every other node starts it from there at once.',
+    startText:
+      'Pull an image. The first node that does turns its layers into mountable file systems in the bucket; every other node starts it from there at once.',
     startAction: 'Pull an image',
   },
   images: {
@@ -113,8 +115,14 @@ export const enPages = {
     title: 'Layer',
     subtitle: 'Which chunks of it are on this node, as they come',
     map: 'Residency map',
-    mapLabel: (chunks: string) => `Map of ${chunks} chunks in the order of the blob. Arrow keys move the cursor.`,
-    legend: { missing: 'in the bucket', resident: 'on this node', evicted: 'given up for space', touched: 'read just now' },
+    mapLabel: (chunks: string) =>
+      `Map of ${chunks} chunks in the order of the blob. Arrow keys move the cursor.`,
+    legend: {
+      missing: 'in the bucket',
+      resident: 'on this node',
+      evicted: 'given up for space',
+      touched: 'read just now',
+    },
     residentOf: (part: string, whole: string) => `${part} of ${whole} resident`,
     chunkCount: (resident: string, all: string) => `${resident} of ${all} chunks`,
     chunk: (n: string) => `Chunk ${n}`,
@@ -126,7 +134,8 @@ export const enPages = {
     waits: 'Reads that waited here',
     files: 'Files',
     trace: 'The last start',
-    traceText: 'The chunks that the last start touched: the order from left to right, their place in the blob from top to bottom.',
+    traceText:
+      'The chunks that the last start touched: the order from left to right, their place in the blob from top to bottom.',
     traceCount: (chunks: string, size: string) => `${chunks} chunks, ${size}`,
     traceEmpty: 'No start was recorded yet. Run a container of an image with this layer.',
     replay: 'Replay on the map',
@@ -162,7 +171,12 @@ export const enPages = {
     collecting: 'Figures come as they are measured; keep this page open.',
     requests: 'Requests',
     requestErrors: 'Failed',
-    requestKinds: { read: 'Reads (GET, HEAD)', write: 'Writes (PUT, POST)', list: 'Lists', delete: 'Deletions' },
+    requestKinds: {
+      read: 'Reads (GET, HEAD)',
+      write: 'Writes (PUT, POST)',
+      list: 'Lists',
+      delete: 'Deletions',
+    },
     nodes: 'Nodes on this bucket',
     lastSeen: (time: string) => `seen ${time}`,
     noNodes: 'No node has written here yet.',
@@ -186,7 +200,8 @@ export const enPages = {
     gcYoung: (n: string) => `${n} objects are needed by nobody, but younger than the grace time`,
     gcRemove: (n: string) => `Remove ${n} objects …`,
     gcConfirmTitle: 'Remove garbage for good?',
-    gcConfirmText: (n: string, size: string) => `${n} objects, ${size}, go from the bucket, for all nodes. What has come into use meanwhile is kept.`,
+    gcConfirmText: (n: string, size: string) =>
+      `${n} objects, ${size}, go from the bucket, for all nodes. What has come into use meanwhile is kept.`,
     gcConfirm: 'Remove them',
     gcRemoved: (n: string, size: string) => `${n} objects removed: ${size} are free`,
     gcSample: 'What it is',

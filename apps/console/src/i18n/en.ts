@@ -19,7 +19,8 @@ export const en = {
     theme: 'Colours',
     themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
     unreachable: 'The daemon does not answer',
-    unreachableCure: 'Start it with “lade serve --http 127.0.0.1:PORT”. This page goes on by itself as soon as it answers.',
+    unreachableCure:
+      'Start it with “lade serve --http 127.0.0.1:PORT”. This page goes on by itself as soon as it answers.',
     notFound: 'There is no such page',
     backHome: 'Go to the overview',
     showTable: 'Show as a table',

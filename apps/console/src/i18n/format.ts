@@ -31,7 +31,9 @@ export function formatDuration(ms: number): string {
   if (ms < 1000) return `${decimal(ms, ms < 10 ? 1 : 0)} ms`;
   if (ms < 60_000) return `${decimal(ms / 1000, ms < 10_000 ? 2 : 1)} s`;
   const minutes = Math.floor(ms / 60_000);
-  return minutes < 60 ? `${minutes} min ${Math.round((ms % 60_000) / 1000)} s` : `${decimal(ms / 3_600_000, 1)} h`;
+  return minutes < 60
+    ? `${minutes} min ${Math.round((ms % 60_000) / 1000)} s`
+    : `${decimal(ms / 3_600_000, 1)} h`;
 }
 
 export function formatRate(perSecond: number): string {
@@ -45,7 +47,9 @@ export function formatClock(iso: string): string {
 }
 
 export function formatDate(iso: string): string {
-  return new Intl.DateTimeFormat(LOCALES[language.value], { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
+  return new Intl.DateTimeFormat(LOCALES[language.value], { dateStyle: 'medium', timeStyle: 'short' }).format(
+    new Date(iso),
+  );
 }
 
 const STEPS = [

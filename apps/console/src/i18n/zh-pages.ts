@@ -9,7 +9,8 @@ export const zhPages: typeof enPages = {
     containerd: 'containerd',
     containerdOk: (version) => `已连接，${version}`,
     containerdMissing: '无法连接',
-    containerdCure: '请确认 containerd 正在运行，且 --containerd 指向它的套接字；“lade install --print” 会显示它所需的配置。',
+    containerdCure:
+      '请确认 containerd 正在运行，且 --containerd 指向它的套接字；“lade install --print” 会显示它所需的配置。',
     fill: '填充方式',
     fillModes: {
       fanotify: '层在读取时由内核事件触发填充；已在本地的数据没有额外开销',
@@ -51,7 +52,8 @@ export const zhPages: typeof enPages = {
     allEvents: '全部事件',
     noEvents: '守护进程启动以来还没有发生什么。拉取一个镜像，就能在这里看到过程。',
     startTitle: '本节点是空的',
-    startText: '请拉取一个镜像。第一个拉取它的节点会把各层转换成存储桶里可挂载的文件系统；之后其他节点都能立即从那里启动。',
+    startText:
+      '请拉取一个镜像。第一个拉取它的节点会把各层转换成存储桶里可挂载的文件系统；之后其他节点都能立即从那里启动。',
     startAction: '拉取镜像',
   },
   images: {
@@ -186,7 +188,8 @@ export const zhPages: typeof enPages = {
     gcYoung: (n) => `${n} 个对象无人需要，但仍在宽限期内`,
     gcRemove: (n) => `删除 ${n} 个对象……`,
     gcConfirmTitle: '永久删除垃圾？',
-    gcConfirmText: (n, size) => `${n} 个对象，共 ${size}，将从存储桶中删除，对所有节点生效。期间重新被使用的会保留。`,
+    gcConfirmText: (n, size) =>
+      `${n} 个对象，共 ${size}，将从存储桶中删除，对所有节点生效。期间重新被使用的会保留。`,
     gcConfirm: '确认删除',
     gcRemoved: (n, size) => `已删除 ${n} 个对象：腾出 ${size}`,
     gcSample: '具体内容',

@@ -39,7 +39,11 @@ export const GarbagePanel = defineComponent(
       [running.value, listed.value, sample.value] = [true, undefined, []];
       [totals.value, error.value] = [undefined, undefined];
       try {
-        for await (const event of collectGarbage({ dryRun, graceDays: days.value }, { signal: leaving.signal })) take(event);
+        for await (const event of collectGarbage(
+          { dryRun, graceDays: days.value },
+          { signal: leaving.signal },
+        ))
+          take(event);
         if (!dryRun) props.onRemoved();
       } catch (reason) {
         if (!leaving.signal.aborted) error.value = toApiError(reason);
@@ -81,13 +85,20 @@ export const GarbagePanel = defineComponent(
                 {words.dryRun}
               </button>
               {found?.dryRun && found.garbageObjects > 0 ? (
-                <button type="button" class="button button-danger" disabled={running.value} onClick={() => (confirming.value = true)}>
+                <button
+                  type="button"
+                  class="button button-danger"
+                  disabled={running.value}
+                  onClick={() => (confirming.value = true)}
+                >
                   {words.gcRemove(formatCount(found.garbageObjects))}
                 </button>
               ) : null}
             </form>
             <div role="status" class="stack">
-              {listed.value === undefined || found ? null : <p class="quiet">{words.gcListed(formatCount(listed.value))}</p>}
+              {listed.value === undefined || found ? null : (
+                <p class="quiet">{words.gcListed(formatCount(listed.value))}</p>
+              )}
               {found ? <Outcome totals={found} /> : null}
             </div>
             {sample.value.length === 0 ? null : (
@@ -128,7 +139,13 @@ function Outcome({ totals }: { readonly totals: GarbageTotals }) {
   return (
     <ul class="outcome">
       <li>
-        <strong>{garbageObjects === 0 ? words.gcNothing : dryRun ? words.gcFound(count, size) : words.gcRemoved(count, size)}</strong>
+        <strong>
+          {garbageObjects === 0
+            ? words.gcNothing
+            : dryRun
+              ? words.gcFound(count, size)
+              : words.gcRemoved(count, size)}
+        </strong>
       </li>
       <li>{words.gcKept(formatCount(keptObjects), formatBytes(keptBytes))}</li>
       {youngObjects === 0 ? null : <li>{words.gcYoung(formatCount(youngObjects))}</li>}

@@ -16,7 +16,10 @@ export const ObjectBrowser = defineComponent(() => {
   const page = usePoll(
     async (options) =>
       fetchObjects(
-        { ...(prefix.value === '' ? {} : { prefix: prefix.value }), ...(after.value === '' ? {} : { after: after.value }) },
+        {
+          ...(prefix.value === '' ? {} : { prefix: prefix.value }),
+          ...(after.value === '' ? {} : { after: after.value }),
+        },
         options,
       ),
     0,
@@ -80,10 +83,20 @@ export const ObjectBrowser = defineComponent(() => {
               </div>
             ),
             <footer class="object-foot">
-              <button type="button" class="button" disabled={after.value === ''} onClick={() => (after.value = '')}>
+              <button
+                type="button"
+                class="button"
+                disabled={after.value === ''}
+                onClick={() => (after.value = '')}
+              >
                 {words.firstPage}
               </button>
-              <button type="button" class="button" disabled={next === undefined} onClick={() => (after.value = next ?? '')}>
+              <button
+                type="button"
+                class="button"
+                disabled={next === undefined}
+                onClick={() => (after.value = next ?? '')}
+              >
                 {words.nextPage}
                 <Icon name="right" />
               </button>

@@ -1,3 +1,4 @@
+import { shallowRef, type ShallowRef } from 'vue';
 import type { Status } from '@lade/control-protocol';
 
 /** What the bucket was asked in the time before `at`, a second. */
@@ -32,6 +33,9 @@ export function requestFigures(status: Status): Readonly<Record<string, RequestF
 
 const MAX_SAMPLES = 300;
 
+/** What the shell has recorded since the console was opened. */
+export const trafficSamples: ShallowRef<readonly TrafficSample[]> = shallowRef([]);
+
 /** Rates from counters that only grow: a daemon that has started again begins anew. */
 export class TrafficRecord {
   #last: Totals | undefined;
@@ -50,7 +54,12 @@ export class TrafficRecord {
     // A gap in which nobody looked says nothing about any moment of it.
     if (seconds <= 0 || seconds > 30) return;
     const rate = (name: keyof Totals): number => Math.max(0, totals[name] - last[name]) / seconds;
-    const sample = { at, requests: rate('requests'), readBytes: rate('readBytes'), writtenBytes: rate('writtenBytes') };
+    const sample = {
+      at,
+      requests: rate('requests'),
+      readBytes: rate('readBytes'),
+      writtenBytes: rate('writtenBytes'),
+    };
     this.#samples = [...this.#samples.slice(1 - MAX_SAMPLES), sample];
   }
 }

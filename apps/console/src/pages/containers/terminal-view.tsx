@@ -71,7 +71,13 @@ export const TerminalView = defineComponent(
       const stopping = new AbortController();
       const { id: container, namespace } = props.container;
       const size = { columns: terminal.cols, rows: terminal.rows };
-      const request = { namespace, args: splitCommand(command.value) ?? [SHELL], terminal: true, env: ['TERM=xterm-256color'], ...size };
+      const request = {
+        namespace,
+        args: splitCommand(command.value) ?? [SHELL],
+        terminal: true,
+        env: ['TERM=xterm-256color'],
+        ...size,
+      };
       leave = () => stopping.abort();
       const events = execInContainer(container, request, { signal: stopping.signal })[Symbol.asyncIterator]();
       const { done, value } = await events.next();

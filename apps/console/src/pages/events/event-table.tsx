@@ -46,7 +46,14 @@ export const EventTable = defineComponent(
             {t().events.newOnes(formatCount(props.newOnes))}
           </button>
         ) : null}
-        <div ref={view} class="event-scroll" role="region" tabindex={0} aria-label={t().events.table} onScroll={onScroll}>
+        <div
+          ref={view}
+          class="event-scroll"
+          role="region"
+          tabindex={0}
+          aria-label={t().events.table}
+          onScroll={onScroll}
+        >
           <div class="event-space" style={{ height: `${props.events.length * ROW}px` }}>
             <ul class="event-window" style={{ transform: `translateY(${first.value * ROW}px)` }}>
               {rows.value.map((event) => (

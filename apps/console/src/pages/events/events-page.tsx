@@ -57,9 +57,15 @@ export const EventsPage = defineComponent(() => {
       <div class="page page-fill">
         <PageHead title={words.title} subtitle={words.subtitle}>
           <span class="quiet">
-            {words.perSecond(formatRate(rate.value))} · {words.count(formatCount(shown.value.length), formatCount(ring.size))}
+            {words.perSecond(formatRate(rate.value))} ·{' '}
+            {words.count(formatCount(shown.value.length), formatCount(ring.size))}
           </span>
-          <button type="button" class="button" aria-pressed={paused.value} onClick={() => hold(!paused.value)}>
+          <button
+            type="button"
+            class="button"
+            aria-pressed={paused.value}
+            onClick={() => hold(!paused.value)}
+          >
             <Icon name={paused.value ? 'play' : 'pause'} />
             {paused.value ? words.resume : words.pause}
           </button>
@@ -94,7 +100,11 @@ export const EventsPage = defineComponent(() => {
             </select>
           </div>
           <label class="check check-tall">
-            <input type="checkbox" checked={onlyErrors.value} onChange={() => (onlyErrors.value = !onlyErrors.value)} />
+            <input
+              type="checkbox"
+              checked={onlyErrors.value}
+              onChange={() => (onlyErrors.value = !onlyErrors.value)}
+            />
             {words.onlyErrors}
           </label>
         </form>

@@ -5,7 +5,14 @@ import { Badge } from '../../components/badge.tsx';
 import { Digest } from '../../components/digest.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { Meter } from '../../components/meter.tsx';
-import { formatBytes, formatDate, formatDuration, formatPercent, shortDigest, shortImage } from '../../i18n/format.ts';
+import {
+  formatBytes,
+  formatDate,
+  formatDuration,
+  formatPercent,
+  shortDigest,
+  shortImage,
+} from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 
 /** An image with what of it is here; its layers on demand. */
@@ -33,7 +40,13 @@ export const ImageCard = defineComponent(
               <h2 title={image.name}>{shortImage(image.name)}</h2>
               <p class="image-facts">
                 <Badge tone={here === 0 ? 'calm' : 'good'}>
-                  {() => (here === 0 ? words.notOnNode : here === image.layers.length ? words.onNode : words.here(here, image.layers.length))}
+                  {() =>
+                    here === 0
+                      ? words.notOnNode
+                      : here === image.layers.length
+                        ? words.onNode
+                        : words.here(here, image.layers.length)
+                  }
                 </Badge>
                 <span>{image.platform}</span>
                 <span>{formatBytes(size)}</span>
@@ -98,7 +111,9 @@ function sizesHere({ layers }: ImageSummary, known: KnownLayers): readonly [numb
 
 function startsText(starts: readonly number[]): string {
   const words = t().images;
-  return starts.length === 0 ? words.noStarts : `${words.starts}: ${starts.slice(0, 4).map(formatDuration).join(' · ')}`;
+  return starts.length === 0
+    ? words.noStarts
+    : `${words.starts}: ${starts.slice(0, 4).map(formatDuration).join(' · ')}`;
 }
 
 function LayerTable({ image, known }: { readonly image: ImageSummary; readonly known: KnownLayers }) {
@@ -147,12 +162,21 @@ function LayerRow({
       <td class="number">{formatBytes(layer.sizeBytes)}</td>
       <td class="number">{here ? formatBytes(here.diskBytes) : '–'}</td>
       <td class="resident-cell">
-        {here ? [<Meter part={here.diskBytes} whole={here.blobBytes} label={words.resident} />, <span>{formatPercent(Math.min(here.diskBytes, here.blobBytes), here.blobBytes)}</span>] : null}
+        {here
+          ? [
+              <Meter part={here.diskBytes} whole={here.blobBytes} label={words.resident} />,
+              <span>{formatPercent(Math.min(here.diskBytes, here.blobBytes), here.blobBytes)}</span>,
+            ]
+          : null}
       </td>
       <td class="nowrap">{here && !here.uploaded ? words.notUploaded : words.uploaded}</td>
       <td>
         {here ? (
-          <RouterLink class="link-icon" to={`/layers/${layer.diffId}`} aria-label={`${words.openMap} ${shortDigest(layer.diffId)}`}>
+          <RouterLink
+            class="link-icon"
+            to={`/layers/${layer.diffId}`}
+            aria-label={`${words.openMap} ${shortDigest(layer.diffId)}`}
+          >
             {() => [<Icon name="map" />, words.openMap]}
           </RouterLink>
         ) : null}

@@ -27,7 +27,9 @@ export const ImagesPage = defineComponent(() => {
     layers.refresh();
   };
   const startsOf = ({ name }: ImageSummary): readonly number[] =>
-    (containers.value.value ?? []).flatMap(({ image, startMs }) => (image === name && startMs !== undefined ? [startMs] : []));
+    (containers.value.value ?? []).flatMap(({ image, startMs }) =>
+      image === name && startMs !== undefined ? [startMs] : [],
+    );
   return () => {
     const words = t().images;
     const name = removing.value;
@@ -39,7 +41,9 @@ export const ImagesPage = defineComponent(() => {
           <PullCard key={pull.image} pull={pull} />
         ))}
         {images.error.value ? <ErrorNote error={images.error.value} onRetry={images.refresh} /> : null}
-        {images.value.value?.length === 0 ? <EmptyNote icon="images" title={words.empty} text={words.emptyText} /> : null}
+        {images.value.value?.length === 0 ? (
+          <EmptyNote icon="images" title={words.empty} text={words.emptyText} />
+        ) : null}
         {(images.value.value ?? []).map((image) => (
           <ImageCard
             key={`${image.name} ${image.platform}`}
@@ -50,7 +54,9 @@ export const ImagesPage = defineComponent(() => {
             onRemove={() => (removing.value = image.name)}
           />
         ))}
-        {running.value === undefined ? null : <RunDialog image={running.value} onClose={() => (running.value = undefined)} />}
+        {running.value === undefined ? null : (
+          <RunDialog image={running.value} onClose={() => (running.value = undefined)} />
+        )}
         {name === undefined ? null : (
           <ConfirmDialog
             title={words.removeTitle(shortImage(name))}

@@ -45,7 +45,11 @@ export const PullCard: FunctionalComponent<{ readonly pull: Pull }> = ({ pull })
 };
 PullCard.props = ['pull'];
 
-function noteOf(layers: readonly LayerProgress[], fromRegistry: boolean, restored: string | undefined): string {
+function noteOf(
+  layers: readonly LayerProgress[],
+  fromRegistry: boolean,
+  restored: string | undefined,
+): string {
   const words = t().images;
   if (fromRegistry) return words.resolved(layers.length);
   if (restored !== undefined) return words.pulledFromBucket;
@@ -65,7 +69,11 @@ function PullLayer({ layer, number }: { readonly layer: LayerProgress; readonly 
       <Meter part={part} whole={1} label={`${words.words.layer} ${number}`} />
       <span class="pull-step">{words.images.steps[step]}</span>
       <span class="number quiet">
-        {totalBytes === 0 ? '' : step === 'downloading' ? `${formatBytes(bytes)} / ${formatBytes(totalBytes)}` : formatBytes(totalBytes)}
+        {totalBytes === 0
+          ? ''
+          : step === 'downloading'
+            ? `${formatBytes(bytes)} / ${formatBytes(totalBytes)}`
+            : formatBytes(totalBytes)}
       </span>
     </li>
   );

@@ -33,7 +33,8 @@ export function dismissPull(pull: Pull): void {
 
 async function run(pull: Pull, request: PullRequest, signal: AbortSignal): Promise<void> {
   try {
-    for await (const event of pullImage(request, { signal })) pull.progress.value = advance(pull.progress.value, event);
+    for await (const event of pullImage(request, { signal }))
+      pull.progress.value = advance(pull.progress.value, event);
   } catch (reason) {
     if (isAbort(reason) || signal.aborted) dismissPull(pull);
     else pull.error.value = toApiError(reason);

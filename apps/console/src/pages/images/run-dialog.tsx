@@ -16,7 +16,14 @@ const NAMESPACE = 'default';
 export const RunDialog = defineComponent(
   (props: { readonly image: string; readonly onClose: () => void }) => {
     const router = useRouter();
-    const form = reactive({ command: '', env: '', id: '', terminal: false, hostNetwork: false, remove: false });
+    const form = reactive({
+      command: '',
+      env: '',
+      id: '',
+      terminal: false,
+      hostNetwork: false,
+      remove: false,
+    });
     const starting = ref(false);
     const error = shallowRef<ApiError>();
     const id = useId();
@@ -59,7 +66,13 @@ export const RunDialog = defineComponent(
               >
                 <div class="field">
                   <label for={`${id}-command`}>{words.command}</label>
-                  <input id={`${id}-command`} class="mono" autofocus value={form.command} onInput={text('command')} />
+                  <input
+                    id={`${id}-command`}
+                    class="mono"
+                    autofocus
+                    value={form.command}
+                    onInput={text('command')}
+                  />
                   <small>{words.commandHint}</small>
                 </div>
                 <div class="field">
@@ -71,7 +84,12 @@ export const RunDialog = defineComponent(
                   <label for={`${id}-id`}>
                     {words.containerName} <small>({t().words.optional})</small>
                   </label>
-                  <input id={`${id}-id`} pattern="[A-Za-z0-9][A-Za-z0-9._\-]*" value={form.id} onInput={text('id')} />
+                  <input
+                    id={`${id}-id`}
+                    pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
+                    value={form.id}
+                    onInput={text('id')}
+                  />
                 </div>
                 {(['terminal', 'hostNetwork', 'remove'] as const).map((name) => (
                   <label class="check" key={name}>

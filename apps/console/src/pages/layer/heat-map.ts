@@ -1,4 +1,4 @@
-import { EVICTED, MISSING, RESIDENT, type ChunkTable } from './decode-map.ts';
+import type { ChunkState, ChunkTable } from './decode-map.ts';
 import type { MapLayout } from './map-layout.ts';
 
 /** How long a chunk that was touched stays lit. */
@@ -79,7 +79,7 @@ export class HeatMap implements Disposable {
     this.#ask();
   }
 
-  setState(chunks: Iterable<number>, state: typeof MISSING | typeof RESIDENT | typeof EVICTED): void {
+  setState(chunks: Iterable<number>, state: ChunkState): void {
     for (const chunk of chunks) this.#table.states[chunk] = state;
     this.#ask();
   }
@@ -159,10 +159,8 @@ export class HeatMap implements Disposable {
 
 /** As the pixels of an image lie in memory, little-endian: alpha, blue, green, red. */
 function mix(from: Colour, to: Colour, part: number): number {
-  const [red, green, blue] = [0, 1, 2].map((i) => Math.round((from[i] ?? 0) + ((to[i] ?? 0) - (from[i] ?? 0)) * part)) as [
-    number,
-    number,
-    number,
-  ];
+  const [red, green, blue] = [0, 1, 2].map((i) =>
+    Math.round((from[i] ?? 0) + ((to[i] ?? 0) - (from[i] ?? 0)) * part),
+  ) as [number, number, number];
   return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }

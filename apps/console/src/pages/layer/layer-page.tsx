@@ -26,7 +26,9 @@ const LayerChoice = defineComponent(() => {
       <div class="page">
         <PageHead title={words.choose} subtitle={words.chooseText} />
         {error.value ? <ErrorNote error={error.value} onRetry={refresh} /> : null}
-        {layers.value?.length === 0 ? <EmptyNote icon="map" title={words.empty} text={words.emptyText} /> : null}
+        {layers.value?.length === 0 ? (
+          <EmptyNote icon="map" title={words.empty} text={words.emptyText} />
+        ) : null}
         {layers.value && layers.value.length > 0 ? (
           <Panel title={t().words.layers} flush>
             <ul class="link-list">

@@ -13,7 +13,14 @@ import { useFrame } from '../../composables/use-frame.ts';
 import { usePoll } from '../../composables/use-poll.ts';
 import { formatBytes, formatCount, formatDuration, formatPercent, shortDigest } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
-import { countResident, decodeMap, EVICTED, RESIDENT, type ChunkTable, type Residency } from './decode-map.ts';
+import {
+  countResident,
+  decodeMap,
+  EVICTED,
+  RESIDENT,
+  type ChunkTable,
+  type Residency,
+} from './decode-map.ts';
 import type { HeatMap } from './heat-map.ts';
 import { replayTrace } from './replay-trace.ts';
 import { ResidencyMap } from './residency-map.tsx';
@@ -46,7 +53,7 @@ export const LayerView = defineComponent(
       recount();
     };
     const path = `/layers/${encodeURIComponent(props.diffId)}/activity`;
-    const broken = useFollow<LayerEvent>(() => ({ path }), take);
+    const broken = useFollow<LayerEvent>({ call: () => ({ path }), take });
 
     return () => {
       const words = t().layer;
@@ -54,7 +61,9 @@ export const LayerView = defineComponent(
       return (
         <div class="page">
           <PageHead title={`${words.title} ${shortDigest(props.diffId)}`} subtitle={words.subtitle}>
-            <Badge tone={broken.value ? 'warn' : 'good'}>{() => (broken.value ? words.broken : words.live)}</Badge>
+            <Badge tone={broken.value ? 'warn' : 'good'}>
+              {() => (broken.value ? words.broken : words.live)}
+            </Badge>
             <RouterLink class="button" to="/layers">
               {() => words.choose}
             </RouterLink>

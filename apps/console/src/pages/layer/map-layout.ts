@@ -20,14 +20,24 @@ export function layOut(count: number, width: number): MapLayout {
 }
 
 /** Undefined outside of the chunks. */
-export function chunkAt({ columns, cell }: MapLayout, count: number, x: number, y: number): number | undefined {
+export function chunkAt(
+  { columns, cell }: MapLayout,
+  count: number,
+  x: number,
+  y: number,
+): number | undefined {
   const column = Math.floor(x / cell);
   const chunk = Math.floor(y / cell) * columns + column;
   return column >= 0 && column < columns && chunk >= 0 && chunk < count ? chunk : undefined;
 }
 
 /** Where the arrow keys, Home, End and the page keys lead; undefined for another key. */
-export function moveCursor({ columns }: MapLayout, count: number, from: number, key: string): number | undefined {
+export function moveCursor(
+  { columns }: MapLayout,
+  count: number,
+  from: number,
+  key: string,
+): number | undefined {
   const targets: Readonly<Record<string, number>> = {
     ArrowLeft: from - 1,
     ArrowRight: from + 1,

@@ -70,7 +70,11 @@ export const ResidencyMap = defineComponent(
         </div>
         <Legend />
         <p id={hint} class="map-tip" aria-live="polite">
-          {chunk.value === undefined ? t().layer.hint : <ChunkFacts table={props.table} chunk={chunk.value} />}
+          {chunk.value === undefined ? (
+            t().layer.hint
+          ) : (
+            <ChunkFacts table={props.table} chunk={chunk.value} />
+          )}
         </p>
       </div>
     );

@@ -73,7 +73,9 @@ function plot({ chunks }: Trace, blobBytes: number): string {
     .join('');
 }
 
-function firstFiles(chunks: readonly TraceChunk[]): readonly { readonly path: string; readonly sizeBytes: number }[] {
+function firstFiles(
+  chunks: readonly TraceChunk[],
+): readonly { readonly path: string; readonly sizeBytes: number }[] {
   const sizes = new Map<string, number>();
   for (const { path, sizeBytes } of chunks) {
     if (path === undefined || (sizes.size >= FIRST_FILES && !sizes.has(path))) continue;

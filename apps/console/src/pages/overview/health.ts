@@ -31,8 +31,15 @@ function containerd(status: Status): Finding {
 
 function bucket({ bucket: url, uploads: { lastError } }: Status): Finding {
   const words = t().overview;
-  if (lastError === undefined) return { name: words.bucket, tone: 'good', state: words.bucketOk, detail: url };
-  return { name: words.bucket, tone: 'bad', state: words.bucketFailed, detail: lastError, cure: words.bucketCure };
+  if (lastError === undefined)
+    return { name: words.bucket, tone: 'good', state: words.bucketOk, detail: url };
+  return {
+    name: words.bucket,
+    tone: 'bad',
+    state: words.bucketFailed,
+    detail: lastError,
+    cure: words.bucketCure,
+  };
 }
 
 function uploads({ uploads: { waiting, lastError } }: Status): Finding {
@@ -59,7 +66,12 @@ function keeper({ keeper: known }: Status): Finding {
   const words = t().overview;
   if (!known) return { name: words.keeper, tone: 'calm', state: words.keeperMissing };
   if (known.restarts === 0) return { name: words.keeper, tone: 'good', state: words.keeperOk };
-  return { name: words.keeper, tone: 'warn', state: words.keeperRestarts(known.restarts), cure: words.keeperCure };
+  return {
+    name: words.keeper,
+    tone: 'warn',
+    state: words.keeperRestarts(known.restarts),
+    cure: words.keeperCure,
+  };
 }
 
 function damage({ residency: { verificationFailures: found, healed } }: Status): Finding {
@@ -67,5 +79,10 @@ function damage({ residency: { verificationFailures: found, healed } }: Status):
   if (found === 0) return { name: words.damage, tone: 'good', state: words.damageNone };
   const state = words.damageHealed(found, healed);
   if (healed >= found) return { name: words.damage, tone: 'calm', state };
-  return { name: words.damage, tone: 'bad', state: `${state} (${formatCount(found - healed)})`, cure: words.damageCure };
+  return {
+    name: words.damage,
+    tone: 'bad',
+    state: `${state} (${formatCount(found - healed)})`,
+    cure: words.damageCure,
+  };
 }

@@ -24,12 +24,18 @@ export const OverviewPage = defineComponent(() => {
       <div class="page">
         <PageHead title={words.title} subtitle={words.subtitle}>
           {status.value === undefined || error.value ? null : (
-            <Badge tone={bad === 0 ? 'good' : 'warn'}>{() => (bad === 0 ? words.allWell : words.attention(bad))}</Badge>
+            <Badge tone={bad === 0 ? 'good' : 'warn'}>
+              {() => (bad === 0 ? words.allWell : words.attention(bad))}
+            </Badge>
           )}
         </PageHead>
         {error.value ? <ErrorNote error={error.value} onRetry={refresh} /> : null}
         {status.value?.layers === 0 ? <FirstSteps /> : null}
-        <div class="tiles">{findings.value.map((finding) => <HealthTile key={finding.name} {...finding} />)}</div>
+        <div class="tiles">
+          {findings.value.map((finding) => (
+            <HealthTile key={finding.name} {...finding} />
+          ))}
+        </div>
         {status.value ? (
           <div class="columns">
             <Counters status={status.value} />
@@ -108,9 +114,7 @@ function NodePanel({ status }: { readonly status: Status }) {
   ] as const;
   return (
     <Panel title={words.node}>
-      <dl class="facts">
-        {facts.map(([name, value]) => [<dt>{name}</dt>, <dd>{value}</dd>])}
-      </dl>
+      <dl class="facts">{facts.map(([name, value]) => [<dt>{name}</dt>, <dd>{value}</dd>])}</dl>
     </Panel>
   );
 }
