@@ -18,6 +18,7 @@ export async function installPrograms(log: (line: string) => void): Promise<Node
   await unpack('containerd-1.6');
   const runc = await unpack('runc');
   await unpack('moto');
+  await unpack('chromium');
   const erofsUtils = await wrapPrograms(await unpack('erofs-utils'), ['fsck.erofs', 'dump.erofs']);
   const suites = await compileSuites(CACHE, log);
   return {

@@ -276,7 +276,7 @@ function kindsOf({ objects }: SampleNode): object[] {
 }
 
 function page({ objects }: SampleNode, query: URLSearchParams): object {
-  const [prefix, after, size] = [query.get('prefix') ?? '', query.get('after') ?? '', 1000];
+  const [prefix, after, size] = [query.get('prefix') ?? '', query.get('after') ?? '', 100];
   const rest = objects.filter(({ key }) => key.startsWith(prefix) && key > after);
   const shown = rest.slice(0, size);
   return { objects: shown, ...(rest.length > size ? { next: shown.at(-1)?.key } : {}) };
