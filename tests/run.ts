@@ -22,6 +22,7 @@ const LIMITS = [
 ];
 const CHECKS = [
   ['tsc'],
+  ['tsc', '--project', 'apps/console'],
   ['oxlint', '--type-aware', '--deny-warnings'],
   ['oxfmt', '--check', '.'],
   ['knip', '--strict'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdir, mkdtempDisposable, writeFile } from 'node:fs/promises';
-import { createServer, request } from 'node:http';
+import { createServer, request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -35,7 +35,7 @@ async function openSite(): Promise<
   const get = async (path: string, encoding = ''): Promise<Reply> => {
     const headers = { 'accept-encoding': encoding };
     const outgoing = request({ host: '127.0.0.1', port, path, headers, agent: false }).end();
-    const [response] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
     const text = Buffer.concat(await response.toArray()).toString('utf8');
     return { status: response.statusCode ?? 0, headers: response.headers, text };
   };

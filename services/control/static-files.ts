@@ -48,16 +48,18 @@ export async function answerFile(
   folder: string,
 ): Promise<void> {
   const names = await readNames(folder);
-  if (names === undefined) return write(response, 503, TYPES['.html'], Buffer.from(NOT_BUILT));
+  if (names === undefined)
+    return write(response, 503, Buffer.from(NOT_BUILT), { 'content-type': TYPES['.html'] });
   const path = (request.url ?? '').split('?', 1)[0]?.slice(1);
   const name = names.find((known) => known === (path === '' ? 'index.html' : path));
-  if (name === undefined) return write(response, 404, 'text/plain', Buffer.from('No such file\n'));
+  if (name === undefined) return writeMissing(response);
   const found = await readBest(join(folder, name), request.headers['accept-encoding']);
-  if (found === undefined) return write(response, 404, 'text/plain', Buffer.from('No such file\n'));
+  if (found === undefined) return writeMissing(response);
   const { body, encoding } = found;
   // All names but that of the page itself have the hash of the content in them.
   const caching = name === 'index.html' ? 'no-cache' : 'public, max-age=31536000, immutable';
-  write(response, 200, TYPES[extname(name)] ?? 'application/octet-stream', body, {
+  write(response, 200, body, {
+    'content-type': TYPES[extname(name)] ?? 'application/octet-stream',
     'cache-control': caching,
     vary: 'accept-encoding',
     ...(encoding === undefined ? {} : { 'content-encoding': encoding }),
@@ -86,14 +88,17 @@ async function readBest(file: string, accepted = ''): Promise<Body | undefined> 
   return body && { body };
 }
 
+function writeMissing(response: ServerResponse): void {
+  write(response, 404, Buffer.from('No such file\n'), { 'content-type': 'text/plain' });
+}
+
 function write(
   response: ServerResponse,
   status: number,
-  type: string | undefined,
   body: Uint8Array,
-  headers: Readonly<Record<string, string>> = { 'cache-control': 'no-store' },
+  headers: Readonly<Record<string, string | undefined>>,
 ): void {
-  const general = { ...HEADERS, 'content-type': type, 'content-length': body.byteLength };
+  const general = { ...HEADERS, 'cache-control': 'no-store', 'content-length': body.byteLength };
   response.writeHead(status, { ...general, ...headers });
   response.end(body);
 }

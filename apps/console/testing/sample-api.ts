@@ -90,20 +90,27 @@ export function answer(node: SampleNode, request: IncomingMessage, body: Buffer,
 }
 
 function read(node: SampleNode, path: readonly string[], query: URLSearchParams, signal: AbortSignal): Reply {
-  const [noun, id = '', part] = path;
-  if (noun === 'status') return ok({ ...node.status, bucketRequests: countRequests() });
-  if (noun === 'images') return ok({ images: node.images });
-  if (noun === 'layers' && id === '') return ok({ layers: node.layers });
-  if (noun === 'layers' && part === undefined) return ok(mapOf(node, id).map);
-  if (noun === 'layers' && part === 'trace') return ok(mapOf(node, id).trace);
-  if (noun === 'layers' && part === 'activity') return { events: activity(node, signal) };
-  if (noun === 'containers' && id === '') return ok({ containers: node.containers });
-  if (noun === 'containers' && part === 'logs') return { events: containerEvents(signal) };
-  if (noun === 'bucket' && id === 'objects') return ok(page(node, query));
-  if (noun === 'bucket') return ok({ listedAt: new Date().toISOString(), kinds: kindsOf(node) });
-  if (noun === 'nodes') return ok({ nodes: node.images.length === 0 ? [] : NODES });
+  const [noun = '', id = '', part = ''] = path;
+  if (noun === 'layers' && id !== '') return readLayer(node, id, part, signal);
+  const documents: Readonly<Record<string, () => object>> = {
+    status: () => ({ ...node.status, bucketRequests: countRequests() }),
+    images: () => ({ images: node.images }),
+    layers: () => ({ layers: node.layers }),
+    containers: () => ({ containers: node.containers }),
+    'bucket/objects': () => page(node, query),
+    bucket: () => ({ listedAt: new Date().toISOString(), kinds: kindsOf(node) }),
+    nodes: () => ({ nodes: node.images.length === 0 ? [] : NODES }),
+  };
+  if (part === 'logs') return { events: containerEvents(signal) };
   if (noun === 'events') return { events: events(node, signal) };
-  return failure(404, 'not_found', `Cannot find ${path.join('/')}: this API has no such path`);
+  const document = documents[path.join('/')];
+  return document ? ok(document()) : failure(404, 'not_found', `Cannot find ${path.join('/')}`);
+}
+
+function readLayer(node: SampleNode, id: string, part: string, signal: AbortSignal): Reply {
+  if (part === 'activity') return { events: activity(node, signal) };
+  const { map, trace } = mapOf(node, id);
+  return ok(part === 'trace' ? trace : map);
 }
 
 interface Change {
@@ -269,7 +276,7 @@ function kindsOf({ objects }: SampleNode): object[] {
 }
 
 function page({ objects }: SampleNode, query: URLSearchParams): object {
-  const [prefix, after, size] = [query.get('prefix') ?? '', query.get('after') ?? '', 1000];
+  const [prefix, after, size] = [query.get('prefix') ?? '', query.get('after') ?? '', 100];
   const rest = objects.filter(({ key }) => key.startsWith(prefix) && key > after);
   const shown = rest.slice(0, size);
   return { objects: shown, ...(rest.length > size ? { next: shown.at(-1)?.key } : {}) };

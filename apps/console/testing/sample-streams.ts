@@ -149,7 +149,10 @@ export async function* attend(node: SampleNode, signal: AbortSignal): AsyncGener
           yield output(letter);
           continue;
         }
-        if (line === 'exit') return yield { kind: 'exited', exitStatus: 0 };
+        if (line === 'exit') {
+          yield { kind: 'exited', exitStatus: 0 };
+          return;
+        }
         yield output(`\r\nyou typed: ${line}\r\n\u001b[1;36mroot@web\u001b[0m:/# `);
         line = '';
       }

@@ -34,7 +34,7 @@ export async function* readEvents<T extends object>(call: Call): AsyncGenerator<
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 
-interface Follower<T> {
+export interface Follower<T> {
   /** Made anew for each connection, so that it can say where to go on. */
   readonly call: () => Call;
   readonly take: (batch: readonly T[]) => void;

@@ -1,4 +1,4 @@
-import { ref, shallowRef, type Ref, type ShallowRef } from 'vue';
+import { ref, shallowRef, type ShallowRef } from 'vue';
 
 /*
  * What changes or runs something needs the daemon's token. It comes in the fragment of the address, which no server and no log
@@ -16,7 +16,7 @@ interface TokenQuestion {
 
 /** The question that waits for the person; asked once, however many calls wait. */
 export const tokenQuestion: ShallowRef<TokenQuestion | undefined> = shallowRef();
-export const hasToken: Ref<boolean> = ref(readToken() !== undefined);
+const hasToken = ref(readToken() !== undefined);
 
 let asked: Promise<string | undefined> | undefined;
 
@@ -32,7 +32,7 @@ export function takeTokenFromAddress(): void {
   history.replaceState(null, '', `${location.pathname}${location.search}#/`);
 }
 
-export function keepToken(token: string): void {
+function keepToken(token: string): void {
   sessionStorage.setItem(KEY, token);
   hasToken.value = true;
 }

@@ -9,7 +9,7 @@ export const EmptyNote: FunctionalComponent<{
 }> = ({ icon, title, text }, { slots }) => (
   <div class="empty">
     <Icon name={icon} />
-    <h3>{title}</h3>
+    <h2>{title}</h2>
     <p>{text}</p>
     {slots['default']?.()}
   </div>

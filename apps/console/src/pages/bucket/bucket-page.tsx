@@ -1,4 +1,4 @@
-import { computed, defineComponent, onScopeDispose, shallowRef, watch } from 'vue';
+import { computed, defineComponent, watch } from 'vue';
 import type { BucketContents } from '@lade/control-protocol';
 import { fetchBucket, fetchNodes } from '../../api/endpoints.ts';
 import { Badge } from '../../components/badge.tsx';
@@ -14,7 +14,7 @@ import { GarbagePanel } from './garbage-panel.tsx';
 import { LineChart, type ChartPoint } from './line-chart.tsx';
 import { ObjectBrowser } from './object-browser.tsx';
 import { RequestTable } from './request-table.tsx';
-import { TrafficRecord, type TrafficSample } from './traffic.ts';
+import { trafficSamples } from './traffic.ts';
 
 export const BucketPage = defineComponent(() => {
   const contents = usePoll(fetchBucket, 60_000);
@@ -49,10 +49,8 @@ const KindBars = defineComponent(
       const words = t().bucket;
       const texts: Readonly<Record<string, string>> = words.kinds;
       const { kinds, listedAt } = props.contents;
-      const [objects, bytes] = kinds.reduce(
-        ([n, size], kind) => [n + kind.objects, size + kind.bytes],
-        [0, 0],
-      ) as [number, number];
+      const objects = kinds.reduce((sum, kind) => sum + kind.objects, 0);
+      const bytes = kinds.reduce((sum, kind) => sum + kind.bytes, 0);
       const largest = Math.max(1, ...kinds.map((kind) => kind.bytes));
       return (
         <Panel title={words.byKind} note={words.total(formatCount(objects), formatBytes(bytes))}>
@@ -87,23 +85,11 @@ const KindBars = defineComponent(
   { props: ['contents'] },
 );
 
-/* While the console is open, whichever page is looked at. */
-const record = new TrafficRecord();
 const sizes: ChartPoint[] = [];
 
 const TrafficPanel = defineComponent(
   (props: { readonly contents: BucketContents | undefined }) => {
-    const { value: status } = useStatus();
-    const samples = shallowRef<readonly TrafficSample[]>(record.samples);
-    const stop = watch(
-      status,
-      (found) => {
-        if (found) record.add(found, Date.now());
-        samples.value = record.samples;
-      },
-      { immediate: true },
-    );
-    onScopeDispose(stop);
+    const samples = trafficSamples;
     watch(
       () => props.contents,
       (contents) => {

@@ -3,6 +3,7 @@ import { fetchObjects } from '../../api/endpoints.ts';
 import { ErrorNote } from '../../components/error-note.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { Panel } from '../../components/panel.tsx';
+import { TableWrap } from '../../components/table-wrap.tsx';
 import { usePoll } from '../../composables/use-poll.ts';
 import { formatBytes, formatDate } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
@@ -59,7 +60,7 @@ export const ObjectBrowser = defineComponent(() => {
             ) : null,
             page.value.value && objects.length === 0 ? <p class="quiet pad">{words.noObjects}</p> : null,
             objects.length === 0 ? null : (
-              <div class="table-wrap objects" tabindex={0} role="region" aria-label={words.browse}>
+              <TableWrap class="objects" label={words.key}>
                 <table>
                   <thead>
                     <tr>
@@ -80,7 +81,7 @@ export const ObjectBrowser = defineComponent(() => {
                     ))}
                   </tbody>
                 </table>
-              </div>
+              </TableWrap>
             ),
             <footer class="object-foot">
               <button

@@ -1,6 +1,7 @@
 import type { FunctionalComponent } from 'vue';
 import type { Status } from '@lade/control-protocol';
 import { Panel } from '../../components/panel.tsx';
+import { TableWrap } from '../../components/table-wrap.tsx';
 import { formatBytes, formatCount } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import { requestFigures } from './traffic.ts';
@@ -13,7 +14,7 @@ export const RequestTable: FunctionalComponent<{ readonly status: Status }> = ({
   const names: Readonly<Record<string, string>> = words.requestKinds;
   return (
     <Panel title={words.requests} note={t().overview.since} flush>
-      <div class="table-wrap">
+      <TableWrap label={words.requests}>
         <table>
           <thead>
             <tr>
@@ -36,7 +37,7 @@ export const RequestTable: FunctionalComponent<{ readonly status: Status }> = ({
             ))}
           </tbody>
         </table>
-      </div>
+      </TableWrap>
     </Panel>
   );
 };

@@ -1,3 +1,4 @@
+import { shallowRef, type ShallowRef } from 'vue';
 import type { Status } from '@lade/control-protocol';
 
 /** What the bucket was asked in the time before `at`, a second. */
@@ -31,6 +32,9 @@ export function requestFigures(status: Status): Readonly<Record<string, RequestF
 }
 
 const MAX_SAMPLES = 300;
+
+/** What the shell has recorded since the console was opened. */
+export const trafficSamples: ShallowRef<readonly TrafficSample[]> = shallowRef([]);
 
 /** Rates from counters that only grow: a daemon that has started again begins anew. */
 export class TrafficRecord {

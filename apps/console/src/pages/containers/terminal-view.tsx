@@ -142,7 +142,7 @@ export const TerminalView = defineComponent(
               {words.terminalEnded(ended.value)}
             </p>
           )}
-          <div ref={place} class="terminal" role="group" aria-label={words.terminalLabel} />
+          <div ref={place} class="term-place" role="group" aria-label={words.terminalLabel} />
         </div>
       );
     };

@@ -33,7 +33,7 @@ export function describeEvent(event: DaemonEvent): string {
 }
 
 function format(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** A test that is made once for many events. */

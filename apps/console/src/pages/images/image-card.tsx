@@ -5,6 +5,7 @@ import { Badge } from '../../components/badge.tsx';
 import { Digest } from '../../components/digest.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { Meter } from '../../components/meter.tsx';
+import { TableWrap } from '../../components/table-wrap.tsx';
 import {
   formatBytes,
   formatDate,
@@ -87,8 +88,10 @@ export const ImageCard = defineComponent(
               </button>
             </div>
           </div>
-          <div id={id} class="table-wrap" hidden={!open.value}>
-            {open.value ? <LayerTable image={image} known={known} /> : null}
+          <div id={id} hidden={!open.value}>
+            {open.value ? (
+              <TableWrap label={words.details}>{() => <LayerTable image={image} known={known} />}</TableWrap>
+            ) : null}
           </div>
         </article>
       );

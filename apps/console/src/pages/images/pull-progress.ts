@@ -1,6 +1,6 @@
 import type { PullEvent } from '@lade/control-protocol';
 
-export type LayerStep = 'waiting' | 'fetching' | 'downloading' | 'converting' | 'present';
+type LayerStep = 'waiting' | 'fetching' | 'downloading' | 'converting' | 'present';
 
 export interface LayerProgress {
   readonly diffId: string | undefined;
@@ -25,27 +25,20 @@ export const NOTHING_YET: PullProgress = { layers: [], fromRegistry: false, rest
 const WAITING: LayerProgress = { diffId: undefined, step: 'waiting', bytes: 0, totalBytes: 0 };
 
 export function advance(progress: PullProgress, event: PullEvent): PullProgress {
-  switch (event.kind) {
-    case 'resolved':
-      return { ...progress, fromRegistry: true, layers: resize(progress.layers, event.layers) };
-    case 'restored':
-      return {
-        ...progress,
-        restored: event.name,
-        layers: progress.layers.map((layer) => ({ ...layer, step: 'present' })),
-      };
-    case 'downloading': {
-      const { bytes, totalBytes } = event;
-      return {
-        ...progress,
-        layers: replace(progress.layers, event, { step: event.kind, bytes, totalBytes }),
-      };
-    }
-    case 'fetching':
-    case 'converting':
-    case 'present':
-      return { ...progress, layers: replace(progress.layers, event, { step: event.kind }) };
+  const { layers } = progress;
+  if (event.kind === 'resolved')
+    return { ...progress, fromRegistry: true, layers: resize(layers, event.layers) };
+  if (event.kind === 'restored') {
+    return {
+      ...progress,
+      restored: event.name,
+      layers: layers.map((layer) => ({ ...layer, step: 'present' })),
+    };
   }
+  if (event.kind !== 'downloading')
+    return { ...progress, layers: replace(layers, event, { step: event.kind }) };
+  const { bytes, totalBytes } = event;
+  return { ...progress, layers: replace(layers, event, { step: event.kind, bytes, totalBytes }) };
 }
 
 function replace(

@@ -1,9 +1,10 @@
 import type { LayerFile, LayerMap } from '@lade/control-protocol';
 
 /** What a chunk is on this node. */
-export const MISSING = 0;
+const MISSING = 0;
 export const RESIDENT = 1;
 export const EVICTED = 2;
+export type ChunkState = typeof MISSING | typeof RESIDENT | typeof EVICTED;
 
 /** A layer as arrays: one element a chunk, in the order of the blob. */
 export interface ChunkTable {

@@ -1,4 +1,4 @@
-import { EVICTED, MISSING, RESIDENT, type ChunkTable } from './decode-map.ts';
+import type { ChunkState, ChunkTable } from './decode-map.ts';
 import type { MapLayout } from './map-layout.ts';
 
 /** How long a chunk that was touched stays lit. */
@@ -79,7 +79,7 @@ export class HeatMap implements Disposable {
     this.#ask();
   }
 
-  setState(chunks: Iterable<number>, state: typeof MISSING | typeof RESIDENT | typeof EVICTED): void {
+  setState(chunks: Iterable<number>, state: ChunkState): void {
     for (const chunk of chunks) this.#table.states[chunk] = state;
     this.#ask();
   }

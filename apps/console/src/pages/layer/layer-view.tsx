@@ -53,7 +53,7 @@ export const LayerView = defineComponent(
       recount();
     };
     const path = `/layers/${encodeURIComponent(props.diffId)}/activity`;
-    const broken = useFollow<LayerEvent>(() => ({ path }), take);
+    const broken = useFollow<LayerEvent>({ call: () => ({ path }), take });
 
     return () => {
       const words = t().layer;
