@@ -182,10 +182,11 @@ export function standInUrl(address: string): string {
   return `s3://lade/?endpoint=http://${address}&path-style=true&${key}`;
 }
 
-/** All objects of a bucket, in the order of their keys. */
+/** All objects of a bucket but those in which nodes tell of themselves, in the order of their keys. */
 export async function listObjects(bucketUrl: string): Promise<ObjectInfo[]> {
   await using bucket = await openBucket(bucketUrl);
-  return Array.fromAsync(bucket.list(''));
+  const objects = await Array.fromAsync(bucket.list(''));
+  return objects.filter(({ key }) => !/^(?:refs\/)?nodes\//.test(key));
 }
 
 /** Asks until `isTrue` says so, for half a minute at most. */

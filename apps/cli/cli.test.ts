@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { controlSocketPath, type ImageSummary, type LayerSummary, type Status } from '@lade/control-protocol';
 import { serveControl, type ControlPlatform } from '@lade/control-service';
+import { NO_CONTAINERS } from '@lade/control-service/no-containers';
 import { CodedError } from '@lade/errors';
 import { SILENT } from '@lade/log';
 import { digestOf } from '@lade/oci';
@@ -59,6 +60,7 @@ const LAYER: LayerSummary = {
   origin: 'converted',
   tarBytes: 120_000_000,
   blobBytes: 110_000_000,
+  residentBytes: 54_999_999,
   diskBytes: 111_500_000,
   inodes: 4321,
   createdAt: PUBLISHED_AT,
@@ -66,10 +68,34 @@ const LAYER: LayerSummary = {
 };
 
 /** Answers like a daemon whose bucket has one image, of which layer APP is damaged under the name "damaged". */
-const PLATFORM: ControlPlatform = {
+const PLATFORM: Partial<ControlPlatform> = {
+  containers: NO_CONTAINERS,
+  bucket: {
+    contents: async () => ({ listedAt: PUBLISHED_AT, kinds: [] }),
+    objects: async () => ({ objects: [] }),
+    async *collectGarbage({ dryRun, graceDays = 7 }) {
+      yield { kind: 'listed', objects: 3 };
+      yield { kind: dryRun ? 'garbage' : 'removed', key: `packs/old-${graceDays}`, sizeBytes: 1_500_000 };
+      const kept = { keptObjects: 2, keptBytes: 900, youngObjects: 1 };
+      yield { kind: 'collected', dryRun, ...kept, garbageObjects: 1, garbageBytes: 1_500_000 };
+    },
+    async removeImage(image) {
+      if (image !== NAME) throw unknownImage(image);
+    },
+  },
+
   status: async () => STATUS,
   images: async () => [IMAGE],
   layers: async () => [LAYER],
+  snapshots: () => [
+    { key: 'k8s.io/1/base', kind: 'committed', diffId: BASE, createdAt: PUBLISHED_AT },
+    { key: 'k8s.io/2/run', kind: 'active', parent: 'k8s.io/1/base', createdAt: PUBLISHED_AT },
+  ],
+  async trace(diffId) {
+    if (diffId === BASE)
+      return { diffId, chunks: [{ number: 7, offset: 4096, sizeBytes: 8192, path: 'bin/sh' }] };
+    throw new CodedError('not_found', 'Cannot find a recorded start');
+  },
   async *verify(image) {
     if (image !== NAME && image !== 'damaged') throw unknownImage(image);
     yield { kind: 'proving', diffId: BASE, number: 1, of: 2 };
@@ -120,7 +146,7 @@ async function withDaemon(t: TestContext): Promise<Run> {
   const address = join(folder, 'lade.sock');
   const server = await serveControl({
     socketPath: controlSocketPath(address),
-    platform: PLATFORM,
+    platform: PLATFORM as ControlPlatform,
     log: SILENT,
   });
   t.after(async () => server[Symbol.asyncDispose]());
@@ -154,8 +180,43 @@ test('lade status, images and layers print tables for people and JSON for script
   );
   assert.deepEqual(JSON.parse((await lade('images', '--json')).stdout), [IMAGE]);
   const layers = await lade('layers');
-  assert.match(layers.stdout, /converted +120\.0 MB +110\.0 MB +111\.5 MB +4321 +waiting/);
+  assert.match(layers.stdout, /converted +120\.0 MB +110\.0 MB +49% +111\.5 MB +4321 +waiting/);
   assert.deepEqual(JSON.parse((await lade('layers', '--json')).stdout), [LAYER]);
+});
+
+test('lade snapshots and trace print tables for people and JSON for scripts', async (t) => {
+  const lade = await withDaemon(t);
+  const list = await lade('snapshots');
+  assert.match(list.stdout, /^k8s\.io\/1\/base +committed +sha256:[0-9a-f]{12}… +2026/m);
+  assert.match(list.stdout, /^k8s\.io\/2\/run +active +a directory +k8s\.io\/1\/base +2026/m);
+  assert.equal((JSON.parse((await lade('snapshots', '--json')).stdout) as object[]).length, 2);
+  const trace = await lade('trace', NAME);
+  assert.match(trace.stdout, /^sha256:[0-9a-f]{12}… 1 chunks, 8\.2 kB$/m);
+  assert.match(trace.stdout, /^ +7 +4096 +8\.2 kB +bin\/sh$/m);
+  assert.match(trace.stdout, /^sha256:[0-9a-f]{12}… no start recorded$/m);
+  const traces = JSON.parse((await lade('trace', NAME, '--json')).stdout) as { chunks: object[] }[];
+  assert.deepEqual(
+    traces.map(({ chunks }) => chunks.length),
+    [1, 0],
+  );
+  assert.equal((await lade('trace', 'python')).code, 1);
+});
+
+test('lade rmi and gc have the bucket forget an image, and what nobody needs', async (t) => {
+  const lade = await withDaemon(t);
+  assert.deepEqual(await lade('rmi', '--bucket', NAME), { code: 0, stdout: `${NAME}\n`, stderr: '' });
+  assert.equal((await lade('rmi', '--bucket', 'python')).code, 1);
+  const told = await lade('gc', '--bucket', '--dry-run', '--grace', '2.5');
+  assert.equal(
+    told.stdout,
+    'garbage packs/old-2.5 1.5 MB\n' +
+      'garbage: 1 objects, 1.5 MB; kept: 2 objects, 900 B, of them 1 only because they are young\n',
+  );
+  const events = jsonLines((await lade('gc', '--bucket', '--json')).stdout);
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['listed', 'removed', 'collected'],
+  );
 });
 
 test('lade verify proves layer by layer and fails when one fails', async (t) => {
@@ -220,6 +281,9 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     ['verify', 'a', 'b'],
     ['install'],
     ['help', 'nothing'],
+    ['gc'],
+    ['gc', '--bucket', '--grace', '0.5'],
+    ['rmi', 'image'],
     ['doctor', '--nope'],
     ['serve', '--nope'],
   ]) {
@@ -237,6 +301,8 @@ test('help and version need no daemon', async () => {
     'status',
     'images',
     'layers',
+    'snapshots',
+    'trace IMAGE',
     'verify IMAGE',
     'pull IMAGE',
     'install',

@@ -1,7 +1,8 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { CodedError } from '@lade/errors';
 
-export type ExitCode = 0 | 1 | 2;
+/** 0 done, 1 failed, 2 wrong usage; of a process that is run, its own. */
+export type ExitCode = number;
 
 export interface TextStream {
   readonly isTTY?: boolean;
@@ -18,6 +19,8 @@ export interface Command {
   readonly usage: string;
   /** What it does, as help says it. */
   readonly summary: string;
+  /** The arguments that are this command's own, where it passes others on. */
+  ownArguments?(argv: readonly string[]): readonly string[];
   /** Reads the arguments behind the verb. Throws `invalid_argument` for wrong usage, before anything happens. */
   prepare(argv: readonly string[]): Promise<(terminal: Terminal) => Promise<ExitCode>>;
 }
@@ -30,6 +33,11 @@ interface Specification<O extends ParseArgsOptionsConfig> {
   readonly options: O;
   /** Names of the arguments that are no options; all of them are needed. */
   readonly operands?: readonly string[];
+  /**
+   * What comes after the operands: `several`, or `passed on` to a program, and then options end where operands begin. Only one may be
+   * given otherwise.
+   */
+  readonly more?: 'several' | 'passed on';
   /** Throws `invalid_argument` for options that do not go together. */
   readonly check?: (values: Values<O>) => void;
   readonly run: (call: {
@@ -43,21 +51,39 @@ interface Specification<O extends ParseArgsOptionsConfig> {
 export function defineCommand<const O extends ParseArgsOptionsConfig>(
   specification: Specification<O>,
 ): Command {
-  const { usage, summary, options, operands: names = [], check, run } = specification;
+  const { usage, summary, options, operands: names = [], more, check, run } = specification;
   const cure = `Usage: lade ${usage}`;
+  const ownArguments = (argv: readonly string[]): readonly string[] =>
+    more === 'passed on' ? argv.slice(0, firstOperand(argv, options)) : argv;
   return {
     usage,
     summary,
+    ownArguments,
     async prepare(argv) {
-      const { values, positionals } = parse(argv, options, cure);
+      const own = ownArguments(argv);
+      const { values, positionals: given } = parse(own, options, cure);
+      const positionals = [...given, ...argv.slice(own.length)];
       const missing = names[positionals.length];
       if (missing !== undefined) throw wrongUsage(`${missing} is missing`, cure);
       const extra = positionals[names.length];
-      if (extra !== undefined) throw wrongUsage(`unexpected argument ${JSON.stringify(extra)}`, cure);
+      if (extra !== undefined && more === undefined)
+        throw wrongUsage(`unexpected argument ${JSON.stringify(extra)}`, cure);
       check?.(values);
       return async (terminal) => run({ values, operands: positionals, terminal });
     },
   };
+}
+
+/** Where the options end; behind them, what looks like one belongs to somebody else. */
+function firstOperand(argv: readonly string[], options: ParseArgsOptionsConfig): number {
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options,
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+  return tokens.find(({ kind }) => kind === 'positional')?.index ?? argv.length;
 }
 
 /** The error of a command line that cannot be run. */

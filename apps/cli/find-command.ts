@@ -1,12 +1,23 @@
 import { wrongUsage, type Command, type ExitCode, type Terminal } from './command.ts';
+import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
+import { exec } from './commands/exec.ts';
+import { gc } from './commands/gc.ts';
 import { explain } from './commands/help.ts';
 import { images } from './commands/images.ts';
 import { install } from './commands/install.ts';
 import { layers } from './commands/layers.ts';
+import { logs } from './commands/logs.ts';
+import { ps } from './commands/ps.ts';
 import { pull } from './commands/pull.ts';
+import { rm } from './commands/rm.ts';
+import { rmi } from './commands/rmi.ts';
+import { run } from './commands/run.ts';
 import { serve } from './commands/serve.ts';
+import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
+import { stop } from './commands/stop.ts';
+import { trace } from './commands/trace.ts';
 import { verify } from './commands/verify.ts';
 import { version } from './commands/version.ts';
 
@@ -16,9 +27,20 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   status,
   images,
   layers,
+  snapshots,
+  trace,
   verify,
   pull,
+  run,
+  ps,
+  logs,
+  exec,
+  stop,
+  rm,
+  rmi,
+  gc,
   install,
+  completion: completion(() => COMMANDS),
   version,
 };
 const ALIASES: Readonly<Record<string, string>> = {
@@ -39,7 +61,8 @@ export async function findCommand(
     return explain(topic === undefined ? Object.values(COMMANDS) : [commandOf(topic)]);
   }
   const command = commandOf(verb);
-  if (rest.includes('--help') || rest.includes('-h')) return explain([command]);
+  const own = command.ownArguments?.(rest) ?? rest;
+  if (own.includes('--help') || own.includes('-h')) return explain([command]);
   return command.prepare(rest);
 }
 

@@ -19,6 +19,8 @@ export interface DaemonConfig {
   /** containerd's own socket: for reading the layers that it asks us to apply. */
   readonly containerd: string;
   readonly http: { readonly host: string; readonly port: number } | undefined;
+  /** Where the token of the control API over TCP is, or is made. */
+  readonly tokenFile: string;
   readonly keys: ChainKeys;
   /** Whether OCI content that the bucket has counts as present on this node. */
   readonly sharedContent: boolean;
@@ -47,6 +49,7 @@ const SETTINGS = {
   bucket: '',
   containerd: '/run/containerd/containerd.sock',
   http: '',
+  'token-file': '',
   'signing-key': '',
   trust: '',
   'shared-content': 'off',
@@ -87,6 +90,7 @@ export function parseConfig(
     bucketUrl: settings.bucket === '' ? `file://${root}/bucket` : settings.bucket,
     containerd: absolute(settings.containerd, 'containerd'),
     http: settings.http === '' ? undefined : parseHttp(settings.http),
+    tokenFile: resolve(root, settings['token-file'] || 'control-token'),
     keys: readKeys(settings),
     sharedContent: parseSwitch('shared-content', settings),
     maxLayerBytes: parseSize('max-layer-size', settings),

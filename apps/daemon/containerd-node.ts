@@ -47,6 +47,14 @@ export class ContainerdNode implements Disposable {
     return plugin?.capabilities ?? [];
   }
 
+  inNamespace(namespace: string): ContainerdCalls {
+    return this.#client.inNamespace(namespace);
+  }
+
+  async namespaces(options: { readonly signal?: AbortSignal } = {}): Promise<string[]> {
+    return (await this.#client.namespaces.list(options)).map(({ name }) => name);
+  }
+
   /** Bytes of a blob in containerd's content store, over the wire. Throws `not_found`. */
   readContent(digest: Digest, { namespace, signal }: Scope): ByteSource {
     return this.#client.inNamespace(namespace).content.read(digest, { signal });

@@ -1,7 +1,7 @@
 import type { Bucket } from '@lade/bucket';
-import type { ImageSummary, LayerSummary, PullEvent, Status, VerifyEvent } from '@lade/control-protocol';
+import type { ImageSummary, PullEvent, Status, VerifyEvent } from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
-import type { ControlPlatform } from '@lade/control-service';
+import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { fromUnknown } from '@lade/errors';
 import {
   formatPlatform,
@@ -15,10 +15,12 @@ import {
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
-import type { LayerRow } from '@lade/residency';
+import { createBucketWork } from './bucket-work.ts';
 import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode } from './containerd-node.ts';
 import { explainMiss } from './explain-miss.ts';
+import { createLayerViews } from './layer-views.ts';
+import { readMetrics } from './metrics.ts';
 import type { Platform } from './open-platform.ts';
 import { VERSION } from './version.ts';
 
@@ -30,11 +32,19 @@ const VERSION_MS = 1_000;
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, log }: { readonly node: ContainerdNode; readonly log: Logger },
+  {
+    node,
+    containers,
+    log,
+  }: { readonly node: ContainerdNode; readonly containers: ContainerWork; readonly log: Logger },
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
   return {
+    ...createLayerViews(platform),
+    bucket: createBucketWork(platform, config.root),
+    metrics: async () => readMetrics(platform),
+    containers,
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);
       const containerd = await node.version(timely).catch(() => undefined);
@@ -63,9 +73,6 @@ export function createControlPlatform(
       }
       return summaries;
     },
-    async layers(): Promise<readonly LayerSummary[]> {
-      return layers.list().map((row) => summariseLayer(row, !uploads.isWaiting(row.diffId)));
-    },
     verify: (image, { signal }) => verifyImage(image, { bucket, keys, signal }),
     pull(image, { namespace = DEFAULT_NAMESPACE, signal }): AsyncIterable<PullEvent> {
       const images = node.imagesIn(namespace, SNAPSHOTTER, signal);
@@ -78,20 +85,6 @@ export function createControlPlatform(
         signal,
       });
     },
-  };
-}
-
-function summariseLayer(row: LayerRow, uploaded: boolean): LayerSummary {
-  const { diffId, origin, tarBytes, blobBytes, diskBytes, inodes, createdAt } = row;
-  return {
-    diffId,
-    origin,
-    tarBytes,
-    blobBytes,
-    diskBytes,
-    inodes,
-    createdAt: createdAt.toISOString(),
-    uploaded,
   };
 }
 

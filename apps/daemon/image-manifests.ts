@@ -5,6 +5,7 @@ import {
   parseImageIndex,
   parseManifest,
   type Descriptor,
+  type ImageConfig,
   type Digest,
 } from '@lade/oci';
 import type { ContainerdNode } from './containerd-node.ts';
@@ -13,6 +14,7 @@ export interface ImageManifest {
   /** As the registry has them, bottom first. */
   readonly layers: readonly Descriptor[];
   readonly diffIds: readonly Digest[];
+  readonly config: ImageConfig;
 }
 
 /** Each manifest of an image that this node has, with its config. */
@@ -27,10 +29,10 @@ export async function readManifests(
   for (const { digest } of candidates.filter(({ mediaType }) => isManifestType(mediaType))) {
     const bytes = await node.readDocument(digest, scope);
     const manifest = bytes && parseManifest(bytes, digest);
-    const config = manifest && (await node.readDocument(manifest.config.digest, scope));
-    if (!config) continue;
-    const { diff_ids: diffIds } = parseImageConfig(config, manifest.config.digest).rootfs;
-    manifests.push({ layers: manifest.layers, diffIds });
+    const document = manifest && (await node.readDocument(manifest.config.digest, scope));
+    if (!document) continue;
+    const config = parseImageConfig(document, manifest.config.digest);
+    manifests.push({ layers: manifest.layers, diffIds: config.rootfs.diff_ids, config });
   }
   return manifests;
 }

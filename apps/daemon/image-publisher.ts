@@ -1,18 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bucket } from '@lade/bucket';
 import { isCodedError } from '@lade/errors';
+import { beginReuse, type NodeUses } from '@lade/garbage';
 import { publishImage } from '@lade/images';
 import { chainKey } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { chainIds, isDigest, type Digest } from '@lade/oci';
 import type { ContainerdNode, NodeImage } from './containerd-node.ts';
-import { readManifests, type ImageManifest } from './image-manifests.ts';
+import { readManifests } from './image-manifests.ts';
 
 const SETTLE_MS = 200;
 /** The transfer service of containerd 1.7 tells nobody of its images. */
 const LOOK_MS = 60_000;
 /** After a failure of the bucket, or of an image that may stay unpublishable. */
 const PUBLISH_RETRY_MS = 30_000;
+
+interface PublisherPorts {
+  readonly bucket: Bucket;
+  readonly uses: Pick<NodeUses, 'claim'>;
+}
 
 /**
  * Publishes the record of every image of this node's containerd whose layers the bucket has. It looks when it starts,
@@ -21,15 +27,17 @@ const PUBLISH_RETRY_MS = 30_000;
 export class ImagePublisher implements AsyncDisposable {
   readonly #node: ContainerdNode;
   readonly #bucket: Bucket;
+  readonly #uses: Pick<NodeUses, 'claim'>;
   readonly #log: Logger;
   readonly #stop = new AbortController();
   readonly #published = new Set<string>();
   #wake = Promise.withResolvers<void>();
   readonly #work: Promise<void>;
 
-  constructor(node: ContainerdNode, bucket: Bucket, log: Logger) {
+  constructor(node: ContainerdNode, { bucket, uses }: PublisherPorts, log: Logger) {
     this.#node = node;
     this.#bucket = bucket;
+    this.#uses = uses;
     this.#log = log;
     this.#work = this.#run();
   }
@@ -71,9 +79,14 @@ export class ImagePublisher implements AsyncDisposable {
     if (this.#published.has(id)) return;
     const scope = { namespace: image.namespace, signal };
     try {
-      if (!(await hasWholeManifest(bucket, await readManifests(image.target, node, scope), signal))) return;
+      const manifests = await readManifests(image.target, node, scope);
+      const chains = manifests.map(({ diffIds }) => chainIds(diffIds));
+      const reuse = await beginReuse(bucket, { signal });
+      await this.#uses.claim(chains.flat().map(chainKey));
+      if (!(await hasWholeManifest(bucket, chains, signal))) return;
       const content = { read: async (digest: Digest) => node.readDocument(digest, scope) };
       await publishImage(image, { content, bucket, signal });
+      await reuse.confirm();
       this.#published.add(id);
       this.#log.info('image published', {
         image: image.name,
@@ -95,11 +108,11 @@ export class ImagePublisher implements AsyncDisposable {
 /** Whether the bucket has every layer of one of these manifests. */
 async function hasWholeManifest(
   bucket: Bucket,
-  manifests: readonly ImageManifest[],
+  manifests: readonly (readonly Digest[])[],
   signal: AbortSignal,
 ): Promise<boolean> {
-  for (const { diffIds } of manifests) {
-    if (diffIds.length > 0 && (await hasChains(bucket, chainIds(diffIds), signal))) return true;
+  for (const chains of manifests) {
+    if (chains.length > 0 && (await hasChains(bucket, chains, signal))) return true;
   }
   return false;
 }

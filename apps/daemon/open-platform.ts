@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import { openBucket, type Bucket, type CredentialEvent } from '@lade/bucket';
 import { openContent, type Content } from '@lade/content';
 import { isCodedError, wrapError } from '@lade/errors';
+import { beginReuse, type NodeUses } from '@lade/garbage';
 import {
   ChunkCatalogue,
   UploadQueue,
+  chainKey,
+  indexKey,
   publishChain,
   publishLayer,
   readIndex,
@@ -26,13 +29,14 @@ import {
   openResidency,
   type ResidencyCounters,
 } from '@lade/residency';
-import { Snapshotter, type AgreedTerms } from '@lade/snapshots';
+import { Snapshotter, listSnapshots, type AgreedTerms, type ListedSnapshot } from '@lade/snapshots';
 import { openDatabase, type Database } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
 import { createErofsMounter } from './erofs-mounter.ts';
 import { openFillModes } from './fill-modes.ts';
 import { nameNode } from './name-node.ts';
+import { contentUses, openUses } from './node-uses.ts';
 import { idMapper } from './id-mapper.ts';
 import { readAllAsUsual } from './read-ahead-device.ts';
 
@@ -44,9 +48,13 @@ export interface Platform extends AsyncDisposable {
   readonly made: MadeLayers;
   readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
+  readonly snapshots: () => readonly ListedSnapshot[];
   readonly uploads: UploadQueue;
+  readonly uses: NodeUses;
   readonly foreground: Foreground;
   readonly fillMode: FillModeName;
+  /** What layers may take together; undefined: as much as the disk has. */
+  readonly cacheLimitBytes: number | undefined;
   readonly counters: Readonly<ResidencyCounters>;
   /** How often the keeper has started a daemon that had crashed; undefined without a keeper. */
   readonly keeperRestarts: number | undefined;
@@ -72,9 +80,11 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   const db = openDatabase(join(root, 'state.db'));
   stack.defer(() => db.close());
   const bucket = stack.use(await openBucket(config.bucketUrl, { ...config, tellCredentials: tellIn(log) }));
+  let content: Content | undefined;
   const catalogue = new ChunkCatalogue(db);
   const table = new LayerTable(db);
   const foreground = new Foreground();
+  const uses = stack.use(openUses({ bucket, root, db, log, content: () => content?.digests() ?? [] }));
   const cache = cacheBytes === undefined ? {} : { cache: { limitBytes: cacheBytes, punchHole } };
   const residency = stack.use(
     await openResidency({ root, bucket, catalogue, table, log, deadlineMs: readDeadlineMs, ...cache }),
@@ -83,7 +93,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   const queue = new UploadQueue(
     db,
     async (upload, signal) => {
-      await publish(upload, { layers, bucket, catalogue, foreground, keys, log, signal });
+      await publish(upload, { layers, bucket, uses, catalogue, foreground, keys, log, signal });
       residency.quota?.reduce();
       // By then the queue has forgotten the upload, so that nothing keeps a layer that was only waiting for it.
       setImmediate(hooks.uploaded);
@@ -111,21 +121,17 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   modes.allAttached();
   residency.quota?.start((diffId) => layers.isMounted(diffId));
   const uploads = stack.use(queue);
-  const remote = new RemoteLayers({ bucket, keys, layers, log });
+  const remote = new RemoteLayers({
+    bucket,
+    keys,
+    layers,
+    log,
+    claim: async (chain) => uses.claim([chainKey(chain)]),
+  });
   const { unpacked, terms } = hooks;
   const found = { remote, layers, uploads, unpacked, terms };
   const snapshotter = stack.use(await openSnapshotter({ root, db, log, boot: residency.boot, ...found }));
-  const content = stack.use(
-    await openContent({
-      root,
-      db,
-      bucket,
-      log,
-      sharedAs: config.sharedContent ? nameNode(root) : undefined,
-      limit: config.contentCacheBytes === undefined ? undefined : { limitBytes: config.contentCacheBytes },
-      turn: async (signal) => foreground.quiet(signal),
-    }),
-  );
+  content = stack.use(await openContentOf({ config, db, bucket, uses, foreground, log }));
   const owned = stack.move();
   return {
     bucket,
@@ -134,9 +140,12 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     made: new MadeLayers(table, layers),
     remote,
     snapshotter,
+    snapshots: () => listSnapshots(db),
     uploads,
+    uses,
     foreground,
     fillMode: modes.current.name,
+    cacheLimitBytes: cacheBytes,
     counters: residency.counters,
     keeperRestarts: modes.keeperRestarts,
     serving: async () => modes.serving(),
@@ -200,7 +209,32 @@ function layersForSnapshots(layers: LocalLayers): Parameters<typeof Snapshotter.
   };
 }
 
+async function openContentOf({
+  config,
+  uses,
+  foreground,
+  ...parts
+}: {
+  readonly config: DaemonConfig;
+  readonly db: Database;
+  readonly bucket: Bucket;
+  readonly uses: NodeUses;
+  readonly foreground: Foreground;
+  readonly log: Logger;
+}): Promise<Content> {
+  const { root, sharedContent, contentCacheBytes } = config;
+  return openContent({
+    ...parts,
+    root,
+    uses: contentUses(uses, parts.bucket),
+    sharedAs: sharedContent ? nameNode(root) : undefined,
+    limit: contentCacheBytes === undefined ? undefined : { limitBytes: contentCacheBytes },
+    turn: async (signal) => foreground.quiet(signal),
+  });
+}
+
 interface PublishWork {
+  readonly uses: NodeUses;
   readonly layers: LocalLayers;
   readonly bucket: Bucket;
   readonly catalogue: ChunkCatalogue;
@@ -211,15 +245,18 @@ interface PublishWork {
 }
 
 async function publish({ chainId, parentChainId, diffId }: Upload, work: PublishWork): Promise<void> {
-  const { layers, bucket, catalogue, foreground, keys, log, signal } = work;
+  const { layers, bucket, uses, catalogue, foreground, keys, log, signal } = work;
   const started = Date.now();
   using layer = layers.pin(diffId);
   const turn = async (): Promise<void> => foreground.quiet(signal);
+  await uses.claim([chainKey(chainId), indexKey(diffId)]);
+  const { confirm } = await beginReuse(bucket, { signal });
   const { index, ...figures } = await publishLayer(layers.folderOf(layer.diffId), {
     diffId,
     bucket,
     catalogue,
     turn,
+    confirm,
     signal,
   });
   const record = {

@@ -13,13 +13,16 @@ import { Snapshots } from '@lade/protocol/snapshots';
 import { agreedTerms } from './agreed-terms.ts';
 import { parseConfig, type DaemonConfig } from './config.ts';
 import { ContainerdNode } from './containerd-node.ts';
+import { createContainerWork } from './control-containers.ts';
 import { createControlPlatform } from './control-platform.ts';
+import { openToken } from './control-token.ts';
 import { createContentConverter } from './convert-content.ts';
 import { ImagePublisher } from './image-publisher.ts';
 import { ImageWatch } from './image-watch.ts';
 import { LayerConverter } from './layer-converter.ts';
 import { createLayerMaker } from './layer-maker.ts';
 import { createLayerUnpacker } from './layer-unpacker.ts';
+import { openContainers } from './open-containers.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
 
@@ -61,19 +64,25 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   server.add(Content, contentHandlers(platform.content.store, platform.content.ingests));
   server.add(Diff, diffHandlers(platform.snapshotter, { unpacker, maker }));
   await server.listen(config.address);
+  const containers = stack.use(await openContainers(config.root, node, log));
   stack.use(
     await serveControl({
       socketPath: controlSocketPath(config.address),
-      ...(config.http ? { http: config.http } : {}),
       consoleFolder: CONSOLE_FOLDER,
-      platform: createControlPlatform(config, platform, { node, log }),
+      ...(config.http ? { http: { ...config.http, token: await openToken(config.tokenFile) } } : {}),
+      platform: createControlPlatform(config, platform, {
+        node,
+        containers: createContainerWork(containers),
+        log,
+      }),
       log,
     }),
   );
   await platform.serving();
+  platform.uses.renew().catch((error: unknown) => log.warn('bucket was not told what is used', { error }));
   platform.uploads.start();
   platform.content.start();
-  const publisher = stack.use(new ImagePublisher(node, platform.bucket, log));
+  const publisher = stack.use(new ImagePublisher(node, platform, log));
   const converter = stack.use(new LayerConverter({ ...platform, node, convert, log }));
   stack.use(
     new ImageWatch(node, log, () => {

@@ -26,6 +26,11 @@ export class Bitmap {
     return !this.#every(start, end, (at, mask) => (Atomics.load(this.#bytes, at) & mask) === 0);
   }
 
+  /** The bytes as they are now. */
+  copy(): Uint8Array {
+    return this.#bytes.slice();
+  }
+
   set(start: number, end: number): void {
     this.#every(start, end, (at, mask) => {
       // Most are set already, and looking is cheaper than writing what other processors have in their caches.

@@ -111,16 +111,23 @@ test('put() of what is there reads no more of its source, and still sets labels'
 
 test('put() goes on where an earlier one broke off', { skip }, async () => {
   const bytes = randomBytes(4_000_000);
-  const blob = describe(bytes);
-  async function* breaking(): AsyncGenerator<Uint8Array> {
-    yield bytes.subarray(0, 2_000_000);
-    await sleep(200); // for containerd to take what is under way
-    throw new Error('the network broke');
-  }
-  await assert.rejects(client.content.put(blob, breaking(), { ref: 'broken' }), /the network broke/);
+  const blob = await breakOff(bytes, 'broken');
   // The second half alone is right: only a put that skips the first 1,000,000 bytes gets the digest.
   const source = fromBytes(Buffer.alloc(1_000_000), bytes.subarray(1_000_000));
   await client.content.put(blob, source, { ref: 'broken' });
+  assert.equal((await client.content.info(blob.digest)).size, bytes.byteLength);
+});
+
+test('put() asks for no more than what an earlier one lacked', { skip }, async () => {
+  const bytes = randomBytes(4_000_000);
+  const blob = await breakOff(bytes, 'broken-too');
+  const offsets: number[] = [];
+  const rest = (offset: number): AsyncIterable<Uint8Array> => {
+    offsets.push(offset);
+    return fromBytes(bytes.subarray(offset));
+  };
+  await client.content.put(blob, rest, { ref: 'broken-too' });
+  assert.deepEqual(offsets, [2_000_000]);
   assert.equal((await client.content.info(blob.digest)).size, bytes.byteLength);
 });
 
@@ -378,6 +385,18 @@ function layerTar(files: Readonly<Record<string, string>>): Uint8Array {
 function pending(promise: Promise<unknown>): () => Promise<boolean> {
   const open = Symbol('pending');
   return async () => (await Promise.race([promise, Promise.resolve(open)])) !== open;
+}
+
+/** Begins to put these bytes, and stops in the middle. */
+async function breakOff(bytes: Uint8Array, ref: string): Promise<Descriptor> {
+  const blob = describe(bytes);
+  async function* breaking(): AsyncGenerator<Uint8Array> {
+    yield bytes.subarray(0, bytes.byteLength / 2);
+    await sleep(200); // for containerd to take what is under way
+    throw new Error('the network broke');
+  }
+  await assert.rejects(client.content.put(blob, breaking(), { ref }), /the network broke/);
+  return blob;
 }
 
 function coded(code: ErrorCode): (error: unknown) => boolean {

@@ -57,6 +57,13 @@ export class ContainersClient {
     return toContainer(present(container, `container ${record.id}`));
   }
 
+  /** Sets these labels, and leaves its others as they are. Throws `not_found`. */
+  async label(id: string, labels: Labels, options: RequestOptions = {}): Promise<void> {
+    const paths = Object.keys(labels).map((name) => `labels.${name}`);
+    const request = { container: { id, labels: { ...labels } }, updateMask: { paths } };
+    await this.#connection.call(Containers.method.update, request, options);
+  }
+
   /** Throws `not_found`. */
   async delete(id: string, options: RequestOptions = {}): Promise<void> {
     await this.#connection.call(Containers.method.delete, { id }, options);

@@ -30,6 +30,9 @@ export interface PutOptions extends RequestOptions {
   readonly labels?: Labels;
 }
 
+/** The same bytes from any offset on. */
+export type ByteSourceFrom = (offset: number) => ByteSource;
+
 /** The content store of one namespace. */
 export class ContentClient {
   readonly #connection: Connection;
@@ -75,11 +78,15 @@ export class ContentClient {
 
   /**
    * Stores `bytes` unless containerd has them already; in both cases with the labels. An ingest that was broken off goes on
-   * where it stopped: `bytes` is read from the start, the known part is skipped. Nothing keeps new content from garbage
+   * where it stopped: `bytes` is read from there, or from the start if it cannot be, the known part skipped. Nothing keeps new content from garbage
    * collection but a lease or a label elsewhere. Throws `failed_precondition` when size or digest turn out different,
    * `unavailable` when another one keeps writing under the same `ref` for more than ten seconds.
    */
-  async put(descriptor: Descriptor, bytes: ByteSource, options: PutOptions = {}): Promise<void> {
+  async put(
+    descriptor: Descriptor,
+    bytes: ByteSource | ByteSourceFrom,
+    options: PutOptions = {},
+  ): Promise<void> {
     try {
       await writeContent(this.#connection, descriptor, bytes, options);
     } catch (reason) {

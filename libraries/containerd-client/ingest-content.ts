@@ -31,7 +31,7 @@ export async function ingestContent(
 ): Promise<Ingested & { readonly isNew: boolean }> {
   let ingested: Ingested | undefined;
   const rest: WriteRest = async function* (_, arrived) {
-    const size = yield* writeRequests(ref, bytes, 0);
+    const size = yield* writeRequests(ref, bytes);
     const digest = size === 0 ? EMPTY : parseDigest(await arrived(size));
     ingested = { digest, size };
     const end = BigInt(size);

@@ -1,13 +1,15 @@
 import { constants } from 'node:os';
-import type { Status } from '@lade/protocol';
+import type { Process, Status } from '@lade/protocol';
 import { Tasks } from '@lade/protocol/tasks';
 import type { Connection, RequestOptions } from './connection.ts';
-import { fromMounts, toDate, type Mount } from './translate.ts';
+import { fromMounts, present, toDate, type Mount } from './translate.ts';
 
 export interface Task {
   readonly containerId: string;
   readonly pid: number;
   readonly status: 'unknown' | 'created' | 'running' | 'stopped' | 'paused' | 'pausing';
+  /** Of a task that has stopped. */
+  readonly exit?: TaskExit;
 }
 
 export interface TaskExit {
@@ -16,15 +18,31 @@ export interface TaskExit {
   readonly exitedAt: Date;
 }
 
-export interface CreateTaskOptions extends RequestOptions {
-  /** Of the container's snapshot. */
-  readonly rootfs: readonly Mount[];
-  /** Absolute paths of fifos, or URIs such as file:///path for the outputs; none is /dev/null. */
+/** Absolute paths of fifos, or for the outputs of files or URIs such as file:///path; none is /dev/null. */
+export interface Streams {
   readonly stdin?: string;
   readonly stdout?: string;
   readonly stderr?: string;
   readonly terminal?: boolean;
 }
+
+export interface CreateTaskOptions extends RequestOptions, Streams {
+  /** Of the container's snapshot. */
+  readonly rootfs: readonly Mount[];
+}
+
+export interface ExecOptions extends ProcessOptions, Streams {
+  readonly execId: string;
+  /** The process part of the OCI runtime spec, as JSON would have it. */
+  readonly process: unknown;
+}
+
+export interface ProcessOptions extends RequestOptions {
+  /** Of a process that exec() has added; the task's first one, when left out. */
+  readonly execId?: string;
+}
+
+const PROCESS_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
 
 const STATES = ['unknown', 'created', 'running', 'stopped', 'paused', 'pausing'] as const satisfies Record<
   Status,
@@ -48,42 +66,75 @@ export class TasksClient {
     return (await this.#connection.call(Tasks.method.create, request, options)).pid;
   }
 
-  async start(containerId: string, options: RequestOptions = {}): Promise<number> {
-    return (await this.#connection.call(Tasks.method.start, { containerId }, options)).pid;
+  /** Adds a process without starting it. Throws `already_exists`. */
+  async exec(
+    containerId: string,
+    { process, execId, stdin = '', stdout = '', stderr = '', terminal = false, ...options }: ExecOptions,
+  ): Promise<void> {
+    const spec = { typeUrl: PROCESS_TYPE, value: Buffer.from(JSON.stringify(process)) };
+    const request = { containerId, execId, stdin, stdout, stderr, terminal, spec };
+    await this.#connection.call(Tasks.method.exec, request, options);
   }
 
-  /** Answers when the first process has ended. To miss nothing, call it before start(). */
-  async wait(containerId: string, options: RequestOptions = {}): Promise<TaskExit> {
-    const { exitStatus, exitedAt } = await this.#connection.call(Tasks.method.wait, { containerId }, options);
-    return { exitStatus, exitedAt: toDate(exitedAt) };
+  async start(containerId: string, { execId = '', ...options }: ProcessOptions = {}): Promise<number> {
+    return (await this.#connection.call(Tasks.method.start, { containerId, execId }, options)).pid;
   }
 
-  /** With `all`, to every process of the container. */
+  /** Answers when the process has ended. To miss nothing, call it before start(). */
+  async wait(containerId: string, { execId = '', ...options }: ProcessOptions = {}): Promise<TaskExit> {
+    return toExit(await this.#connection.call(Tasks.method.wait, { containerId, execId }, options));
+  }
+
+  /** `signal` by name or number; with `all`, to every process of the container. */
   async kill(
     containerId: string,
-    signalName: NodeJS.Signals,
-    { all = false, ...options }: RequestOptions & { readonly all?: boolean } = {},
+    signal: NodeJS.Signals | number,
+    { all = false, execId = '', ...options }: ProcessOptions & { readonly all?: boolean } = {},
   ): Promise<void> {
-    const request = { containerId, signal: constants.signals[signalName], all };
-    await this.#connection.call(Tasks.method.kill, request, options);
+    const number = typeof signal === 'number' ? signal : constants.signals[signal];
+    await this.#connection.call(Tasks.method.kill, { containerId, execId, signal: number, all }, options);
   }
 
-  /** Throws `unknown`, as the shim's refusals come, while the process runs. */
-  async delete(containerId: string, options: RequestOptions = {}): Promise<TaskExit> {
-    const { exitStatus, exitedAt } = await this.#connection.call(
-      Tasks.method.delete,
-      { containerId },
-      options,
-    );
-    return { exitStatus, exitedAt: toDate(exitedAt) };
+  /** Of a terminal, in characters. */
+  async resize(
+    containerId: string,
+    { columns, rows }: { readonly columns: number; readonly rows: number },
+    { execId = '', ...options }: ProcessOptions = {},
+  ): Promise<void> {
+    const request = { containerId, execId, width: columns, height: rows };
+    await this.#connection.call(Tasks.method.resizePty, request, options);
+  }
+
+  /** The process reads its input's end when what was written is read, and nobody else has the fifo open. */
+  async closeInput(containerId: string, { execId = '', ...options }: ProcessOptions = {}): Promise<void> {
+    await this.#connection.call(Tasks.method.closeIO, { containerId, execId, stdin: true }, options);
+  }
+
+  /** Answers when all that it wrote is out. Throws `unknown`, as the shim's refusals come, while the process runs. */
+  async delete(containerId: string, { execId, ...options }: ProcessOptions = {}): Promise<TaskExit> {
+    if (execId === undefined)
+      return toExit(await this.#connection.call(Tasks.method.delete, { containerId }, options));
+    const request = { containerId, execId };
+    return toExit(await this.#connection.call(Tasks.method.deleteProcess, request, options));
+  }
+
+  async get(containerId: string, options: RequestOptions = {}): Promise<Task> {
+    const { process } = await this.#connection.call(Tasks.method.get, { containerId }, options);
+    return { ...toTask(present(process, `the task of ${containerId}`)), containerId };
   }
 
   async list(options: RequestOptions = {}): Promise<Task[]> {
     const { tasks } = await this.#connection.call(Tasks.method.list, {}, options);
-    return tasks.map(({ id, pid, status }) => ({
-      containerId: id,
-      pid,
-      status: STATES[status] ?? 'unknown',
-    }));
+    return tasks.map(toTask);
   }
+}
+
+function toTask(process: Process): Task {
+  const { id, pid } = process;
+  const status = STATES[process.status] ?? 'unknown';
+  return { containerId: id, pid, status, ...(status === 'stopped' ? { exit: toExit(process) } : {}) };
+}
+
+function toExit({ exitStatus, exitedAt }: Pick<Process, 'exitStatus' | 'exitedAt'>): TaskExit {
+  return { exitStatus, exitedAt: toDate(exitedAt) };
 }

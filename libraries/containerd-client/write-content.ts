@@ -10,7 +10,7 @@ import {
 } from '@lade/protocol/content';
 import type { ByteSource } from '@lade/streams';
 import type { Connection, RequestOptions } from './connection.ts';
-import type { PutOptions } from './content-client.ts';
+import type { ByteSourceFrom, PutOptions } from './content-client.ts';
 
 export type WriteRequest = MessageInitShape<typeof WriteContentRequestSchema>;
 
@@ -36,12 +36,16 @@ const LOCK_WAITS_MS = Array.from({ length: 14 }, (_, i) => Math.min(50 * 2 ** i,
 export async function writeContent(
   connection: Connection,
   descriptor: Descriptor,
-  bytes: ByteSource,
+  bytes: ByteSource | ByteSourceFrom,
   { ref = `lade-${descriptor.digest}`, labels = {}, ...options }: PutOptions,
 ): Promise<void> {
   const ingest = { ref, total: BigInt(descriptor.size), expected: descriptor.digest };
   const rest = async function* (known: number): AsyncGenerator<WriteRequest> {
-    const end = yield* writeRequests(ref, bytes, known <= descriptor.size ? known : 0);
+    const start = known <= descriptor.size ? known : 0;
+    const end =
+      typeof bytes === 'function'
+        ? yield* writeRequests(ref, bytes(start), { known: start, position: start })
+        : yield* writeRequests(ref, bytes, { known: start });
     yield { ...ingest, action: WriteAction.COMMIT, offset: BigInt(end), labels: { ...labels } };
   };
   try {
@@ -116,13 +120,12 @@ class Answers {
   }
 }
 
-/** Skips what the ingest has; returns the offset that it ends at. */
+/** Skips what the ingest has of `bytes`, which begin at `position`; returns the offset that they end at. */
 export async function* writeRequests(
   ref: string,
   bytes: ByteSource,
-  known: number,
+  { known = 0, position = 0 }: { readonly known?: number; readonly position?: number } = {},
 ): AsyncGenerator<WriteRequest, number> {
-  let position = 0;
   for await (const chunk of bytes) {
     const fresh = chunk.subarray(Math.max(0, known - position));
     position += chunk.byteLength - fresh.byteLength;

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { CodedError, codeOf, fromUnknown } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
+import { BucketCalls } from './bucket-calls.ts';
+import { ContainerCalls, type Call, type Caller } from './container-calls.ts';
 import { decodeLines } from './decode-lines.ts';
 import type { ImageSummary, LayerSummary, Status, StreamFailure, VerifyEvent } from './messages.ts';
+import type { LayerEvent, LayerMap, SnapshotSummary, Trace } from './messages-layers.ts';
 import type { PullEvent } from './messages-pull.ts';
 import { decodeError } from './wire-error.ts';
 
@@ -10,16 +13,9 @@ import { decodeError } from './wire-error.ts';
 const { Agent, request } = process.getBuiltinModule('node:http');
 
 const MAX_DOCUMENT_BYTES = 64 << 20;
-const JSON_TYPE = { 'content-type': 'application/json' };
 
 interface WaitOptions {
   readonly signal?: AbortSignal;
-}
-
-interface Call extends WaitOptions {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly body?: object;
 }
 
 /**
@@ -27,6 +23,13 @@ interface Call extends WaitOptions {
  * daemon answers, `permission_denied` when this user may not talk to it. Leaving a stream early stops the daemon's work.
  */
 export class ControlClient implements Disposable {
+  readonly #caller: Caller = {
+    document: async (call) => this.#document(call),
+    events: (call) => this.#events(call),
+    done: async (call) => void (await this.#send(call)).resume(),
+  };
+  readonly containers = new ContainerCalls(this.#caller);
+  readonly bucket = new BucketCalls(this.#caller);
   readonly #socketPath: string;
   readonly #agent = new Agent({ keepAlive: true });
 
@@ -51,6 +54,23 @@ export class ControlClient implements Disposable {
   async layers(options: WaitOptions = {}): Promise<readonly LayerSummary[]> {
     const document = await this.#document({ method: 'GET', path: '/v1/layers', ...options });
     return (document as { readonly layers: readonly LayerSummary[] }).layers;
+  }
+
+  async layerMap(diffId: string, options: WaitOptions = {}): Promise<LayerMap> {
+    return (await this.#document({ method: 'GET', path: layerPath(diffId), ...options })) as LayerMap;
+  }
+
+  layerActivity(diffId: string, options: WaitOptions = {}): AsyncIterable<LayerEvent> {
+    return this.#events<LayerEvent>({ method: 'GET', path: `${layerPath(diffId)}/activity`, ...options });
+  }
+
+  async trace(diffId: string, options: WaitOptions = {}): Promise<Trace> {
+    return (await this.#document({ method: 'GET', path: `${layerPath(diffId)}/trace`, ...options })) as Trace;
+  }
+
+  async snapshots(options: WaitOptions = {}): Promise<readonly SnapshotSummary[]> {
+    const document = await this.#document({ method: 'GET', path: '/v1/snapshots', ...options });
+    return (document as { readonly snapshots: readonly SnapshotSummary[] }).snapshots;
   }
 
   verify(image: string, options: WaitOptions = {}): AsyncIterable<VerifyEvent> {
@@ -95,21 +115,22 @@ export class ControlClient implements Disposable {
   /** Resolves with a successful response. */
   async #send({ method, path, body, signal }: Call): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const isBytes = body instanceof Uint8Array;
     const outgoing = request({
       socketPath: this.#socketPath,
       agent: this.#agent,
       method,
       path,
-      headers: body ? JSON_TYPE : {},
+      headers: body ? { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' } : {},
       ...(signal ? { signal } : {}),
     });
     outgoing.once('response', resolve);
     outgoing.once('error', reject);
-    outgoing.end(body && JSON.stringify(body));
+    outgoing.end(isBytes ? body : body && JSON.stringify(body));
     const response = await promise.catch((reason: unknown) => {
       throw this.#unreachable(reason);
     });
-    if (response.statusCode === 200) return response;
+    if (response.statusCode === 200 || response.statusCode === 204) return response;
     throw decodeError(((await readDocument(response)) as { readonly error?: unknown }).error);
   }
 
@@ -143,6 +164,10 @@ async function readDocument(response: IncomingMessage): Promise<unknown> {
     throw notOurs(cause);
   }
   throw notOurs();
+}
+
+function layerPath(diffId: string): string {
+  return `/v1/layers/${encodeURIComponent(diffId)}`;
 }
 
 function notOurs(cause?: unknown): CodedError {

@@ -1,3 +1,4 @@
+export type { ContainerCalls } from './container-calls.ts';
 export { ControlClient } from './control-client.ts';
 export { controlSocketPath } from './control-socket-path.ts';
 export { decodeError, encodeError, type WireError } from './wire-error.ts';

@@ -17,6 +17,11 @@ export interface RunRequest {
   readonly hostNetwork?: boolean;
   readonly readOnly?: boolean;
   readonly terminal?: boolean;
+  /** Of the terminal, in characters. */
+  readonly columns?: number;
+  readonly rows?: number;
+  /** Somebody sends it input; with a terminal always. */
+  readonly input?: boolean;
   /** Remove it when it has ended. */
   readonly remove?: boolean;
   /** End the stream when it runs, instead of following its output. */
@@ -43,7 +48,7 @@ export interface TerminalSize {
 
 /** What a process does; `exited` is the last. */
 export type OutputEvent =
-  /** First, of an exec or a run with a terminal: where its input goes. */
+  /** Before any output, of an exec, or of a run with a terminal or input: where the input goes. */
   | { readonly kind: 'session'; readonly session: string }
   /** `data` is Base64. */
   | { readonly kind: 'output'; readonly stream: 'stdout' | 'stderr'; readonly data: string }

@@ -18,16 +18,21 @@ export interface LayerFile {
   readonly sizeBytes: number;
 }
 
-/** What GET /v1/layers/{diffId}/activity tells several times a second at most: what happened since the last one. */
+/**
+ * What GET /v1/layers/{diffId}/activity tells several times a second at most: what happened since the last one. The first is
+ * `resident`, with all that is here.
+ */
 export type LayerEvent =
   | { readonly kind: 'resident'; readonly chunks: readonly number[] }
   | { readonly kind: 'evicted'; readonly chunks: readonly number[] }
-  /** Somebody read these. */
+  /** Something was read of these that nobody had read before, as far as is known. */
   | { readonly kind: 'touched'; readonly chunks: readonly number[] }
   /** Reads of this layer that had to wait. */
-  | { readonly kind: 'waited'; readonly waits: number; readonly waitMs: number };
+  | { readonly kind: 'waited'; readonly waits: number; readonly waitMs: number }
+  /** Whether reads are seen from now on: not where the kernel has all of the layer, or it is not mounted. */
+  | { readonly kind: 'reads'; readonly seen: boolean };
 
-/** GET /v1/layers/{diffId}/trace: the chunks that the last start touched, in that order. */
+/** GET /v1/layers/{diffId}/trace: the chunks that a start touched, in that order, as a node has told the bucket. */
 export interface Trace {
   readonly diffId: Digest;
   readonly chunks: readonly TraceChunk[];

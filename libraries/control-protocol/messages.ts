@@ -82,6 +82,8 @@ export interface LayerSummary {
   readonly origin: 'converted' | 'fetched';
   readonly tarBytes: number;
   readonly blobBytes: number;
+  /** How much of the blob is checked and here. */
+  readonly residentBytes: number;
   /** What its files occupy on this node's disk. */
   readonly diskBytes: number;
   readonly inodes: number;

@@ -29,6 +29,7 @@ export { makeNode, type NodeSpec } from './make-node.ts';
 export { mountMapped, type IdMaps } from './mapped-mount.ts';
 export { bindMount, makePrivate, mount, tryMount, type MountRequest } from './mount.ts';
 export { parseMountInfo, readMounts, type MountInfo } from './mount-table.ts';
+export { openInRoot } from './open-in-root.ts';
 export { copyDescriptors } from './pidfd.ts';
 export { clearEvent, createEvent, signalEvent, waitReadable, type Readiness } from './poll.ts';
 export { setTimes } from './set-times.ts';

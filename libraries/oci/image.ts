@@ -32,6 +32,18 @@ export interface ImageConfig {
   readonly architecture: string;
   readonly os: string;
   readonly rootfs: { readonly diff_ids: readonly Digest[] };
+  readonly config: ExecutionParameters;
+}
+
+/** image-spec config.md: how a container of the image is run, unless somebody says otherwise. */
+export interface ExecutionParameters {
+  readonly User?: string;
+  readonly Env?: readonly string[];
+  readonly Entrypoint?: readonly string[];
+  readonly Cmd?: readonly string[];
+  readonly WorkingDir?: string;
+  readonly Labels?: Readonly<Record<string, string>>;
+  readonly StopSignal?: string;
 }
 
 export const MEDIA_TYPES = {
@@ -82,7 +94,35 @@ export function parseImageConfig(bytes: Uint8Array, digest: Digest): ImageConfig
     architecture: value.architecture ?? '',
     os: value.os ?? '',
     rootfs: { diff_ids: diffIds.map(parseDigest) },
+    config: parseExecutionParameters(value.config, digest),
   };
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+const isTextMap = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.values(value).every(isText);
+
+const EXECUTION_PARAMETERS = {
+  User: isText,
+  Env: isTexts,
+  Entrypoint: isTexts,
+  Cmd: isTexts,
+  WorkingDir: isText,
+  Labels: isTextMap,
+  StopSignal: isText,
+} as const satisfies Record<keyof ExecutionParameters, (value: unknown) => boolean>;
+
+/** Go writes null for what is empty. */
+function parseExecutionParameters(value: unknown, digest: Digest): ExecutionParameters {
+  const given = Object.entries(EXECUTION_PARAMETERS).flatMap(([name, isValid]) => {
+    const parameter = (value as Readonly<Record<string, unknown>> | undefined | null)?.[name] ?? undefined;
+    if (parameter === undefined) return [];
+    if (!isValid(parameter))
+      throw malformed(`image config ${digest}`, `its ${name} is not as image-spec has it`);
+    return [[name, parameter]];
+  });
+  return Object.fromEntries(given) as ExecutionParameters;
 }
 
 function checked(descriptor: Descriptor): Descriptor {

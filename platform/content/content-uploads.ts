@@ -5,6 +5,7 @@ import type { Bucket } from '@lade/bucket';
 import type { ContentDigest } from './content-digest.ts';
 import type { ContentFolder } from './content-folder.ts';
 import type { ContentTable } from './content-table.ts';
+import type { ContentUses } from './content-uses.ts';
 import { uploadContent } from './upload-content.ts';
 
 export interface ContentUploadsParts {
@@ -14,6 +15,7 @@ export interface ContentUploadsParts {
   readonly log: Logger;
   /** Whether an object that the bucket may have is known to be damaged. */
   readonly isUnusable: (digest: ContentDigest) => boolean;
+  readonly uses: ContentUses;
   /** Waits until an upload disturbs nobody. */
   readonly turn: (signal: AbortSignal) => Promise<void>;
   /** The bucket has it from now on. */
@@ -40,7 +42,9 @@ export function createContentUploads(parts: ContentUploadsParts): QueueWorker<Co
       const replace = parts.isUnusable(digest);
       try {
         const path = folder.blobPath(digest);
+        const reuse = await parts.uses.begin(digest, signal);
         const sizeBytes = await uploadContent(digest, path, { bucket, replace, signal });
+        await reuse.confirm();
         leave(digest);
         parts.uploaded(digest, sizeBytes);
       } catch (reason) {

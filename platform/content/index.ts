@@ -1,3 +1,4 @@
+export type { ContentUses } from './content-uses.ts';
 export { parseContentDigest, type ContentDigest } from './content-digest.ts';
 export type { ContentInfo, IngestStatus } from './content-info.ts';
 export { contentKey } from './content-key.ts';

@@ -8,6 +8,7 @@ import { ContentStore, type OtherContent } from './content-store.ts';
 import { ContentTable } from './content-table.ts';
 import { ContentQuota, type ContentLimit } from './content-quota.ts';
 import { createContentUploads } from './content-uploads.ts';
+import { NOTHING_COLLECTED, type ContentUses } from './content-uses.ts';
 import { Ingests, type IngestGate } from './ingests.ts';
 import { IngestTable } from './ingest-table.ts';
 import { SharedContent } from './shared-content.ts';
@@ -22,6 +23,8 @@ export interface ContentOptions {
   readonly sharedAs: string | undefined;
   /** What files of the bucket's content may take here; undefined: whatever containerd does not delete stays. */
   readonly limit?: ContentLimit | undefined;
+  /** Default: nobody collects the bucket's garbage. */
+  readonly uses?: ContentUses;
   /** Waits until an upload disturbs nobody. */
   readonly turn: (signal: AbortSignal) => Promise<void>;
 }
@@ -32,12 +35,14 @@ export interface Content extends AsyncDisposable {
   readonly ingests: Ingests;
   /** Begins to upload. */
   start(): void;
+  /** What is listed here. */
+  digests(): Iterable<ContentDigest>;
   uploads(): { readonly waiting: number; readonly lastError: string | undefined };
 }
 
 /** Opens the store, and removes what a crash left of files that no row speaks of. */
 export async function openContent(options: ContentOptions): Promise<Content> {
-  const { root, db, bucket, log, sharedAs, limit, turn } = options;
+  const { root, db, bucket, log, sharedAs, limit, turn, uses = NOTHING_COLLECTED } = options;
   const folder = await ContentFolder.open(join(root, 'content'));
   const table = new ContentTable(db);
   const ingestTable = new IngestTable(db);
@@ -46,7 +51,8 @@ export async function openContent(options: ContentOptions): Promise<Content> {
     ingestTable.all().map(({ id }) => id),
   );
   await using stack = new AsyncDisposableStack();
-  const shared = sharedAs === undefined ? undefined : stack.use(new SharedContent(bucket, sharedAs, log));
+  const shared =
+    sharedAs === undefined ? undefined : stack.use(new SharedContent({ bucket, uses }, sharedAs, log));
   const others = shared ?? new OwnContentOnly();
   const quota = limit && stack.use(new ContentQuota({ folder, table, log, ...limit }));
   const uploads = stack.use(
@@ -55,6 +61,7 @@ export async function openContent(options: ContentOptions): Promise<Content> {
       table,
       bucket,
       log,
+      uses,
       isUnusable: (digest) => others.hasUnusable(digest),
       // Another node may be waiting for it.
       turn: async (signal) => (shared ? undefined : turn(signal)),
@@ -84,6 +91,7 @@ export async function openContent(options: ContentOptions): Promise<Content> {
       uploads.start();
       quota?.reduce();
     },
+    digests: () => table.digests(),
     uploads: () => ({ waiting: table.waiting(), lastError: uploads.lastError }),
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };

@@ -1,4 +1,4 @@
-import type { Bucket } from '@lade/bucket';
+import type { Bucket, ObjectInfo } from '@lade/bucket';
 import { isCodedError } from '@lade/errors';
 import type { Logger } from '@lade/log';
 import { CLAIM_MS, ContentClaims, type Claim } from './content-claims.ts';
@@ -6,6 +6,7 @@ import { digestInRef, type ContentDigest } from './content-digest.ts';
 import type { ContentInfo } from './content-info.ts';
 import { contentKey } from './content-key.ts';
 import type { OtherContent } from './content-store.ts';
+import type { ContentUses } from './content-uses.ts';
 import type { IngestGate } from './ingests.ts';
 
 /** A bucket that takes longer is a miss. */
@@ -31,6 +32,11 @@ interface Sighting {
   readonly sinceMs: number;
 }
 
+interface SharedContentPorts {
+  readonly bucket: Bucket;
+  readonly uses: ContentUses;
+}
+
 /**
  * The whole fleet as one content store: what the bucket has counts as present here, and what another node is bringing is
  * waited for. containerd asks inside its write transaction, so both questions are answered at once, from what is known; who is told
@@ -38,6 +44,7 @@ interface Sighting {
  */
 export class SharedContent implements OtherContent, IngestGate, AsyncDisposable {
   readonly #bucket: Bucket;
+  readonly #uses: ContentUses;
   readonly #claims: ContentClaims;
   readonly #log: Logger;
   readonly #known = new Map<ContentDigest, Knowledge>();
@@ -48,8 +55,9 @@ export class SharedContent implements OtherContent, IngestGate, AsyncDisposable 
   readonly #stop = new AbortController();
   readonly #renewal: NodeJS.Timeout;
 
-  constructor(bucket: Bucket, node: string, log: Logger) {
+  constructor({ bucket, uses }: SharedContentPorts, node: string, log: Logger) {
     this.#bucket = bucket;
+    this.#uses = uses;
     this.#claims = new ContentClaims(bucket, node);
     this.#log = log;
     this.#renewal = setInterval(() => this.#renewAll(), RENEW_MS).unref();
@@ -132,10 +140,9 @@ export class SharedContent implements OtherContent, IngestGate, AsyncDisposable 
 
   async #ask(digest: ContentDigest, looking: { readonly wanted: boolean }): Promise<Knowledge> {
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(LOOK_MS)]);
-    const stored = await this.#bucket.head(contentKey(digest), { signal }).catch((reason: unknown) => {
-      if (isCodedError(reason, 'not_found')) return undefined;
-      throw reason;
-    });
+    const found = await this.#head(digest, signal);
+    // Once more, because what is found before it is claimed may just be going.
+    const stored = found && (await this.#uses.claim(digest)) ? await this.#head(digest, signal) : undefined;
     if (stored) return present(digest, stored.sizeBytes, stored.modifiedAt);
     if (!looking.wanted) return passing('absent', ABSENT_MS);
     const claim = await this.#claims.take(digest, this.#staleVersion(digest), { signal });
@@ -147,6 +154,15 @@ export class SharedContent implements OtherContent, IngestGate, AsyncDisposable 
     return seen && now - seen.firstMs >= PATIENCE_MS
       ? passing('free', CLAIM_MS)
       : passing('theirs', THEIRS_MS);
+  }
+
+  async #head(digest: ContentDigest, signal: AbortSignal): Promise<ObjectInfo | undefined> {
+    try {
+      return await this.#bucket.head(contentKey(digest), { signal });
+    } catch (reason) {
+      if (isCodedError(reason, 'not_found')) return undefined;
+      throw reason;
+    }
   }
 
   #staleVersion(digest: ContentDigest): string | undefined {

@@ -174,7 +174,17 @@ export function decodeIndexHead(bytes: Uint8Array, name: string): LayerIndex {
   return { header, digest, head, storedMetadata, ...decodeTables(tables, header, name) };
 }
 
-function tablesBytes(header: IndexHeader): number {
+/** The packs of an index; `bytes` are its header and its tables. Throws as decodeIndexHeader() does. */
+export function decodePackList(bytes: Uint8Array, name: string): Digest[] {
+  const { header } = decodeIndexHeader(bytes, name);
+  const tables = bytes.subarray(INDEX_HEADER_BYTES);
+  if (!hash('sha256', tables, 'buffer').equals(header.tablesHash))
+    throw damaged(name, 'its tables do not match their hash');
+  return decodeTables(tables, header, name).packs.map(({ digest }) => digest);
+}
+
+/** Behind the header. */
+export function tablesBytes(header: IndexHeader): number {
   return header.packCount * PACK_ENTRY_BYTES + header.chunkCount * CHUNK_ENTRY_BYTES + header.impliedBytes;
 }
 

@@ -9,6 +9,7 @@ export { claimOf, metadataDigest } from './index-claim.ts';
 export { indexHeadBytes, type LayerIndex, type PackReference } from './index-object.ts';
 export { LAYER_FILES } from './layer-files.ts';
 export { DEFAULT_CONVERT_LIMITS, type ConvertLimits } from './layer-visitor.ts';
+export { listFiles, type LayerFile } from './list-files.ts';
 export { readLocalIndex, writeLocalIndex } from './local-index.ts';
 export { checkMetadata, readMetadata } from './metadata-image.ts';
 export {
@@ -22,7 +23,7 @@ export {
 } from './object-keys.ts';
 export { publishChain } from './publish-chain.ts';
 export { publishLayer, type PublishContext, type Published } from './publish-layer.ts';
-export { readChainRecord, readIndex, readRecordedIndex } from './read-layer.ts';
+export { readChainRecord, readIndex, readPackList, readRecordedIndex } from './read-layer.ts';
 export { syncPacks } from './sync-packs.ts';
 export { UploadQueue, type Upload } from './upload-queue.ts';
 export { verifyChain } from './verify-chain.ts';

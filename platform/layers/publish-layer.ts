@@ -28,6 +28,8 @@ export interface PublishContext {
   readonly catalogue: ChunkCatalogue;
   /** Resolves when background work may go on; conversions come first. */
   readonly turn: (signal: AbortSignal | undefined) => Promise<void>;
+  /** Called when the index is there. Throws when what it names may be gone again: then nothing is given up here. */
+  readonly confirm?: () => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -49,7 +51,7 @@ export async function publishLayer(folder: string, context: PublishContext): Pro
   const { diffId } = local.header;
   await checkMetadata(local);
   const theirs = await findUsableIndex(context.bucket, local, waiting(context));
-  if (theirs) return adopt(folder, theirs);
+  if (theirs) return adopt(folder, theirs, context);
   await using recipe = await openRecipe(folder, diffId);
   await syncPacks(context.bucket, context.catalogue, waiting(context));
   await using blob = await open(join(folder, LAYER_FILES.blob), 'r');
@@ -74,7 +76,7 @@ export async function publishLayer(folder: string, context: PublishContext): Pro
   const object = { key: indexKey(diffId), sizeBytes, body: () => followedBy(head, recipe) };
   if (!(await putAbsent(object, context))) {
     const winner = await findUsableIndex(context.bucket, local, waiting(context));
-    if (winner) return adopt(folder, winner, packer.uploadedBytes);
+    if (winner) return adopt(folder, winner, context, packer.uploadedBytes);
     const { version } = await context.bucket.head(object.key, waiting(context));
     await context.bucket.put(object.key, object.body(), {
       sizeBytes,
@@ -82,12 +84,19 @@ export async function publishLayer(folder: string, context: PublishContext): Pro
       ...waiting(context),
     });
   }
+  await context.confirm?.();
   const index = await writeLocalIndex(folder, head);
   await rm(join(folder, LAYER_FILES.recipe), { force: true });
   return { index, uploadedBytes: packer.uploadedBytes + sizeBytes, reusedChunks: packer.reusedChunks };
 }
 
-async function adopt(folder: string, index: LayerIndex, uploadedBytes = 0): Promise<Published> {
+async function adopt(
+  folder: string,
+  index: LayerIndex,
+  { confirm }: PublishContext,
+  uploadedBytes = 0,
+): Promise<Published> {
+  await confirm?.();
   await writeLocalIndex(folder, index.head);
   await rm(join(folder, LAYER_FILES.recipe), { force: true });
   return { index, uploadedBytes, reusedChunks: index.chunks.length };

@@ -8,7 +8,9 @@ import {
   INDEX_HEADER_BYTES,
   decodeIndexHead,
   decodeIndexHeader,
+  decodePackList,
   indexHeadBytes,
+  tablesBytes,
   type LayerIndex,
 } from './index-object.ts';
 import { chainKey, indexKey } from './object-keys.ts';
@@ -73,6 +75,23 @@ export async function readIndex(
       throw mismatch(name, 'is larger than any layer can need');
     const head = await readRange(bucket, key, indexHeadBytes(header), options);
     return published(decodeIndexHead(head, name), name);
+  } catch (reason) {
+    if (isCodedError(reason, 'not_found')) return undefined;
+    throw reason;
+  }
+}
+
+/** The packs that a layer needs, or undefined where the bucket has no index of it. Throws `data_loss` for a damaged one. */
+export async function readPackList(
+  bucket: Bucket,
+  diffId: Digest,
+  options: WaitOptions = {},
+): Promise<readonly Digest[] | undefined> {
+  const key = indexKey(diffId);
+  try {
+    const { header } = decodeIndexHeader(await readRange(bucket, key, INDEX_HEADER_BYTES, options), key);
+    const bytes = await readRange(bucket, key, INDEX_HEADER_BYTES + tablesBytes(header), options);
+    return decodePackList(bytes, key);
   } catch (reason) {
     if (isCodedError(reason, 'not_found')) return undefined;
     throw reason;

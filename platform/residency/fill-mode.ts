@@ -1,3 +1,4 @@
+import type { BlockBits } from '@lade/block-bits';
 import type { LayerIndex } from '@lade/layers';
 import type { Digest } from '@lade/oci';
 
@@ -27,6 +28,15 @@ interface AttachedBlob {
   readonly whole: Promise<void>;
 }
 
+/** What can be seen of a blob between the kernel's questions and its chunks. */
+export interface SeenBlob {
+  readonly bits: BlockBits;
+  /** Whether the kernel reads it without asking, so that reads are not seen. */
+  readonly isSilent: boolean;
+  /** Reads that had to wait, and for how long in all. */
+  readonly waited: { readonly waits: number; readonly waitMs: number };
+}
+
 /** One way to get a blob's bytes behind a live mount. All of them work on the same files and the same bucket objects. */
 export interface FillMode {
   readonly name: FillModeName;
@@ -41,6 +51,8 @@ export interface FillMode {
   expect(target: MountTarget): Promise<void>;
   /** Gets the blob of a layer ready for its mount. Also called for mounts that an earlier daemon left. */
   attach(target: MountTarget): Promise<AttachedBlob>;
+  /** The blob of a layer that this mode serves. */
+  served(diffId: Digest): Promise<SeenBlob | undefined>;
   /** The layer is no longer mounted. */
   detach(diffId: Digest): Promise<void>;
 }

@@ -41,6 +41,7 @@ export function createFullMode(
         whole: Promise.resolve(),
       };
     },
+    served: async () => undefined,
     async detach() {},
   };
 }

@@ -66,7 +66,13 @@ test('what an expected layer needs for its start is asked for at once, and once'
   const bucket = watchGets(world.bucket, (key) => void (asked += Number(key === hotKeyOf(world))));
   const kernel = new FakeKernel();
   await using node = await openTestNode(bucket, { files: kernel });
-  const remote = new RemoteLayers({ bucket, keys: NO_CHAIN_KEYS, layers: node.layers, log: SILENT });
+  const remote = new RemoteLayers({
+    bucket,
+    keys: NO_CHAIN_KEYS,
+    layers: node.layers,
+    log: SILENT,
+    claim: async () => true,
+  });
   {
     await using _ = remote.expect({ chainIds: [], diffIds: [diffId] }, new AbortController().signal);
     assert.equal(asked, 1);

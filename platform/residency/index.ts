@@ -4,6 +4,7 @@ export type { FillMode, FillModeName, FillModes, FillTarget, MountTarget } from 
 export { Foreground } from './foreground.ts';
 export { createFullMode } from './full-mode.ts';
 export { parseMountName, type ErofsMounter, type MountManner } from './layer-mounts.ts';
+export { followLayer, type LayerActivity } from './layer-activity.ts';
 export { LayerTable, type LayerRow } from './layer-table.ts';
 export { LocalLayers, type LocalLayersOptions, type PinnedLayer } from './local-layers.ts';
 export { MadeLayers } from './made-layers.ts';
@@ -13,4 +14,6 @@ export { openResidency, type Residency, type ResidencyOptions } from './open-res
 export { createLazyMode, type LazyMode, type LazyModeOptions } from './lazy-mode.ts';
 export { LayerIndexes, type LayerIndexesOptions } from './layer-indexes.ts';
 export { LayerSync } from './layer-sync.ts';
+export { residentBytes, residentChunks } from './resident-chunks.ts';
 export type { ResidencyCounters } from './residency-counters.ts';
+export { traceLayer, type TracedChunk } from './trace-layer.ts';

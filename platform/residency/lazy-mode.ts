@@ -89,6 +89,7 @@ export function createLazyMode(
       served.add(blob);
       return { kernelPath, started: blob.started, whole: blob.staysWhole };
     },
+    served: async (diffId) => (await attached.get(diffId)?.catch(() => undefined))?.blob,
     async detach(diffId) {
       const opened = await attached.get(diffId)?.catch(() => undefined);
       if (!opened) return;

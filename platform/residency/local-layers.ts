@@ -1,5 +1,5 @@
 import { existsSync, renameSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError } from '@lade/errors';
 import {
@@ -16,7 +16,9 @@ import type { Logger } from '@lade/log';
 import { hexOf, type Digest } from '@lade/oci';
 import type { ByteSource, PullSource } from '@lade/streams';
 import { allocatedBytes } from './allocated-bytes.ts';
+import { bringBackRecipe } from './bring-back-recipe.ts';
 import type { FillModes, MountTarget } from './fill-mode.ts';
+import type { InspectedLayer } from './inspected-layer.ts';
 import type { LayerIndexes } from './layer-indexes.ts';
 import { LayerMountPoints, type ErofsMounter } from './layer-mounts.ts';
 import type { LayerSync } from './layer-sync.ts';
@@ -157,6 +159,17 @@ export class LocalLayers {
     return { sizeBytes: diskBytes, inodes };
   }
 
+  /** Throws `not_found`. */
+  async inspect(diffId: Digest): Promise<InspectedLayer> {
+    const row = this.#row(diffId);
+    const { modes, catalogue, indexes } = this.#options;
+    const folder = this.folderOf(diffId);
+    const mounted = await this.#mounts.modeOf(row.number);
+    const mode = (mounted && modes.find(mounted)) ?? modes.current;
+    const [served, isWhole] = [await mode.served(diffId), catalogue.hasBlob(diffId)];
+    return { row, folder, served, isWhole, readIndex: async () => indexes.read(row, folder) };
+  }
+
   /** Byte-string paths of the directories that the layer's tar did not name. */
   impliedDirectories(diffId: Digest): readonly string[] {
     return this.#row(diffId).impliedDirectories;
@@ -280,13 +293,4 @@ export class LocalLayers {
     this.#sound.add(diffId);
     if (isWhole) this.#options.catalogue.addBlob(diffId, index.chunks);
   }
-}
-
-/** Lets a layer that was here already be published once more, should the bucket have lost it. */
-async function bringBackRecipe(from: string, to: string): Promise<void> {
-  const recipe = join(from, LAYER_FILES.recipe);
-  if (!existsSync(recipe)) return;
-  const [fresh, kept] = [await readLocalIndex(from), await readLocalIndex(to)];
-  if (Buffer.from(fresh.header.recipeHash).equals(kept.header.recipeHash))
-    await rename(recipe, join(to, LAYER_FILES.recipe));
 }

@@ -53,6 +53,7 @@ async function publish(keys: ChainKeys = NO_CHAIN_KEYS): Promise<World> {
     log,
     remote: (ours = bucket, trusted = NO_CHAIN_KEYS) =>
       new RemoteLayers({
+        claim: async () => true,
         bucket: ours,
         keys: trusted,
         layers: empty.layers,
@@ -190,6 +191,7 @@ test('of many who look for a layer at the same time each keeps it for as long as
   await using node = await openTestNode(world.bucket);
   const { layers } = node;
   const remote = new RemoteLayers({
+    claim: async () => true,
     bucket: world.bucket,
     keys: NO_CHAIN_KEYS,
     layers,
@@ -215,6 +217,7 @@ test('an aborted lookup throws, and leaves nothing', async () => {
   });
   await using node = await openTestNode(bucket);
   const remote = new RemoteLayers({
+    claim: async () => true,
     bucket,
     keys: NO_CHAIN_KEYS,
     layers: node.layers,

@@ -20,6 +20,11 @@ export interface RemoteLayersOptions {
   readonly keys: ChainKeys;
   readonly layers: LocalLayers;
   readonly log: Logger;
+  /**
+   * Keeps a chain, and all that it needs, from being collected as garbage; begun before the chain is looked at. False when some of
+   * it may be gone by now: then it has to be claimed, and looked at, once more.
+   */
+  readonly claim: (chain: Digest) => Promise<boolean>;
 }
 
 /** Layers that other nodes have published, made usable here. A bucket in trouble is a miss. */
@@ -95,6 +100,23 @@ export class RemoteLayers {
   }
 
   async #find(
+    chain: Digest,
+    parentChain: Digest | undefined | 'any',
+    signal: AbortSignal | undefined,
+  ): Promise<FoundLayer | undefined> {
+    for (const isLast of [false, true]) {
+      const claiming = this.#options.claim(chain);
+      claiming.catch(() => {});
+      const found = await this.#look(chain, parentChain, signal);
+      if (!found || (await claiming)) return found;
+      found[Symbol.dispose]();
+      this.#records.delete(chain);
+      if (isLast) this.#options.log.info('layer is just being collected as garbage', { chainId: chain });
+    }
+    return undefined;
+  }
+
+  async #look(
     chain: Digest,
     parentChain: Digest | undefined | 'any',
     signal: AbortSignal | undefined,

@@ -6,7 +6,7 @@ import { allocatedBytes } from './allocated-bytes.ts';
 import type { BackgroundFill } from './background-fill.ts';
 import type { ColdBlob } from './evict-cold.ts';
 import type { Digest } from '@lade/oci';
-import type { MountTarget } from './fill-mode.ts';
+import type { MountTarget, SeenBlob } from './fill-mode.ts';
 import type { Foreground } from './foreground.ts';
 import type { OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
 import type { Residency } from './open-residency.ts';
@@ -36,7 +36,7 @@ export interface Served {
 }
 
 /** The blob of a mounted layer, between the kernel's questions and its chunks. */
-export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDisposable {
+export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob, AsyncDisposable {
   readonly number: number;
   readonly diffId: Digest;
   readonly sizeBytes: number;
@@ -45,6 +45,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
   readonly #folder: string;
   readonly #readIndex: MountTarget['readIndex'];
   readonly bits: BlockBits;
+  readonly waited = { waits: 0, waitMs: 0 };
   readonly #readAhead: ReadAhead;
   readonly #restTimer: NodeJS.Timeout;
   /** Undefined while the blob is at rest, and costs no more than its bitmaps: whole, or not asked for. */
@@ -105,6 +106,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
     const started = performance.now();
     this.#start.noticeRead();
     counters.waits++;
+    this.waited.waits++;
     this.#readers++;
     try {
       const blob = await this.open();
@@ -114,6 +116,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, AsyncDis
       await filled;
     } finally {
       this.#readers--;
+      this.waited.waitMs += performance.now() - started;
       counters.waitMs += performance.now() - started;
     }
   }

@@ -10,5 +10,6 @@ export type {
   LayersApart,
   RemoteLayers,
 } from './ports.ts';
+export { listSnapshots, listUsedLayers, type ListedSnapshot } from './list-snapshots.ts';
 export { SNAPSHOT_REF, type Info, type Kind, type Usage } from './snapshot.ts';
 export { Snapshotter, type SnapshotterOptions } from './snapshotter.ts';

@@ -17,20 +17,8 @@ export async function readBody(request: IncomingMessage): Promise<Readonly<Recor
   throw new CodedError('invalid_argument', 'Cannot read the request: its body is not a JSON object');
 }
 
-/** A field that has to be a text, not empty. */
-export function textField(body: Readonly<Record<string, unknown>>, name: string): string {
-  const value = optionalTextField(body, name);
-  if (value !== undefined) return value;
-  throw new CodedError('invalid_argument', `Cannot read the request: field ${name} is missing`);
-}
-
-export function optionalTextField(body: Readonly<Record<string, unknown>>, name: string): string | undefined {
-  const value = body[name];
-  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
-  throw new CodedError('invalid_argument', `Cannot read the request: field ${name} is no text, or empty`);
-}
-
-async function readBytes(request: IncomingMessage): Promise<Uint8Array> {
+/** Throws a refusal above 64 KiB. */
+export async function readBytes(request: IncomingMessage): Promise<Uint8Array> {
   try {
     return await collectBytes(request.iterator({ destroyOnReturn: false }), MAX_BODY_BYTES);
   } catch (reason) {

@@ -1,53 +1,19 @@
-import type { IncomingMessage } from 'node:http';
-import type { ControlPlatform } from './control-platform.ts';
-import { optionalTextField, readBody, textField } from './read-body.ts';
-import { RequestRefusal } from './request-refusal.ts';
+import { bucketRoutes } from './bucket-routes.ts';
+import { containerRoutes } from './container-routes.ts';
+import { imageRoutes } from './image-routes.ts';
+import { layerRoutes } from './layer-routes.ts';
+import { metricRoutes } from './metric-routes.ts';
+import type { Route } from './route.ts';
+import { sessionRoutes } from './session-routes.ts';
+import { statusRoutes } from './status-routes.ts';
 
-/** One JSON document, or events that are written as they come, one JSON object a line. */
-type Answer = { readonly document: object } | { readonly events: AsyncIterable<object> };
-
-/** Answers a request that the route table has matched. */
-export type Handler = (
-  platform: ControlPlatform,
-  request: IncomingMessage,
-  signal: AbortSignal,
-) => Promise<Answer>;
-
-const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
-  '/v1/status': {
-    GET: async (platform, _, signal) => ({ document: await platform.status({ signal }) }),
-  },
-  '/v1/images': {
-    GET: async (platform, _, signal) => ({ document: { images: await platform.images({ signal }) } }),
-  },
-  '/v1/layers': {
-    GET: async (platform, _, signal) => ({ document: { layers: await platform.layers({ signal }) } }),
-  },
-  '/v1/images/verify': {
-    POST: async (platform, request, signal) => {
-      const image = textField(await readBody(request), 'image');
-      return { events: platform.verify(image, { signal }) };
-    },
-  },
-  '/v1/images/pull': {
-    POST: async (platform, request, signal) => {
-      const body = await readBody(request);
-      const namespace = optionalTextField(body, 'namespace');
-      return { events: platform.pull(textField(body, 'image'), { signal, ...(namespace && { namespace }) }) };
-    },
-  },
-};
-
-/** Throws a refusal with 404 for an unknown path, with 405 for a method that its path does not have. */
-export function findHandler({ method = '', url = '/' }: IncomingMessage): Handler {
-  const path = url.split('?', 1)[0] ?? url;
-  const methods = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
-  if (!methods) throw new RequestRefusal(404, 'not_found', `Cannot find ${path}: this API has no such path`);
-  const verb = method === 'HEAD' ? 'GET' : method;
-  const handler = Object.hasOwn(methods, verb) ? methods[verb] : undefined;
-  if (handler) return handler;
-  const allow = Object.keys(methods).join(', ');
-  throw new RequestRefusal(405, 'unimplemented', `Cannot ${method} ${path}: it has only ${allow}`, {
-    headers: { allow },
-  });
-}
+/** Everything that openapi.yaml describes, and nothing else. */
+export const ROUTES: readonly Route[] = [
+  ...statusRoutes,
+  ...imageRoutes,
+  ...layerRoutes,
+  ...containerRoutes,
+  ...sessionRoutes,
+  ...bucketRoutes,
+  ...metricRoutes,
+];

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { lstat, rm } from 'node:fs/promises';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { CodedError, wrapError } from '@lade/errors';
 import type { Logger } from '@lade/log';
 import { answerRequest } from './answer-request.ts';
 import type { ControlPlatform } from './control-platform.ts';
+import type { Token, Transport } from './guard-request.ts';
 import { answerFile, isFileRequest } from './static-files.ts';
 
 // Not an import: naming its exports would load Node's WebSocket, and 5 MB of fetch with it.
@@ -13,11 +14,21 @@ const { createServer } = process.getBuiltinModule('node:http');
 
 const LOOPBACK_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 
+/** What a client may take before it has sent a whole request. */
+const LIMITS = {
+  maxHeaderSize: 16 << 10,
+  headersTimeout: 20_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 10_000,
+  connectionsCheckingInterval: 5_000,
+} as const;
+const MAX_CONNECTIONS = 1024;
+
 export interface ServeControlOptions {
   /** Made with mode 0600 in a folder that exists; a socket that a dead daemon left is replaced. */
   readonly socketPath: string;
-  /** Loopback only. Port 0 takes a free one. */
-  readonly http?: { readonly host: string; readonly port: number };
+  /** Beyond loopback every request needs the token. Port 0 takes a free one. */
+  readonly http?: { readonly host: string; readonly port: number; readonly token: Token };
   /** The folder of the built console, served over HTTP where the API has no such path. */
   readonly consoleFolder?: string;
   readonly platform: ControlPlatform;
@@ -31,16 +42,15 @@ export interface ControlServer extends AsyncDisposable {
 }
 
 /**
- * Serves the control API (docs/reference/control-api.md). Throws `invalid_argument` for a host that is not loopback,
- * `already_exists` when another daemon serves the socket, and what listening fails with.
+ * Serves the control API (openapi.yaml). Throws `already_exists` when another daemon serves the socket, and what listening
+ * fails with.
  */
 export async function serveControl(options: ServeControlOptions): Promise<ControlServer> {
-  if (options.http) checkLoopback(options.http.host);
   const stop = new AbortController();
   await using stack = new AsyncDisposableStack();
   await removeStaleSocket(options.socketPath);
-  await listen(stack, 'unix', options, stop.signal);
-  const tcp = options.http && (await listen(stack, 'tcp', options, stop.signal));
+  await listen(stack, { kind: 'unix' }, options, stop.signal);
+  const tcp = options.http && (await listen(stack, transportOf(options.http), options, stop.signal));
   stack.defer(() => stop.abort(new CodedError('unavailable', 'Cannot go on: the daemon is stopping')));
   const servers = stack.move();
   return {
@@ -51,29 +61,29 @@ export async function serveControl(options: ServeControlOptions): Promise<Contro
 
 async function listen(
   stack: AsyncDisposableStack,
-  transport: 'unix' | 'tcp',
+  transport: Transport,
   { socketPath, http, consoleFolder, platform, log }: ServeControlOptions,
   signal: AbortSignal,
 ): Promise<Server> {
   const running = new Set<Promise<void>>();
-  const server = createServer((request, response) => {
+  const context = { platform, log, transport, streams: new Set<ServerResponse>(), signal };
+  const server = createServer(LIMITS, (request, response) => {
     const answer =
       consoleFolder !== undefined && isFileRequest(request)
         ? answerFile(request, response, consoleFolder)
-        : answerRequest(request, response, { platform, log, transport, signal });
+        : answerRequest(request, response, context);
     running.add(answer);
     void answer.finally(() => running.delete(answer));
   });
+  server.maxConnections = MAX_CONNECTIONS;
   try {
     const listening = once(server, 'listening');
-    if (transport === 'tcp') server.listen({ ...http, exclusive: true });
-    else listenPrivately(server, socketPath);
+    if (transport.kind === 'unix') listenPrivately(server, socketPath);
+    else server.listen({ host: http?.host, port: http?.port, exclusive: true });
     await listening;
   } catch (reason) {
-    throw wrapError(
-      reason,
-      `Cannot serve the control API at ${transport === 'tcp' ? JSON.stringify(http) : socketPath}`,
-    );
+    const place = transport.kind === 'unix' ? socketPath : `${http?.host}:${http?.port}`;
+    throw wrapError(reason, `Cannot serve the control API at ${place}`);
   }
   stack.defer(async () => {
     await closed(server);
@@ -123,15 +133,8 @@ async function answers(path: string): Promise<boolean> {
   }
 }
 
-function checkLoopback(host: string): void {
-  if (LOOPBACK_HOSTS.includes(host)) return;
-  throw new CodedError(
-    'invalid_argument',
-    `Cannot serve the control API on ${host}: it is not a loopback address`,
-    {
-      cure: `Use 127.0.0.1; reach it from elsewhere through ssh -L`,
-    },
-  );
+function transportOf({ host, token }: Required<ServeControlOptions>['http']): Transport {
+  return { kind: LOOPBACK_HOSTS.includes(host) ? 'loopback' : 'network', token };
 }
 
 function urlOf(server: Server): string {

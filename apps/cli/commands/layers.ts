@@ -11,6 +11,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'ORIGIN' },
   { title: 'TAR', align: 'right' },
   { title: 'BLOB', align: 'right' },
+  { title: 'HERE', align: 'right' },
   { title: 'DISK', align: 'right' },
   { title: 'INODES', align: 'right' },
   { title: 'UPLOADED' },
@@ -31,6 +32,8 @@ export const layers = defineCommand({
 });
 
 function rowOf({ diffId, origin, inodes, uploaded, createdAt, ...layer }: LayerSummary): string[] {
-  const sizes = [layer.tarBytes, layer.blobBytes, layer.diskBytes].map(formatBytes);
+  const { tarBytes, blobBytes, residentBytes, diskBytes } = layer;
+  const here = blobBytes === 0 ? 100 : Math.floor((100 * residentBytes) / blobBytes);
+  const sizes = [formatBytes(tarBytes), formatBytes(blobBytes), `${here}%`, formatBytes(diskBytes)];
   return [formatDigest(diffId), origin, ...sizes, String(inodes), uploaded ? 'yes' : 'waiting', createdAt];
 }

@@ -1,0 +1,37 @@
+import type { BucketWork } from '@lade/control-service';
+import { BucketSummary, collectGarbage, readObjectsPage } from '@lade/garbage';
+import { imageKey, readImageRecord } from '@lade/images';
+import { isCodedError } from '@lade/errors';
+import { nameNode } from './name-node.ts';
+import type { Platform } from './open-platform.ts';
+
+/** What the control API can do with the bucket itself. */
+export function createBucketWork({ bucket }: Platform, root: string): BucketWork {
+  const summary = new BucketSummary(bucket);
+  return {
+    async contents({ signal }) {
+      const { listedAt, kinds } = await summary.read({ signal });
+      return { listedAt: listedAt.toISOString(), kinds };
+    },
+    async objects({ prefix, after }, { signal }) {
+      const { objects, next } = await readObjectsPage(bucket, { prefix, after, signal });
+      return {
+        objects: objects.map(({ key, sizeBytes, modifiedAt }) => ({
+          key,
+          sizeBytes,
+          modifiedAt: modifiedAt.toISOString(),
+        })),
+        ...(next === undefined ? {} : { next }),
+      };
+    },
+    collectGarbage: (request, { signal }) =>
+      collectGarbage({ bucket, node: nameNode(root), ...request, signal }),
+    async removeImage(image, { signal }) {
+      // A damaged record can be removed too.
+      await readImageRecord(bucket, image, { signal }).catch((reason: unknown) => {
+        if (!isCodedError(reason, 'data_loss')) throw reason;
+      });
+      await bucket.delete([imageKey(image)], { signal });
+    },
+  };
+}

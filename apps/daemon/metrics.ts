@@ -1,0 +1,122 @@
+import type { Metric } from '@lade/control-service';
+import { residentBytes } from '@lade/residency';
+import type { Platform } from './open-platform.ts';
+import { VERSION } from './version.ts';
+
+/** What Prometheus is told (docs/reference/metrics.md). */
+export async function readMetrics(platform: Platform): Promise<Metric[]> {
+  return [...fillMetrics(platform), ...(await layerMetrics(platform)), ...daemonMetrics(platform)];
+}
+
+function fillMetrics({ counters }: Platform): Metric[] {
+  const chunks = [
+    ['bucket', counters.fetchedChunks],
+    ['copied', counters.copiedChunks],
+    ['adopted', counters.adoptedChunks],
+    ['zero', counters.zeroChunks],
+  ] as const;
+  return [
+    {
+      ...counter('lade_fill_chunks_total', 'Chunks made resident, by where their bytes came from.', 0),
+      samples: chunks.map(([source, value]) => ({ labels: { source }, value })),
+    },
+    counter(
+      'lade_fill_failed_chunks_total',
+      'Chunks that could not be made resident.',
+      counters.failedChunks,
+    ),
+    counter(
+      'lade_fill_fetched_bytes_total',
+      'Asked of the bucket for fills, as stored.',
+      counters.fetchedBytes,
+    ),
+    counter('lade_fill_requests_total', 'Requests to the bucket for fills.', counters.requests),
+    counter('lade_fill_retries_total', 'Requests that repeat one that failed.', counters.retries),
+    counter('lade_fill_hedges_total', 'Second requests beside one that was slow.', counters.hedges),
+    counter('lade_read_waits_total', 'Reads that had to wait for bytes.', counters.waits),
+    counter('lade_read_wait_seconds_total', 'How long they waited.', counters.waitMs / 1000),
+    counter('lade_evicted_bytes_total', 'Given up for the cache size.', counters.evictedBytes),
+    counter(
+      'lade_verification_failures_total',
+      'Chunks and files that proved damaged.',
+      counters.verificationFailures,
+    ),
+    counter('lade_healed_total', 'Of those, replaced by a sound copy.', counters.healed),
+  ];
+}
+
+async function layerMetrics({ layers, snapshotter, uploads, content }: Platform): Promise<Metric[]> {
+  const rows = layers.list();
+  const inspected = await Promise.all(rows.map(async ({ diffId }) => layers.inspect(diffId)));
+  const resident = await Promise.all(inspected.map(residentBytes));
+  return [
+    gauge('lade_layers', 'Layers on this node.', rows.length),
+    gauge(
+      'lade_plain_snapshots',
+      'Layers kept as containerd unpacked them.',
+      snapshotter.plainSnapshots().length,
+    ),
+    gauge('lade_layer_blob_bytes', 'File data of all layers.', sum(rows.map(({ blobBytes }) => blobBytes))),
+    gauge('lade_layer_resident_bytes', 'Of that, what is checked and here.', sum(resident)),
+    gauge(
+      'lade_layer_disk_bytes',
+      'What layers occupy on the disk.',
+      sum(rows.map(({ diskBytes }) => diskBytes)),
+    ),
+    {
+      ...gauge('lade_uploads_waiting', 'What the bucket has still to get.', 0),
+      samples: [
+        { labels: { kind: 'layer' }, value: uploads.status().waiting },
+        { labels: { kind: 'content' }, value: content.uploads().waiting },
+      ],
+    },
+  ];
+}
+
+function daemonMetrics({ fillMode, cacheLimitBytes, keeperRestarts }: Platform): Metric[] {
+  const info = { version: VERSION, fill: fillMode };
+  const started = Date.now() / 1000 - process.uptime();
+  return [
+    {
+      ...gauge('lade_info', 'Version and fill mode of this daemon.', 1),
+      samples: [{ labels: info, value: 1 }],
+    },
+    optional(
+      gauge('lade_cache_limit_bytes', 'The cache size, where there is one.', cacheLimitBytes ?? 0),
+      cacheLimitBytes,
+    ),
+    optional(
+      counter(
+        'lade_keeper_restarts_total',
+        'Daemons that were started again after a crash.',
+        keeperRestarts ?? 0,
+      ),
+      keeperRestarts,
+    ),
+    gauge('process_resident_memory_bytes', 'Memory of the daemon.', process.memoryUsage.rss()),
+    counter('process_cpu_seconds_total', 'Time of processors that the daemon took.', cpuSeconds()),
+    gauge('process_start_time_seconds', 'Since 1970.', started),
+  ];
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+function counter(name: string, help: string, value: number): Metric {
+  return { name, type: 'counter', help, samples: [{ value }] };
+}
+
+function gauge(name: string, help: string, value: number): Metric {
+  return { name, type: 'gauge', help, samples: [{ value }] };
+}
+
+/** Without samples where there is no such thing. */
+function optional(metric: Metric, value: number | undefined): Metric {
+  return value === undefined ? { ...metric, samples: [] } : metric;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,4 @@
+export { RegistryClient, type RegistryClientOptions, type RepositoryOptions } from './registry-client.ts';
+export { Repository } from './repository.ts';
+export { dockerCredentials } from './docker-credentials.ts';
+export type { CredentialSource, RegistryCredentials } from './credentials.ts';

@@ -1,0 +1,92 @@
+import { CodedError } from '@lade/errors';
+import { optionalFlag, optionalInteger, optionalTextField, queryFields } from './fields.ts';
+import { readExec, readRun } from './container-requests.ts';
+import { readBody } from './read-body.ts';
+import { DONE, type Call, type Route } from './route.ts';
+
+const DEFAULT_NAMESPACE = 'default';
+const DEFAULT_PATIENCE = 10;
+/** As containerd wants its identifiers, so that they are names of folders, too. */
+const NAME = /^[A-Za-z0-9][\w.-]*$/;
+
+export const containerRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/containers',
+    access: 'open',
+    async handle({ containers }, call) {
+      return { document: { containers: await containers.list(inQuery(call)) } };
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/containers',
+    access: 'token',
+    async handle({ containers }, { request, signal }) {
+      const body = await readBody(request);
+      return { events: containers.run(readRun(body), { namespace: namespaceIn(body), signal }) };
+    },
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/containers/{id}',
+    access: 'token',
+    async handle({ containers }, call) {
+      const force = optionalFlag(queryFields(call.query, { force: 'flag' }), 'force') ?? false;
+      await containers.remove(idOf(call), { ...inQuery(call), force });
+      return DONE;
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/containers/{id}/stop',
+    access: 'token',
+    async handle({ containers }, call) {
+      const body = await readBody(call.request);
+      const seconds = optionalInteger(body, 'seconds', { min: 0, max: 3600 }) ?? DEFAULT_PATIENCE;
+      await containers.stop(idOf(call), { namespace: namespaceIn(body), seconds, signal: call.signal });
+      return DONE;
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/containers/{id}/logs',
+    access: 'token',
+    async handle({ containers }, call) {
+      const fields = queryFields(call.query, { follow: 'flag', tail: 'integer' });
+      const follow = optionalFlag(fields, 'follow') ?? false;
+      const tail = optionalInteger(fields, 'tail', { min: 0, max: Number.MAX_SAFE_INTEGER });
+      return { events: containers.logs(idOf(call), { ...inQuery(call), follow, tail }) };
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/containers/{id}/exec',
+    access: 'token',
+    async handle({ containers }, call) {
+      const body = await readBody(call.request);
+      const scope = { namespace: namespaceIn(body), signal: call.signal };
+      return { events: containers.exec(idOf(call), readExec(body), scope) };
+    },
+  },
+];
+
+function inQuery({ query, signal }: Call): { readonly namespace: string; readonly signal: AbortSignal } {
+  return { namespace: namespaceIn(queryFields(query, { namespace: 'text' })), signal };
+}
+
+function namespaceIn(fields: Readonly<Record<string, unknown>>): string {
+  return checkName(optionalTextField(fields, 'namespace') ?? DEFAULT_NAMESPACE, 'namespace');
+}
+
+function idOf({ parameters: { id = '' } }: Call): string {
+  return checkName(id, 'container');
+}
+
+function checkName(name: string, what: string): string {
+  if (NAME.test(name)) return name;
+  throw new CodedError(
+    'invalid_argument',
+    `Cannot find ${what} ${JSON.stringify(name)}: containerd has no such names`,
+  );
+}

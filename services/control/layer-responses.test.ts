@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { parse } from 'yaml';
+import { ControlClient, type GarbageEvent, type LayerEvent } from '@lade/control-protocol';
+import { SILENT } from '@lade/log';
+import { digestOf } from '@lade/oci';
+import { serveControl, type ControlPlatform } from './index.ts';
+
+/*
+ * What is answered of layers and of the bucket, held against the schemas of openapi.yaml.
+ */
+const ajv = new Ajv2020({
+  strict: false,
+  formats: { 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ },
+});
+ajv.addSchema(parse(readFileSync(join(import.meta.dirname, 'openapi.yaml'), 'utf8')) as object, 'api');
+
+function assertFits(schema: string, value: unknown): void {
+  const validate = ajv.getSchema(`api#/components/schemas/${schema}`);
+  assert.ok(validate?.(value), `${schema}: ${JSON.stringify(value)} ${ajv.errorsText(validate?.errors)}`);
+}
+
+const DIFF_ID = digestOf('layer');
+const TIME = '2026-11-27T01:02:03.004Z';
+const ACTIVITY: LayerEvent[] = [
+  { kind: 'resident', chunks: [] },
+  { kind: 'reads', seen: true },
+  { kind: 'touched', chunks: [1] },
+  { kind: 'evicted', chunks: [2] },
+  { kind: 'waited', waits: 1, waitMs: 1.5 },
+];
+const COUNT = { keptObjects: 1, keptBytes: 2, garbageObjects: 1, garbageBytes: 5, youngObjects: 0 };
+const GARBAGE: GarbageEvent[] = [
+  { kind: 'listed', objects: 2 },
+  { kind: 'garbage', key: 'packs/x', sizeBytes: 5 },
+  { kind: 'collected', dryRun: true, ...COUNT },
+];
+
+function platform(asked: unknown[]): ControlPlatform {
+  const layers: Partial<ControlPlatform> = {
+    async layerMap(diffId) {
+      const files = [{ path: 'bin/sh', offset: 0, sizeBytes: 9 }];
+      return { diffId, blobBytes: 4096, chunkBytes: 'ABAAAA==', resident: 'AQ==', files };
+    },
+    async *layerActivity() {
+      yield* ACTIVITY;
+    },
+    trace: async (diffId) => ({
+      diffId,
+      chunks: [{ number: 0, offset: 0, sizeBytes: 4096, path: 'bin/sh' }],
+    }),
+    snapshots: () => [{ key: 'k', kind: 'committed', diffId: DIFF_ID, createdAt: TIME }],
+    metrics: async () => [{ name: 'm', type: 'gauge', help: 'M', samples: [{ value: 1 }] }],
+    bucket: {
+      contents: async () => ({ listedAt: TIME, kinds: [{ kind: 'packs', objects: 1, bytes: 5 }] }),
+      async objects(page) {
+        asked.push(page);
+        return { objects: [{ key: 'packs/x', sizeBytes: 5, modifiedAt: TIME }], next: 'packs/x' };
+      },
+      async *collectGarbage(request) {
+        asked.push(request);
+        yield* GARBAGE;
+      },
+      removeImage: async (image) => void asked.push(image),
+    },
+  };
+  return layers as ControlPlatform;
+}
+
+test('layers and the bucket are answered for as openapi.yaml says', async () => {
+  const asked: unknown[] = [];
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'lade-control-'));
+  const socketPath = join(folder.path, 'c.sock');
+  await using _ = await serveControl({ socketPath, platform: platform(asked), log: SILENT });
+  using client = ControlClient.open(socketPath);
+
+  assertFits('LayerMap', await client.layerMap(DIFF_ID));
+  const activity = await Array.fromAsync(client.layerActivity(DIFF_ID));
+  assert.deepEqual(activity, ACTIVITY);
+  for (const event of activity) assertFits('LayerEvent', event);
+  assertFits('Trace', await client.trace(DIFF_ID));
+  for (const snapshot of await client.snapshots()) assertFits('Snapshot', snapshot);
+  await assert.rejects(client.layerMap('sha256:short'), { code: 'invalid_argument' });
+
+  assertFits('BucketContents', await client.bucket.contents());
+  const { objects, next } = await client.bucket.objects({ prefix: 'packs/', after: 'packs/a' });
+  for (const object of objects) assertFits('BucketObject', object);
+  assert.equal(next, 'packs/x');
+  const events = await Array.fromAsync(client.bucket.collectGarbage({ dryRun: true, graceDays: 1.5 }));
+  assert.deepEqual(events, GARBAGE);
+  for (const event of events) assertFits('GarbageEvent', event);
+  await client.bucket.removeImage('docker.io/library/a b:1');
+  assert.deepEqual(asked, [
+    { prefix: 'packs/', after: 'packs/a' },
+    { dryRun: true, graceDays: 1.5 },
+    'docker.io/library/a b:1',
+  ]);
+  for (const wrong of [{}, { dryRun: 'no' }, { dryRun: true, graceDays: '7' }])
+    await assert.rejects(Array.fromAsync(client.bucket.collectGarbage(wrong as never)), {
+      code: 'invalid_argument',
+    });
+});
