@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { openBrowser, openPage } from '@lade/console/testing';
+import type { LayerSummary } from '@lade/control-protocol';
 import { startOrigin } from '@lade/sandbox';
 import { Testbed, inSteps, needsRoot, readImage } from './testbed.ts';
 
@@ -59,6 +62,80 @@ test('the console shows a real node', needsRoot, async (t) => {
     assert.deepEqual(await audit(), []);
   });
 
+  await step('the map of a layer has its chunks and files, all of them here', async () => {
+    const { layers } = (await (await fetch(`${url}/v1/layers`)).json()) as { layers: LayerSummary[] };
+    const largest = layers.reduce((a, b) => (b.blobBytes > a.blobBytes ? b : a));
+    await using opening = await openPage(opened.browser, { url: `${url}/#/layers/${largest.diffId}` });
+    const { page, faults, audit } = opening;
+    await page.getByText('100 %').waitFor();
+    await page.getByRole('application').focus();
+    await page.keyboard.press('End');
+    await page.locator('.map-tip').getByText('on this node').waitFor();
+    assert.ok((await page.locator('.map-tip code').count()) > 0);
+    assert.deepEqual(await audit(), []);
+    assert.deepEqual(faults, []);
+  });
+
+  await step('a container is run, asks for the token, and shows what it wrote', async () => {
+    await using opening = await openPage(opened.browser, { url: `${url}/#/images` });
+    const { page, audit } = opening;
+    await page.getByRole('button', { name: 'Run' }).click();
+    await page.getByLabel('Command').fill(`python3 -c "print('six times seven is', 6*7)"`);
+    await page.getByRole('textbox', { name: 'Name' }).fill('from-console');
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await page.getByText(join(node.root, 'control-token')).waitFor();
+    await page.getByLabel('Token', { exact: true }).fill(await readToken(node.root));
+    await page.keyboard.press('Enter');
+    await page.getByText('six times seven is 42').waitFor();
+    await page.getByText('exited with 0').waitFor();
+    assert.deepEqual(await audit(), []);
+    await page.getByRole('button', { name: 'Remove from-console' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await page.getByText('This container is not here any more').waitFor();
+  });
+
+  await step('a container with a terminal takes what is typed', async () => {
+    const token = await readToken(node.root);
+    await using opening = await openPage(opened.browser, { url: `${url}/#token=${token}` });
+    const { page } = opening;
+    await page.getByRole('link', { name: 'Images' }).click();
+    await page.getByRole('button', { name: 'Run' }).click();
+    await page.getByLabel('Command').fill('python3 -q');
+    await page.getByLabel('With a terminal').check();
+    await page.getByLabel('Remove it when it has ended').check();
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await page.getByText('>>>').first().waitFor({ state: 'attached' });
+    await page.keyboard.type('print(6 * 7)');
+    await page.keyboard.press('Enter');
+    await page
+      .getByText(/^42\s*$/)
+      .first()
+      .waitFor({ state: 'attached' });
+    await page.keyboard.type('exit()');
+    await page.keyboard.press('Enter');
+    await page
+      .getByText(/The process ended with 0|not here any more/)
+      .first()
+      .waitFor();
+  });
+
+  await step(
+    'the bucket is shown by kind, its objects by page, and a dry run finds nothing to remove',
+    async () => {
+      const token = await readToken(node.root);
+      await using opening = await openPage(opened.browser, { url: `${url}/#token=${token}` });
+      const { page } = opening;
+      await page.getByRole('link', { name: 'Bucket' }).click();
+      await page.getByText('packs of chunks').waitFor();
+      await page
+        .getByText(/^packs\/sha256/)
+        .first()
+        .waitFor();
+      await page.getByRole('button', { name: 'Dry run' }).click();
+      await page.getByText(/objects are needed:/).waitFor();
+    },
+  );
+
   await step('a daemon that has gone is missed, and found again', async () => {
     await using opening = await openPage(opened.browser, { url });
     const { page } = opening;
@@ -69,6 +146,10 @@ test('the console shows a real node', needsRoot, async (t) => {
     await page.getByText('Everything works').waitFor();
   });
 });
+
+async function readToken(root: string): Promise<string> {
+  return (await readFile(join(root, 'control-token'), 'utf8')).trim();
+}
 
 async function freePort(): Promise<number> {
   await using server = createServer();

@@ -67,8 +67,9 @@ export async function answerFile(
 }
 
 async function readNames(folder: string): Promise<readonly string[] | undefined> {
-  const text = await readFile(join(folder, 'files.json'), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : (JSON.parse(text) as string[]);
+  const read = async (): Promise<string[]> =>
+    JSON.parse(await readFile(join(folder, 'files.json'), 'utf8')) as string[];
+  return read().catch(() => undefined);
 }
 
 interface Body {

@@ -60,6 +60,7 @@ export function sampleLayers(): LayerSummary[] {
       blobBytes: Math.round(size * 2.6),
       residentBytes: Math.round(size * (i === 0 ? 0.23 : 2.6)),
       diskBytes: Math.round(size * (i === 0 ? 0.23 : 2.6)),
+      residentBytes: Math.round(size * (i === 0 ? 0.22 : 2.6)),
       inodes: Math.round(size / 9000) + 3,
       createdAt: timeAfter(-3600 + n),
       uploaded: !(i === 1 && n === 4),

@@ -131,6 +131,7 @@ export const enPages = {
     hint: 'Point at the map, or focus it and use the arrow keys, to see whose bytes a chunk has.',
     live: 'live',
     broken: 'not live',
+    readsUnseen: 'Reads are not seen at the moment: the layer is not mounted, or the kernel has all of it.',
     waits: 'Reads that waited here',
     files: 'Files',
     trace: 'The last start',

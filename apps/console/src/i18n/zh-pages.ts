@@ -125,6 +125,7 @@ export const zhPages: typeof enPages = {
     hint: '指向地图，或聚焦后用方向键，可以看到数据块属于哪个文件。',
     live: '实时',
     broken: '非实时',
+    readsUnseen: '目前看不到读取：该层没有挂载，或者内核已拥有全部数据。',
     waits: '在这里等待过的读取',
     files: '文件',
     trace: '最近一次启动',

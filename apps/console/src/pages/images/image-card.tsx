@@ -33,7 +33,7 @@ export const ImageCard = defineComponent(
       const known = new Map(props.layers.map((layer) => [layer.diffId, layer]));
       const here = image.layers.filter((layer) => layer.here).length;
       const size = image.layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      const [onDisk, whole] = sizesHere(image, known);
+      const sizes = sizesHere(image, known);
       return (
         <article class="panel image">
           <div class="image-head">
@@ -57,9 +57,9 @@ export const ImageCard = defineComponent(
             </div>
             <div class="image-here">
               <span class="quiet">
-                {words.onDisk}: {formatBytes(onDisk)}
+                {words.onDisk}: {formatBytes(sizes.diskBytes)}
               </span>
-              <Meter part={onDisk} whole={whole} label={words.resident} />
+              <Meter part={sizes.residentBytes} whole={sizes.blobBytes} label={words.resident} />
               <span class="quiet">{startsText(props.starts)}</span>
             </div>
             <div class="row-actions">
@@ -102,14 +102,23 @@ export const ImageCard = defineComponent(
 
 type KnownLayers = ReadonlyMap<string, LayerSummary>;
 
-function sizesHere({ layers }: ImageSummary, known: KnownLayers): readonly [number, number] {
-  let [disk, whole] = [0, 0];
+/** What this node's disk holds of an image, and how much of its file data is resident, of how much. */
+function sizesHere({ layers }: ImageSummary, known: KnownLayers): SizesHere {
+  let [diskBytes, residentBytes, blobBytes] = [0, 0, 0];
   for (const { diffId, sizeBytes } of layers) {
     const layer = known.get(diffId);
-    disk += layer?.diskBytes ?? 0;
-    whole += layer?.blobBytes ?? sizeBytes * 2.5;
+    diskBytes += layer?.diskBytes ?? 0;
+    residentBytes += layer?.residentBytes ?? 0;
+    // Of a layer that is not here only the compressed size is known.
+    blobBytes += layer?.blobBytes ?? sizeBytes * 2.5;
   }
-  return [disk, Math.max(disk, whole)];
+  return { diskBytes, residentBytes, blobBytes };
+}
+
+interface SizesHere {
+  readonly diskBytes: number;
+  readonly residentBytes: number;
+  readonly blobBytes: number;
 }
 
 function startsText(starts: readonly number[]): string {
@@ -167,8 +176,8 @@ function LayerRow({
       <td class="resident-cell">
         {here
           ? [
-              <Meter part={here.diskBytes} whole={here.blobBytes} label={words.resident} />,
-              <span>{formatPercent(Math.min(here.diskBytes, here.blobBytes), here.blobBytes)}</span>,
+              <Meter part={here.residentBytes} whole={here.blobBytes} label={words.resident} />,
+              <span>{formatPercent(here.residentBytes, here.blobBytes)}</span>,
             ]
           : null}
       </td>

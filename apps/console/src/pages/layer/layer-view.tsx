@@ -33,6 +33,7 @@ export const LayerView = defineComponent(
     const trace = usePoll(async (options) => fetchTrace(props.diffId, options), 0);
     const residency = shallowRef<Residency>({ chunks: 0, bytes: 0 });
     const [waits, waitMs] = [ref(0), ref(0)];
+    const readsSeen = ref(true);
     const replay = new AbortController();
     onScopeDispose(() => replay.abort());
     let map: HeatMap | undefined;
@@ -46,7 +47,8 @@ export const LayerView = defineComponent(
         if (event.kind === 'waited') {
           waits.value += event.waits;
           waitMs.value += event.waitMs;
-        } else if (event.kind === 'touched') map?.touch(event.chunks);
+        } else if (event.kind === 'reads') readsSeen.value = event.seen;
+        else if (event.kind === 'touched') map?.touch(event.chunks);
         else if (event.kind === 'resident') map?.setState(event.chunks, RESIDENT);
         else if (event.kind === 'evicted') map?.setState(event.chunks, EVICTED);
       }
@@ -82,6 +84,7 @@ export const LayerView = defineComponent(
               }}
             </Panel>
           ) : null}
+          {readsSeen.value ? null : <p class="quiet">{words.readsUnseen}</p>}
           {waits.value > 0 ? (
             <p class="quiet">
               {words.waits}: {formatCount(waits.value)} ({formatDuration(waitMs.value)})
