@@ -12,6 +12,7 @@ import { isGone, listNodes, type NodeRecord } from '@lade/nodes';
 import { parseReference } from '@lade/oci';
 import type { RegistryClient } from '@lade/registry-client';
 import { createBucketWork } from './bucket-work.ts';
+import type { CallTimes } from './call-times.ts';
 import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode, Scope } from './containerd-node.ts';
 import { createLayerViews } from './layer-views.ts';
@@ -30,6 +31,7 @@ export interface ControlParts {
   readonly containers: ContainerWork;
   readonly registries: RegistryClient;
   readonly events: EventLog;
+  readonly callTimes: CallTimes;
   readonly log: Logger;
 }
 
@@ -37,7 +39,7 @@ export interface ControlParts {
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, containers, registries, events, log }: ControlParts,
+  { node, containers, registries, events, callTimes, log }: ControlParts,
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
@@ -45,7 +47,7 @@ export function createControlPlatform(
   return {
     ...createLayerViews(platform),
     bucket: createBucketWork(platform, config.root),
-    metrics: async () => readMetrics(platform),
+    metrics: async () => readMetrics(platform, callTimes),
     containers,
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);

@@ -1,11 +1,40 @@
+import type { RequestFigures } from '@lade/bucket';
 import type { Metric } from '@lade/control-service';
 import { residentBytes } from '@lade/residency';
+import type { CallTimes } from './call-times.ts';
 import type { Platform } from './open-platform.ts';
 import { VERSION } from './version.ts';
 
 /** What Prometheus is told (docs/reference/metrics.md). */
-export async function readMetrics(platform: Platform): Promise<Metric[]> {
-  return [...fillMetrics(platform), ...(await layerMetrics(platform)), ...daemonMetrics(platform)];
+export async function readMetrics(platform: Platform, callTimes: CallTimes): Promise<Metric[]> {
+  return [
+    callMetric(callTimes),
+    ...bucketMetrics(platform),
+    ...fillMetrics(platform),
+    ...(await layerMetrics(platform)),
+    ...daemonMetrics(platform),
+  ];
+}
+
+function callMetric(callTimes: CallTimes): Metric {
+  const help = 'Calls of containerd, by whether they failed.';
+  return { name: 'lade_containerd_call_seconds', type: 'histogram', help, samples: callTimes.samples() };
+}
+
+function bucketMetrics({ requests: { counts } }: Platform): Metric[] {
+  const perClass = (name: string, help: string, of: (figures: RequestFigures) => number): Metric => ({
+    ...counter(name, help, 0),
+    samples: Object.entries(counts).map(([kind, figures]) => ({
+      labels: { class: kind },
+      value: of(figures),
+    })),
+  });
+  return [
+    perClass('lade_bucket_requests_total', 'Requests to the bucket.', ({ requests }) => requests),
+    perClass('lade_bucket_errors_total', 'Of those, not answered or refused.', ({ errors }) => errors),
+    perClass('lade_bucket_sent_bytes_total', 'Sent to the bucket.', ({ sentBytes }) => sentBytes),
+    perClass('lade_bucket_received_bytes_total', 'Got from it.', ({ receivedBytes }) => receivedBytes),
+  ];
 }
 
 function fillMetrics({ counters }: Platform): Metric[] {

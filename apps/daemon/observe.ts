@@ -3,6 +3,7 @@ import { watchCalls } from '@lade/containerd-services';
 import { EventLog } from '@lade/event-log';
 import type { CallWatch } from '@lade/grpc';
 import { createLogger, type LogLevel, type Logger } from '@lade/log';
+import { CallTimes } from './call-times.ts';
 
 /** Where everything is told that this daemon does: for the log, and for those who follow its events. */
 export interface Observation {
@@ -10,6 +11,7 @@ export interface Observation {
   readonly log: Logger;
   readonly events: EventLog;
   readonly calls: CallWatch;
+  readonly callTimes: CallTimes;
   readonly tellBucket: (event: BucketEvent) => void;
 }
 
@@ -25,12 +27,15 @@ const BUCKET_LINES = {
 export function observe(write: (line: string) => void, level: LogLevel): Observation {
   const events = new EventLog();
   const lines = createLogger(write, level);
+  const callTimes = new CallTimes();
   return {
     events,
+    callTimes,
     log: createLogger(write, level, ({ level: kind, message, fields }) =>
       events.tell(`log.${kind}`, { message, ...fields }),
     ),
     calls: watchCalls((call, fields) => {
+      callTimes.count(call, fields.ms, fields.code !== undefined);
       events.tell(`containerd.${call}`, fields);
       lines.debug('call answered', { call, ...fields });
     }),

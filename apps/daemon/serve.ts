@@ -42,7 +42,10 @@ export async function serve(argv: readonly string[]): Promise<void> {
 }
 
 async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<void> {
-  const { log, events, calls, tellBucket } = observe((line) => process.stderr.write(line), config.logLevel);
+  const { log, events, calls, callTimes, tellBucket } = observe(
+    (line) => process.stderr.write(line),
+    config.logLevel,
+  );
   await using stack = new AsyncDisposableStack();
   const node = stack.use(new ContainerdNode(config.containerd));
   let uploaded = (): void => {};
@@ -80,6 +83,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
         containers: createContainerWork(containers),
         registries,
         events,
+        callTimes,
         log,
       }),
       log,

@@ -16,10 +16,15 @@ interface AnyRequest {
   readonly diff?: { readonly digest: string };
 }
 
+interface CallFields {
+  readonly ms: number;
+  /** Why it failed. */
+  readonly code?: string;
+  readonly [field: string]: unknown;
+}
+
 /** Tells the calls of our three services as `snapshots.prepare`, `content.read`, `diff.apply` …, with what each was about. */
-export function watchCalls(
-  tell: (name: string, fields: Readonly<Record<string, unknown>>) => void,
-): CallWatch {
+export function watchCalls(tell: (name: string, fields: CallFields) => void): CallWatch {
   return {
     subjectOf: (request) => subjectOf(request as AnyRequest),
     tell({ service, method, subject, namespace, ms, code }) {

@@ -58,7 +58,6 @@ export function sampleLayers(): LayerSummary[] {
       origin: i === 0 ? ('fetched' as const) : ('converted' as const),
       tarBytes: Math.round(size * 2.8),
       blobBytes: Math.round(size * 2.6),
-      residentBytes: Math.round(size * (i === 0 ? 0.23 : 2.6)),
       diskBytes: Math.round(size * (i === 0 ? 0.23 : 2.6)),
       residentBytes: Math.round(size * (i === 0 ? 0.22 : 2.6)),
       inodes: Math.round(size / 9000) + 3,
