@@ -106,7 +106,6 @@ export const enPages = {
     resident: 'Resident',
     openMap: 'Map',
     starts: 'Starts',
-    startKinds: { first: 'first', cold: 'cold', warm: 'warm' },
     noStarts: 'no start measured yet',
     uploaded: 'in the bucket',
     notUploaded: 'upload waits',

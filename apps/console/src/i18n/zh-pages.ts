@@ -106,7 +106,6 @@ export const zhPages: typeof enPages = {
     resident: '驻留',
     openMap: '地图',
     starts: '启动',
-    startKinds: { first: '首次', cold: '冷', warm: '热' },
     noStarts: '还没有测得启动时间',
     uploaded: '已在存储桶',
     notUploaded: '等待上传',
