@@ -8,6 +8,7 @@ import type {
   ImageSummary,
   LayerMap,
   LayerSummary,
+  NodeSummary,
   OutputEvent,
   PullEvent,
   PullRequest,
@@ -21,17 +22,6 @@ import { readDocument, send, type WaitOptions } from './request.ts';
 import { readEvents } from './stream.ts';
 
 /* The daemon's API as functions: services/control/openapi.yaml. */
-
-/** A node that shares the bucket, as it has told of itself last: docs/reference/nodes.md. */
-export interface NodeReport {
-  readonly name: string;
-  readonly state: 'running' | 'stopped' | 'gone';
-  readonly version: string;
-  /** ISO 8601, UTC. */
-  readonly seenAt: string;
-  readonly layers: number;
-  readonly diskBytes: number;
-}
 
 export async function fetchStatus(options: WaitOptions = {}): Promise<Status> {
   return readDocument({ path: '/status', ...options });
@@ -114,6 +104,6 @@ export function collectGarbage(request: GarbageRequest, options: WaitOptions): A
   return readEvents({ method: 'POST', path: '/bucket/gc', body: request, ...options });
 }
 
-export async function fetchNodes(options: WaitOptions = {}): Promise<readonly NodeReport[]> {
-  return (await readDocument<{ nodes: readonly NodeReport[] }>({ path: '/nodes', ...options })).nodes;
+export async function fetchNodes(options: WaitOptions = {}): Promise<readonly NodeSummary[]> {
+  return (await readDocument<{ nodes: readonly NodeSummary[] }>({ path: '/nodes', ...options })).nodes;
 }

@@ -84,6 +84,7 @@ export const enPages = {
     here: (here: number, of: number) => `${here} of ${of} here`,
     onNode: 'on this node',
     notOnNode: 'in the bucket only',
+    notInBucket: 'not in the bucket yet',
     run: 'Run',
     runTitle: (name: string) => `Run ${name}`,
     command: 'Command',

@@ -84,6 +84,7 @@ export const zhPages: typeof enPages = {
     here: (here, of) => `${of} 层中有 ${here} 层在本地`,
     onNode: '在本节点',
     notOnNode: '只在存储桶',
+    notInBucket: '尚未进入存储桶',
     run: '运行',
     runTitle: (name) => `运行 ${name}`,
     command: '命令',

@@ -4,12 +4,9 @@ import { Panel } from '../../components/panel.tsx';
 import { TableWrap } from '../../components/table-wrap.tsx';
 import { formatBytes, formatCount } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
-import { requestFigures } from './traffic.ts';
 
 /** What was asked of the bucket, by what clouds price alike. */
 export const RequestTable: FunctionalComponent<{ readonly status: Status }> = ({ status }) => {
-  const figures = requestFigures(status);
-  if (!figures) return null;
   const words = t().bucket;
   const names: Readonly<Record<string, string>> = words.requestKinds;
   return (
@@ -26,15 +23,17 @@ export const RequestTable: FunctionalComponent<{ readonly status: Status }> = ({
             </tr>
           </thead>
           <tbody>
-            {Object.entries(figures).map(([kind, { requests, errors, receivedBytes, sentBytes }]) => (
-              <tr key={kind}>
-                <td>{names[kind] ?? kind}</td>
-                <td class="number">{formatCount(requests)}</td>
-                <td class="number">{formatCount(errors)}</td>
-                <td class="number">{formatBytes(receivedBytes)}</td>
-                <td class="number">{formatBytes(sentBytes)}</td>
-              </tr>
-            ))}
+            {Object.entries(status.bucketRequests).map(
+              ([kind, { requests, errors, receivedBytes, sentBytes }]) => (
+                <tr key={kind}>
+                  <td>{names[kind] ?? kind}</td>
+                  <td class="number">{formatCount(requests)}</td>
+                  <td class="number">{formatCount(errors)}</td>
+                  <td class="number">{formatBytes(receivedBytes)}</td>
+                  <td class="number">{formatBytes(sentBytes)}</td>
+                </tr>
+              ),
+            )}
           </tbody>
         </table>
       </TableWrap>

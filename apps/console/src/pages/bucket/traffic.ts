@@ -1,5 +1,5 @@
 import { shallowRef, type ShallowRef } from 'vue';
-import type { Status } from '@lade/control-protocol';
+import type { RequestFigures, Status } from '@lade/control-protocol';
 
 /** What the bucket was asked in the time before `at`, a second. */
 export interface TrafficSample {
@@ -15,20 +15,6 @@ interface Totals {
   readonly requests: number;
   readonly readBytes: number;
   readonly writtenBytes: number;
-}
-
-/** Requests to the bucket by what clouds price alike, where the daemon counts them. */
-export interface RequestFigures {
-  readonly requests: number;
-  readonly errors: number;
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
-}
-
-type Counted = Status & { readonly bucketRequests?: Readonly<Record<string, RequestFigures>> };
-
-export function requestFigures(status: Status): Readonly<Record<string, RequestFigures>> | undefined {
-  return (status as Counted).bucketRequests;
 }
 
 const MAX_SAMPLES = 300;
@@ -65,11 +51,7 @@ export class TrafficRecord {
 }
 
 function totalsOf(status: Status, at: number): Totals {
-  const figures = Object.values(requestFigures(status) ?? {});
-  if (figures.length === 0) {
-    const { requests, fetchedBytes } = status.residency;
-    return { at, requests, readBytes: fetchedBytes, writtenBytes: 0 };
-  }
+  const figures = Object.values(status.bucketRequests);
   const sum = (name: keyof RequestFigures): number => figures.reduce((all, figure) => all + figure[name], 0);
   return { at, requests: sum('requests'), readBytes: sum('receivedBytes'), writtenBytes: sum('sentBytes') };
 }

@@ -49,6 +49,7 @@ export const ImageCard = defineComponent(
                         : words.here(here, image.layers.length)
                   }
                 </Badge>
+                {image.inBucket ? null : <Badge tone="calm">{() => words.notInBucket}</Badge>}
                 <span>{image.platform}</span>
                 <span>{formatBytes(size)}</span>
                 {image.publishedAt === undefined ? null : <span>{formatDate(image.publishedAt)}</span>}
