@@ -126,6 +126,7 @@ const PLATFORM: Partial<ControlPlatform> = {
     if (image !== NAME || namespace === 'empty') throw unknownImage(image);
   },
   layers: async () => [LAYER],
+  console: () => ({ url: 'http://127.0.0.1:7676/#token=t' }),
   async *events({ follow, ...query }) {
     const time = '2026-11-27T01:02:03.456Z';
     yield { kind: 'bucket.put', id: 7, time, key: 'packs/\u001bx', bytes: 1_200_000, ms: 12.5 };
@@ -415,6 +416,7 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     ['pull', 'a', '--from', 'nowhere'],
     ['rmi'],
     ['nodes', '--prices', 'f'],
+    ['top', '--interval', '0'],
     ['install'],
     ['help', 'nothing'],
     ['gc'],
@@ -426,6 +428,21 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     assert.deepEqual([code, stdout], [2, ''], args.join(' '));
     assert.match(stderr, /^lade: .+\n {2}→ .+\n$/, args.join(' '));
   }
+});
+
+test('lade console prints the address, lade top what happens', async (t) => {
+  const lade = await withDaemon(t);
+  assert.equal((await lade('console')).stdout, 'http://127.0.0.1:7676/#token=t\n');
+  const shown = await lade('top', '--interval', '0.1');
+  assert.equal(shown.code, 0, shown.stderr);
+  assert.match(
+    shown.stdout,
+    /^layers {3}\d+, .* resident\nfills .*\nreaders .*\nbucket .*\nuploads {2}\d+ waiting\n\nCONTAINER/,
+  );
+  assert.equal(
+    jsonLines((await lade('top', '--interval', '0.1', '--count', '2', '--json')).stdout).length,
+    2,
+  );
 });
 
 test('help and version need no daemon', async () => {

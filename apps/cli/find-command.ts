@@ -1,5 +1,6 @@
 import { wrongUsage, type Command, type ExitCode, type Terminal } from './command.ts';
 import { completion } from './commands/completion.ts';
+import { consoleLink } from './commands/console.ts';
 import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
 import { exec } from './commands/exec.ts';
@@ -19,6 +20,7 @@ import { serve } from './commands/serve.ts';
 import { snapshots } from './commands/snapshots.ts';
 import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
+import { top } from './commands/top.ts';
 import { trace } from './commands/trace.ts';
 import { verify } from './commands/verify.ts';
 import { version } from './commands/version.ts';
@@ -31,6 +33,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   layers,
   nodes,
   events,
+  top,
+  console: consoleLink,
   snapshots,
   trace,
   verify,

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import type { Bucket } from '@lade/bucket';
-import type { NodeSummary, Status, VerifyEvent } from '@lade/control-protocol';
+import type { ConsoleLink, NodeSummary, Status, VerifyEvent } from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
 import type { ContainerWork, ControlPlatform } from '@lade/control-service';
-import { fromUnknown, isCodedError } from '@lade/errors';
+import { CodedError, fromUnknown, isCodedError } from '@lade/errors';
 import type { EventLog } from '@lade/event-log';
 import { machinePlatform, readImageRecord, selectManifest } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
@@ -32,6 +32,8 @@ export interface ControlParts {
   readonly registries: RegistryClient;
   readonly events: EventLog;
   readonly callTimes: CallTimes;
+  /** Where the console is; undefined while no HTTP is served. */
+  readonly consoleUrl: () => string | undefined;
   readonly log: Logger;
 }
 
@@ -39,7 +41,7 @@ export interface ControlParts {
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, containers, registries, events, callTimes, log }: ControlParts,
+  { node, containers, registries, events, callTimes, consoleUrl, log }: ControlParts,
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
@@ -47,6 +49,7 @@ export function createControlPlatform(
   return {
     ...createLayerViews(platform),
     bucket: createBucketWork(platform, config.root),
+    console: () => consoleLink(consoleUrl()),
     metrics: async () => readMetrics(platform, callTimes),
     containers,
     async status({ signal }): Promise<Status> {
@@ -87,6 +90,13 @@ export function createControlPlatform(
 function summariseNode({ stoppedAt, beatSeconds, ...record }: NodeRecord): NodeSummary {
   if (stoppedAt !== undefined) return { ...record, state: 'stopped' };
   return { ...record, state: isGone({ ...record, beatSeconds }, Date.now()) ? 'gone' : 'running' };
+}
+
+function consoleLink(url: string | undefined): ConsoleLink {
+  if (url !== undefined) return { url };
+  throw new CodedError('failed_precondition', 'Cannot show the console: this daemon serves no HTTP', {
+    cure: 'Start it with --http 127.0.0.1:7676',
+  });
 }
 
 /** By the name as it stands, else by the full one that it means. */

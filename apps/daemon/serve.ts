@@ -73,10 +73,12 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   server.add(Diff, diffHandlers(platform.snapshotter, { unpacker, maker }));
   await server.listen(config.address);
   const containers = stack.use(await openContainers(config.root, node, log));
-  stack.use(
+  const http = config.http && { ...config.http, token: await openToken(config.tokenFile) };
+  let consoleUrl: string | undefined;
+  const control = stack.use(
     await serveControl({
       socketPath: controlSocketPath(config.address),
-      ...(config.http ? { http: { ...config.http, token: await openToken(config.tokenFile) } } : {}),
+      ...(http ? { http } : {}),
       consoleFolder: CONSOLE_FOLDER,
       platform: createControlPlatform(config, platform, {
         node,
@@ -84,11 +86,13 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
         registries,
         events,
         callTimes,
+        consoleUrl: () => consoleUrl,
         log,
       }),
       log,
     }),
   );
+  if (http) consoleUrl = `${control.address}/#token=${encodeURIComponent(http.token.value)}`;
   await platform.serving();
   platform.uses.renew().catch((error: unknown) => log.warn('bucket was not told what is used', { error }));
   platform.uploads.start();

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Status } from '@lade/control-protocol';
+import type { ConsoleLink, Status } from '@lade/control-protocol';
 import { fromUnknown } from '@lade/errors';
 import { unmountBelow, unpackSet } from '@lade/sandbox';
 import { USAGE, parseArguments, type TourArguments } from './arguments.ts';
@@ -51,7 +51,15 @@ async function takeTour(given: TourArguments, signal: AbortSignal): Promise<void
   const { containerdVersion } = given;
   const { url: bucketUrl } = bucket;
   const start = async (name: string): Promise<LadeNode> =>
-    stack.use(await LadeNode.start({ folder: join(folder, name), bucketUrl, packages, containerdVersion }));
+    stack.use(
+      await LadeNode.start({
+        folder: join(folder, name),
+        bucketUrl,
+        packages,
+        containerdVersion,
+        flags: ['--http', '127.0.0.1:0'],
+      }),
+    );
 
   say(`1. First node: ${image.description}`);
   const first = await start('a');
@@ -116,8 +124,8 @@ async function secondNode(
   command: readonly string[],
   signal: AbortSignal,
 ): Promise<NodeFigures> {
-  const [, pullMs] = await timed(() => node.ladeOrThrow('pull', reference));
-  say(`   lade pull ${reference}: ${seconds(pullMs)}`);
+  const [, pullMs] = await timed(() => node.ladeOrThrow('pull', '--from', 'bucket', reference));
+  say(`   lade pull --from bucket ${reference}: ${seconds(pullMs)}`);
   signal.throwIfAborted();
   const startMs = await runContainer(node, reference, command);
   say('   lade verify proves every layer against its diff id:');
@@ -165,11 +173,17 @@ async function keepRunning(
   }: { readonly second: LadeNode; readonly reference: string; readonly bucket: TourBucket },
   signal: AbortSignal,
 ): Promise<void> {
-  say(`Both nodes keep running. In another terminal, from this folder:
+  const { url } = JSON.parse(await second.ladeOrThrow('console', '--json')) as ConsoleLink;
+  say(`Both nodes keep running. The console of the second one, in a browser on this machine:
+
+  ${url}
+
+In another terminal, from this folder:
 
   export LADE_ADDRESS=${second.address}
   npm run -s lade -- images
-  npm run -s lade -- layers
+  npm run -s lade -- run --rm -it ${reference} sh
+  npm run -s lade -- events --follow
   npm run -s lade -- verify ${reference}
   npm run -s lade -- doctor --bucket '${bucket.shown}' --containerd ${second.containerd.address}
   tail -f ${second.logFile}

@@ -5,6 +5,7 @@ import { BucketCalls } from './bucket-calls.ts';
 import { ContainerCalls, type Call, type Caller } from './container-calls.ts';
 import { decodeLines } from './decode-lines.ts';
 import type {
+  ConsoleLink,
   DaemonEvent,
   EventQuery,
   ImageSummary,
@@ -61,6 +62,11 @@ export class ControlClient implements Disposable {
     return (await this.#document({ method: 'GET', path: '/v1/status', ...options })) as Status;
   }
 
+  /** Throws `failed_precondition` for a daemon that serves no HTTP. */
+  async console(options: WaitOptions = {}): Promise<ConsoleLink> {
+    return (await this.#document({ method: 'GET', path: '/v1/console', ...options })) as ConsoleLink;
+  }
+
   async images({ namespace, ...options }: NamespaceOptions = {}): Promise<readonly ImageSummary[]> {
     const path = withQuery('/v1/images', { namespace });
     const document = await this.#document({ method: 'GET', path, ...options });
@@ -87,7 +93,6 @@ export class ControlClient implements Disposable {
     return (document as { readonly nodes: readonly NodeSummary[] }).nodes;
   }
 
-  /** Has the whole bucket listed. */
   events(query: EventQuery, options: WaitOptions = {}): AsyncIterable<DaemonEvent> {
     const { since, from, follow, ...texts } = query;
     const start = since ?? from;

@@ -4,6 +4,7 @@ export { controlSocketPath } from './control-socket-path.ts';
 export { decodeError, encodeError, type WireError } from './wire-error.ts';
 export type {
   BucketRequests,
+  ConsoleLink,
   DaemonEvent,
   EventQuery,
   ImageLayer,

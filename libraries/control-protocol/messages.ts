@@ -43,6 +43,12 @@ export interface RequestFigures {
   readonly receivedBytes: number;
 }
 
+/** GET /v1/console. */
+export interface ConsoleLink {
+  /** Opens the console in a browser on this machine; the token behind its # never reaches a server's log. */
+  readonly url: string;
+}
+
 /** What was done since the daemon started to make bytes of layers resident. Numbers that only grow. */
 export interface ResidencyStatus {
   /** Chunks that became resident: fetched from the bucket, copied from another layer, found in their own file, or nothing but zeros. */

@@ -1,4 +1,5 @@
 import type {
+  ConsoleLink,
   DaemonEvent,
   EventQuery,
   ImageSummary,
@@ -42,6 +43,8 @@ export interface ControlPlatform extends LayerViews {
   readonly containers: ContainerWork;
   readonly bucket: BucketWork;
   status(options: WaitOptions): Promise<Status>;
+  /** Throws `failed_precondition` where no HTTP is served. */
+  console(): ConsoleLink;
   /** For Prometheus. */
   metrics(): Promise<readonly Metric[]>;
   /** The images that the bucket or containerd knows, by name. */

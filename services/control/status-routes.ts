@@ -13,4 +13,10 @@ export const statusRoutes: readonly Route[] = [
     access: 'open',
     handle: async (platform, { signal }) => ({ document: { nodes: await platform.nodes({ signal }) } }),
   },
+  {
+    method: 'GET',
+    path: '/v1/console',
+    access: 'token',
+    handle: async (platform) => ({ document: platform.console() }),
+  },
 ];
