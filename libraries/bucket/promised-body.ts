@@ -1,7 +1,6 @@
 import { CodedError } from '@lade/errors';
-import { fromBytes, type ByteSource } from '@lade/streams';
+import { fromBytes, orAbort, type ByteSource } from '@lade/streams';
 import type { PutOptions } from './bucket.ts';
-import { orAbort } from './or-abort.ts';
 
 /** The size that a body promises to have. TypeError for a stream without one. */
 export function promisedSize(body: Uint8Array | ByteSource, { sizeBytes }: PutOptions): number {

@@ -1,6 +1,6 @@
+import { orAbort } from '@lade/streams';
 import type { CredentialSource } from './credentials.ts';
 import type { WaitOptions } from './bucket.ts';
-import { orAbort } from './or-abort.ts';
 
 /** Makes a request whose credentials the store refuses once more, where there are others by then. */
 export async function retryRefused<T>(

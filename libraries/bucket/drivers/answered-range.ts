@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
 import { CodedError } from '@lade/errors';
 import { rangeEnd, type ByteRange } from '../byte-range.ts';
-import { orAbort } from '../or-abort.ts';
 import type { Traffic } from '../traffic.ts';
 
 /** The Range header that asks for it; undefined for a whole object. */
@@ -31,11 +30,11 @@ export function answeredRange(
   );
 }
 
-/** What a body is read with: the failures of its stream get their class from `ask`. */
+/** What a body is read with: the failures of its stream get their class from `toFailure`. */
 export interface BodyReading {
   readonly bodyBytes: number;
   readonly signal: AbortSignal | undefined;
-  readonly ask: <T>(chunk: Promise<T>) => Promise<T>;
+  readonly toFailure: (reason: unknown) => CodedError;
   readonly cutShort: (state: string) => Error;
   readonly traffic: Traffic | undefined;
 }
@@ -43,19 +42,24 @@ export interface BodyReading {
 /** The bytes of an answer, all of them, or throws; the stream is closed in any case. */
 export async function* readBody(
   stream: Readable,
-  { bodyBytes, signal, ask, cutShort, traffic }: BodyReading,
+  { bodyBytes, signal, toFailure, cutShort, traffic }: BodyReading,
 ): AsyncGenerator<Uint8Array> {
-  const chunks: AsyncIterator<Uint8Array> = stream[Symbol.asyncIterator]();
+  // One listener for the whole body: a promise for each chunk that an abort can win costs as much as the chunk.
+  const abort = (): void => void stream.destroy(signal?.reason as Error);
+  signal?.addEventListener('abort', abort, { once: true });
   let seen = 0;
   try {
-    for (;;) {
-      const { done, value } = await ask(orAbort(chunks.next(), signal));
-      if (done) break;
-      seen += value.byteLength;
-      await traffic?.receive?.(value.byteLength, signal);
-      yield value;
+    signal?.throwIfAborted();
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      seen += chunk.byteLength;
+      if (traffic?.receive) await traffic.receive(chunk.byteLength, signal);
+      yield chunk;
     }
+  } catch (reason) {
+    signal?.throwIfAborted();
+    throw toFailure(reason);
   } finally {
+    signal?.removeEventListener('abort', abort);
     stream.destroy();
   }
   if (seen !== bodyBytes) throw cutShort(`${seen} of ${bodyBytes} bytes came`);

@@ -31,11 +31,7 @@ export function objectBodyOf(
       bodyBytes,
       signal,
       traffic,
-      ask: async <T>(chunk: Promise<T>): Promise<T> =>
-        chunk.catch((reason: unknown) => {
-          signal?.throwIfAborted();
-          throw toFailure(reason);
-        }),
+      toFailure,
       cutShort: (state: string) =>
         new CodedError('unavailable', `Cannot read ${key} in ${location}: ${state}`),
     };

@@ -6,7 +6,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { isCodedError, type CodedError } from '@lade/errors';
-import { collectBytes, fromBytes, type ByteSource } from '@lade/streams';
+import { collectBytes, fromBytes, orAbort, type ByteSource } from '@lade/streams';
 import type {
   Bucket,
   ConditionalPuts,
@@ -20,7 +20,6 @@ import type {
 import { byteRange, rangeEnd } from '../byte-range.ts';
 import { checkCondition, conditionFailed } from '../failures.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
-import { orAbort } from '../or-abort.ts';
 import { promisedBody, promisedSize } from '../promised-body.ts';
 import { AbandonedUploads } from './abandoned-uploads.ts';
 import { rangeHeader, versionOf } from './answered-range.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CodedError } from '@lade/errors';
+import { orAbort } from '@lade/streams';
 import type { WaitOptions } from '../bucket.ts';
-import { orAbort } from '../or-abort.ts';
 
 const TRIES = 3;
 const FIRST_PAUSE_MS = 100;

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { isCodedError } from '@lade/errors';
-import { collectBytes } from '@lade/streams';
+import { collectBytes, orAbort } from '@lade/streams';
 import type { WaitOptions } from '../../bucket.ts';
 import type { CredentialSource } from '../../credentials.ts';
-import { orAbort } from '../../or-abort.ts';
 import { retryRefused } from '../../retry-refused.ts';
 import type { Traffic } from '../../traffic.ts';
 import type { Attempt } from '../endpoint-failures.ts';

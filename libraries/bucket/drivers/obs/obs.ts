@@ -1,5 +1,5 @@
 import { isCodedError, type CodedError } from '@lade/errors';
-import { collectBytes, fromBytes, type ByteSource } from '@lade/streams';
+import { collectBytes, fromBytes, orAbort, type ByteSource } from '@lade/streams';
 import type {
   Bucket,
   ConditionalPuts,
@@ -13,7 +13,6 @@ import type {
 import { byteRange, rangeEnd } from '../../byte-range.ts';
 import { checkCondition, conditionFailed } from '../../failures.ts';
 import { checkKey } from '../../object-key.ts';
-import { orAbort } from '../../or-abort.ts';
 import { promisedBody, promisedSize } from '../../promised-body.ts';
 import type { Traffic } from '../../traffic.ts';
 import { AbandonedUploads } from '../abandoned-uploads.ts';
