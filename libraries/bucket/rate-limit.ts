@@ -1,4 +1,4 @@
-import { orAbort } from './or-abort.ts';
+import { orAbort } from '@lade/streams';
 
 /** However many urgent ones come, one in so many grants is for the others. */
 const URGENT_IN_A_ROW = 8;

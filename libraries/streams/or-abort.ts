@@ -6,7 +6,7 @@ export async function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefin
   if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await Promise.race([work, aborted.promise]);
+    return await Promise.race([aborted.promise, work]);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
