@@ -94,9 +94,15 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
   },
   'a session that is over': {
     parameters: { 'session-token': 'some-token' },
-    store: { refuses: () => 'expiredToken' },
+    store: {
+      keys: () => {
+        const { accessKeyId, secretAccessKey } = KEY;
+        const over = { secretAccessKey, sessionToken: 'some-token', expiresAt: new Date(0) };
+        return new Map([[accessKeyId, over]]);
+      },
+    },
     code: 'unauthenticated',
-    says: /token has expired/,
+    says: /token (?:has expired|is invalid)/,
     cure: /^Renew the (?:session|temporary) credentials/,
   },
   'a web server with a page for everything': {

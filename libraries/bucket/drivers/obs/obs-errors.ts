@@ -111,6 +111,9 @@ function meaningOf(name: string, message: string, status: number): Meaning {
   // What was signed is over by the store's clock, though it was signed just now.
   if (name === 'AccessDenied' && /expired/i.test(message))
     return { code: 'failed_precondition', cure: CLOCK_CURE };
+  // So does OBS call a token that is over.
+  if (name === 'InvalidAccessKeyId' && /token/i.test(message))
+    return { code: 'unauthenticated', cure: SESSION_CURE };
   if (name.startsWith('KMS.')) return { code: 'invalid_argument', cure: KMS_CURE };
   const known = BY_NAME[name] ?? BY_STATUS[status];
   return known ?? { code: status >= 500 ? 'unavailable' : 'invalid_argument' };
