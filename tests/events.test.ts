@@ -10,7 +10,7 @@ import {
 import { startOrigin, startS3StandIn } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import { SPEAK, ANSWER, buildSpeaker } from './small-images.ts';
-import { Testbed, inSteps, listObjects, needsRoot, standInUrl, waitUntil } from './testbed.ts';
+import { Testbed, inSteps, isNodesOwn, listObjects, needsRoot, standInUrl, waitUntil } from './testbed.ts';
 
 /* What goes to a bucket and comes from it can be seen working, object by object. */
 
@@ -115,5 +115,6 @@ function follow(node: LadeNode, kind = ''): AsyncDisposable & { readonly seen: r
 
 function putsOf(events: readonly DaemonEvent[]): Map<string, unknown> {
   const puts = events.filter(({ kind, code }) => kind === 'bucket.put' && code === undefined);
-  return new Map(puts.map(({ key, bytes }) => [String(key), bytes]));
+  const shared = puts.filter(({ key }) => !isNodesOwn(String(key)));
+  return new Map(shared.map(({ key, bytes }) => [String(key), bytes]));
 }

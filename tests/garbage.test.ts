@@ -88,7 +88,7 @@ test(
     await step('a third node pulls what stays, and has never heard of the other', async () => {
       const third = await bed.node('third', bucketUrl, '2.1');
       assert.equal((await third.lade('pull', keptName)).code, 0);
-      const { code, stderr } = await third.lade('pull', goneName);
+      const { code, stderr } = await third.lade('pull', '--from', 'bucket', goneName);
       assert.deepEqual([code, stderr.includes('Cannot find image')], [1, true], stderr);
     });
 

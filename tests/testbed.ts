@@ -186,7 +186,12 @@ export function standInUrl(address: string): string {
 export async function listObjects(bucketUrl: string): Promise<ObjectInfo[]> {
   await using bucket = await openBucket(bucketUrl);
   const objects = await Array.fromAsync(bucket.list(''));
-  return objects.filter(({ key }) => !/^(?:refs\/)?nodes\//.test(key));
+  return objects.filter(({ key }) => !isNodesOwn(key));
+}
+
+/** What a node tells of itself, at times that nobody else knows. */
+export function isNodesOwn(key: string): boolean {
+  return /^(?:refs\/)?nodes\//.test(key);
 }
 
 /** Asks until `isTrue` says so, for half a minute at most. */
