@@ -94,7 +94,8 @@ for (const [version, fill] of CASES) {
     await step('a kubelet finds what lade pull has brought, without the registry', async () => {
       await origin[Symbol.asyncDispose]();
       for (const image of [app, pause]) await second.ladeOrThrow('pull', image, '--namespace', 'k8s.io');
-      await waitUntil('it is found', async () => (await kubelet.imageId(app)) !== undefined);
+      for (const image of [app, pause])
+        await waitUntil(`${image} is found`, async () => (await kubelet.imageId(image)) !== undefined);
       const pod = await kubelet.runPod('third');
       await runs(pod);
       await kubelet.removePod(pod);
