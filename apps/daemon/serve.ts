@@ -1,21 +1,15 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { contentHandlers, diffHandlers, snapshotHandlers } from '@lade/containerd-services';
-import { controlSocketPath } from '@lade/control-protocol';
-import { serveControl } from '@lade/control-service';
 import { wrapError } from '@lade/errors';
 import { GrpcServer } from '@lade/grpc';
 import { shareHeap } from '@lade/linux';
 import { Content } from '@lade/protocol/content';
 import { Diff } from '@lade/protocol/diff';
 import { Snapshots } from '@lade/protocol/snapshots';
-import { RegistryClient, dockerCredentials } from '@lade/registry-client';
 import { agreedTerms } from './agreed-terms.ts';
 import { parseConfig, type DaemonConfig } from './config.ts';
 import { ContainerdNode } from './containerd-node.ts';
-import { createContainerWork } from './control-containers.ts';
-import { createControlPlatform } from './control-platform.ts';
-import { openToken } from './control-token.ts';
 import { createContentConverter } from './convert-content.ts';
 import { ImagePublisher } from './image-publisher.ts';
 import { ImageWatch } from './image-watch.ts';
@@ -23,13 +17,10 @@ import { LayerConverter } from './layer-converter.ts';
 import { createLayerMaker } from './layer-maker.ts';
 import { createLayerUnpacker } from './layer-unpacker.ts';
 import { observe } from './observe.ts';
-import { openContainers } from './open-containers.ts';
+import { openControl } from './open-control.ts';
 import { startNodeBeat } from './start-node-beat.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
-
-/** What apps/console builds, and a browser runs; nothing of it is code of this process. */
-const CONSOLE_FOLDER = join(import.meta.dirname, '../console/dist');
 
 /** `lade serve`: runs until SIGTERM or SIGINT. Throws what keeps it from running. */
 export async function serve(argv: readonly string[]): Promise<void> {
@@ -61,8 +52,6 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   await mkdir(dirname(config.address), { recursive: true, mode: 0o711 }).catch((reason: unknown) => {
     throw wrapError(reason, `Cannot listen on ${config.address}`, { cure: 'Choose another --address' });
   });
-  const credentials = dockerCredentials(config.registryConfig);
-  const registries = stack.use(RegistryClient.open({ credentials, proxies: config.proxies }));
   const server = stack.use(new GrpcServer({ watch: calls }));
   const conversion = { maxTarBytes: config.maxLayerBytes, log };
   const convert = createContentConverter(platform, node, conversion);
@@ -72,27 +61,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   server.add(Content, contentHandlers(platform.content.store, platform.content.ingests));
   server.add(Diff, diffHandlers(platform.snapshotter, { unpacker, maker }));
   await server.listen(config.address);
-  const containers = stack.use(await openContainers(config.root, node, log));
-  const http = config.http && { ...config.http, token: await openToken(config.tokenFile) };
-  let consoleUrl: string | undefined;
-  const control = stack.use(
-    await serveControl({
-      socketPath: controlSocketPath(config.address),
-      ...(http ? { http } : {}),
-      consoleFolder: CONSOLE_FOLDER,
-      platform: createControlPlatform(config, platform, {
-        node,
-        containers: createContainerWork(containers),
-        registries,
-        events,
-        callTimes,
-        consoleUrl: () => consoleUrl,
-        log,
-      }),
-      log,
-    }),
-  );
-  if (http) consoleUrl = `${control.address}/#token=${encodeURIComponent(http.token.value)}`;
+  stack.use(await openControl(config, platform, { node, events, callTimes, log }));
   await platform.serving();
   platform.uses.renew().catch((error: unknown) => log.warn('bucket was not told what is used', { error }));
   platform.uploads.start();
