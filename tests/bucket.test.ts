@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import {
   createServer,
   request,
+  type IncomingHttpHeaders,
   type IncomingMessage,
   type RequestListener,
   type ServerResponse,
@@ -18,14 +19,15 @@ import { startS3Server, unpackSet } from '@lade/sandbox';
 import { CACHE } from './programs.ts';
 
 /*
- * The drivers of S3 and OBS against moto, a store that nobody here wrote and that knows conditions, one put at a time. One that ignores
- * them is Ceph's (bucket-gateway.test.ts).
+ * The drivers of S3 and OBS against moto, a store that nobody here wrote, one put at a time, and against the same store behind a proxy
+ * that drops conditions, as simple stores ignore them.
  */
 const SLOW =
   'it takes moto half a minute, and says nothing that the S3 bucket there or the stand-in for OBS does not';
 const stack = new AsyncDisposableStack();
 let endpoint = '';
 let orderlyEndpoint = '';
+let simpleEndpoint = '';
 
 before(async () => {
   const { folder: packages } = await unpackSet('moto', { cacheFolder: CACHE, log: () => {} });
@@ -33,6 +35,7 @@ before(async () => {
   stack.defer(async () => rm(folder, { recursive: true }));
   const server = stack.use(await startS3Server({ packages, folder }));
   ({ endpoint } = server);
+  simpleEndpoint = await startProxy(forwardWithoutConditions);
   orderlyEndpoint = await startProxy(forwardInTurn);
   const created = await fetch(`${endpoint}/conformance`, { method: 'PUT' });
   if (!created.ok) throw new Error(`no bucket: ${await created.text()}`);
@@ -51,6 +54,12 @@ describeBucketConformance(
     },
   },
 );
+describeBucketConformance(
+  'the S3 bucket on a store that ignores conditions',
+  async (t) => openIn(t, 's3', simpleEndpoint),
+  { conditional: 'emulated' },
+);
+
 async function openIn(
   t: TestContext,
   scheme: 's3' | 'obs',
@@ -80,21 +89,26 @@ let turn: Promise<unknown> = Promise.resolve();
 /** One put at a time: moto computes ETags without a lock, so that racing puts may see one that was never there. */
 function forwardInTurn(incoming: IncomingMessage, answer: ServerResponse): void {
   if (incoming.method !== 'PUT') {
-    forward(incoming, answer);
+    forward(incoming, answer, incoming.headers);
     return;
   }
   const before = turn;
   const forwardAfter = async (): Promise<void> => {
     await before;
     if (answer.closed) return;
-    forward(incoming, answer);
+    forward(incoming, answer, incoming.headers);
     await once(answer, 'close');
   };
   turn = forwardAfter().catch(() => {});
 }
 
-function forward(incoming: IncomingMessage, answer: ServerResponse): void {
-  const { method = 'GET', url = '/', headers } = incoming;
+function forwardWithoutConditions(incoming: IncomingMessage, answer: ServerResponse): void {
+  const { 'if-match': _match, 'if-none-match': _none, ...headers } = incoming.headers;
+  forward(incoming, answer, headers);
+}
+
+function forward(incoming: IncomingMessage, answer: ServerResponse, headers: IncomingHttpHeaders): void {
+  const { method = 'GET', url = '/' } = incoming;
   const upstream = request(`${endpoint}${url}`, { method, headers }, (response) => {
     answer.writeHead(response.statusCode ?? 500, response.headers);
     response.pipe(answer);

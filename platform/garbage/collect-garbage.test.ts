@@ -192,7 +192,9 @@ test('who publishes from old objects, or begins to use them, while they are remo
   const [publisher, other, user] = nodes as [GarbageNode, GarbageNode, GarbageNode];
   const [, top] = PYTHON.chains as [Digest, Digest];
   const counts = { published: 0, repeated: 0, used: 0, absent: 0, removed: 0 };
-  for (let round = 1; round <= 15; round++) {
+  const lacksOne = (): boolean => Object.values(counts).includes(0);
+  // Rare outcomes are waited for, so that each has been looked at.
+  for (let round = 1; round <= 15 || (lacksOne() && round <= 200); round++) {
     await publisher.publish(PYTHON, aging.seenBy());
     const publish = await other.convert(random() < 0.5 ? PYTHON : NGINX);
     await bucket.delete([imageKey(PYTHON.name), imageKey(NGINX.name)]);
@@ -229,8 +231,7 @@ test('who publishes from old objects, or begins to use them, while they are remo
     aging.pass(10);
   }
   t.diagnostic(JSON.stringify(counts));
-  // The others are rare, and come in most runs only.
-  assert.ok(counts.removed > 0 && counts.repeated > 0 && counts.used > 0);
+  assert.ok(!lacksOne());
 });
 
 test('a layer that refers to packs which go just before its index is put is published once more', async () => {
