@@ -69,6 +69,8 @@ for (const [version, fill] of [
       );
       await second.ctr('tasks', 'delete', '--force', id);
       await second.ctr('containers', 'delete', id);
+      // How soon containerd collects its garbage depends on how long it took before.
+      await second.containerd.ctr('content', 'prune', 'references');
       await waitUntil(
         'its mounts are gone',
         async () => (await readdir(join(second.root, 'mapped'))).length === 0,

@@ -36,4 +36,5 @@ export { setTimes } from './set-times.ts';
 export { createSharedMemory, mapSharedMemory } from './shared-memory.ts';
 export { shareHeap, trimHeap } from './trim-heap.ts';
 export { unmount } from './unmount.ts';
+export { wallClockNs } from './wall-clock.ts';
 export { getXattr, listXattrs, setXattr, type XattrOptions } from './xattrs.ts';
