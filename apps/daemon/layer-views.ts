@@ -1,6 +1,6 @@
 import type { LayerSummary, SnapshotSummary } from '@lade/control-protocol';
 import type { LayerViews } from '@lade/control-service';
-import { ChunkTable, listFiles } from '@lade/layers';
+import { ChunkTable, walkLocalFiles } from '@lade/layers';
 import { followLayer, residentBytes, residentChunks, traceLayer, type LayerRow } from '@lade/residency';
 import type { ListedSnapshot } from '@lade/snapshots';
 import type { Platform } from './open-platform.ts';
@@ -29,8 +29,11 @@ export function createLayerViews({ bucket, layers, snapshots, uploads }: Platfor
         blobBytes: table.blobBytes,
         chunkBytes: base64(chunkSizes(table)),
         resident: base64(await residentChunks(layer, table)),
-        files: await listFiles(index),
       };
+    },
+    async *layerFiles(diffId) {
+      const { folder } = await layers.inspect(diffId);
+      for await (const files of walkLocalFiles(folder)) yield { files };
     },
     layerActivity: (diffId, { signal }) => followLayer(layers, diffId, { signal }),
     trace: async (diffId, { signal }) => ({

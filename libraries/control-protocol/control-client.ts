@@ -15,7 +15,7 @@ import type {
   StreamFailure,
   VerifyEvent,
 } from './messages.ts';
-import type { LayerEvent, LayerMap, SnapshotSummary, Trace } from './messages-layers.ts';
+import type { LayerEvent, LayerFiles, LayerMap, SnapshotSummary, Trace } from './messages-layers.ts';
 import type { PullEvent, PullRequest } from './messages-pull.ts';
 import { decodeError } from './wire-error.ts';
 import { withQuery } from './with-query.ts';
@@ -110,6 +110,10 @@ export class ControlClient implements Disposable {
 
   async layerMap(diffId: string, options: WaitOptions = {}): Promise<LayerMap> {
     return (await this.#document({ method: 'GET', path: layerPath(diffId), ...options })) as LayerMap;
+  }
+
+  layerFiles(diffId: string, options: WaitOptions = {}): AsyncIterable<LayerFiles> {
+    return this.#events<LayerFiles>({ method: 'GET', path: `${layerPath(diffId)}/files`, ...options });
   }
 
   layerActivity(diffId: string, options: WaitOptions = {}): AsyncIterable<LayerEvent> {

@@ -39,6 +39,7 @@ export type {
 export type {
   LayerEvent,
   LayerFile,
+  LayerFiles,
   LayerMap,
   SnapshotSummary,
   Trace,

@@ -8,7 +8,10 @@ export interface LayerMap {
   readonly chunkBytes: string;
   /** Base64 of a bit for each chunk, the lowest bit of a byte first. */
   readonly resident: string;
-  /** Regular files with data, in blob order. */
+}
+
+/** Some of what GET /v1/layers/{diffId}/files tells: regular files with data, under each of their names, in no order. */
+export interface LayerFiles {
   readonly files: readonly LayerFile[];
 }
 

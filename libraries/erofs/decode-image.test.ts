@@ -20,7 +20,7 @@ test('decodeImage() gives back every kind, border sizes and large directories', 
 });
 
 test('decodeImage() tells what the superblock says', () => {
-  const { root: _, ...superblock } = decodeImage(encode(directory({ a: file(1, 6) }), 7));
+  const { root: _, walk: _walk, ...superblock } = decodeImage(encode(directory({ a: file(1, 6) }), 7));
   assert.deepEqual(superblock, {
     imageBlocks: 1,
     blobBlocks: 7,
@@ -51,6 +51,38 @@ test('decodeImage() reads directories only when they are asked for', () => {
   assert.ok(reads.length < 5);
   assert.equal(root.entries.size, 2);
   assert.ok(reads.length < 20);
+});
+
+test('walk() gives every inode by its path, those of a directory behind it', () => {
+  const shared = file(9, 1);
+  const tree = directory({ a: shared, d: directory({ b: shared, e: directory() }), z: symlink('a') });
+  const walked = [...decodeImage(encode(tree, 3)).walk()];
+  assert.deepEqual(
+    walked.map(([path, { kind }]) => `${path} ${kind}`),
+    ['a file', 'd directory', 'd/b file', 'd/e directory', 'z symlink'],
+  );
+  assert.equal(walked[0]?.[1], walked[2]?.[1]);
+  for (let seed = 1; seed <= 20; seed++) {
+    const { root, walk } = decodeImage(encode(randomTree(seededRandom(seed), seed * 10, 30), 30));
+    assert.deepEqual([...walk()], [...pathsOf(root)]);
+  }
+});
+
+test('walk() holds no more of a large directory than the block that it is in', () => {
+  const bytes = encode(directory({ crowd: crowd(5_000) }), 0);
+  let readBytes = 0;
+  const { walk } = decodeImage((offset, length) => {
+    readBytes += length;
+    return bytes.subarray(offset, offset + length);
+  });
+  let [seen, most, before] = [0, 0, readBytes];
+  for (const _ of walk()) {
+    seen += 1;
+    most = Math.max(most, readBytes - before);
+    before = readBytes;
+  }
+  assert.equal(seen, 5_001);
+  assert.ok(most < 2 * 4_096, `${most} bytes at once`);
 });
 
 test('decodeImage() refuses bytes that are no image of ours', () => {
@@ -118,11 +150,21 @@ function survives(bytes: Buffer): boolean {
     return bytes.subarray(offset, offset + length);
   };
   try {
-    assert.ok(count(decodeImage(read).root) <= bytes.length / 12);
+    const { root, walk } = decodeImage(read);
+    const inodes = count(root);
+    assert.ok(inodes <= bytes.length / 12);
+    assert.equal([...walk()].length, inodes - 1);
     return true;
   } catch (error) {
     if (!isDataLoss(error)) throw error;
     return false;
+  }
+}
+
+function* pathsOf(directory: DirectoryInode, path = ''): Generator<readonly [string, Inode]> {
+  for (const [name, inode] of directory.entries) {
+    yield [path + name, inode];
+    if (inode.kind === 'directory') yield* pathsOf(inode, `${path}${name}/`);
   }
 }
 

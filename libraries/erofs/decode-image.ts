@@ -1,7 +1,7 @@
 import { corruptImage } from './corrupt-image.ts';
-import { decodeInode, type OpenImage } from './decode-inode.ts';
+import { decodeInode, walkDirectory, type OpenImage } from './decode-inode.ts';
 import { BLOCK_BYTES } from './geometry.ts';
-import type { DirectoryInode } from './inode.ts';
+import type { DirectoryInode, Inode } from './inode.ts';
 import { decodeSuperblock, type Superblock } from './superblock.ts';
 
 /** Gives `length` bytes from `offset`, fewer only where the image ends. */
@@ -14,6 +14,11 @@ export interface DecodedImage extends Superblock {
    * walk needs no more memory than the directories it is in. Two names of one inode give the same object.
    */
   readonly root: DirectoryInode;
+  /**
+   * Everything below the root, by paths that begin without a slash: a directory before what is in it. Holds a block of each
+   * directory that it is in, however large those are.
+   */
+  readonly walk: () => Generator<readonly [path: string, inode: Inode]>;
 }
 
 /**
@@ -36,7 +41,8 @@ export function decodeImage(image: Uint8Array | ReadRange): DecodedImage {
   };
   const root = decodeInode(open, superblock.rootNid, superblock.rootNid);
   if (root.kind !== 'directory') throw corruptImage('the root', `it is a ${root.kind}`);
-  return { ...superblock, root };
+  const { rootNid } = superblock;
+  return { ...superblock, root, walk: () => walkDirectory(open, rootNid, rootNid) };
 }
 
 function readFrom(bytes: Uint8Array): ReadRange {
@@ -47,5 +53,5 @@ function readWhole(read: ReadRange, offset: number, length: number): Buffer {
   const bytes = read(offset, length);
   if (bytes.byteLength !== length)
     throw corruptImage('an EROFS image', `it ends within bytes ${offset}–${offset + length}`);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, length);
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, length);
 }

@@ -35,24 +35,41 @@ interface Located {
 export function decodeInode(image: OpenImage, nid: number, parentNid: number): Inode {
   const known = image.linked.get(nid);
   if (known !== undefined) return known;
-  const object = `the inode at nid ${nid}`;
-  const offset = nid * SLOT_BYTES;
-  if (offset < FIRST_INODE_OFFSET) throw corruptImage(object, 'it lies in the superblock');
-  const record = decodeInodeRecord(image.read(offset, INODE_BYTES, object), object);
-  const xattrsAt = offset + INODE_BYTES;
-  const attributes: InodeAttributes = {
+  const located = locateInode(image, nid, parentNid);
+  const { object, record } = located;
+  const xattrs = image.read(located.tailAt - record.xattrBytes, record.xattrBytes, object);
+  const inode = withKind(image, located, {
     mode: record.mode,
     uid: record.uid,
     gid: record.gid,
     modified: record.modified,
-    xattrs: decodeXattrs(image.read(xattrsAt, record.xattrBytes, object), object),
-  };
-  const located = { nid, parentNid, object, record, tailAt: xattrsAt + record.xattrBytes };
-  const inode = withKind(image, located, attributes);
+    xattrs: decodeXattrs(xattrs, object),
+  });
   const fault = inodeFault(inode, image.blobBlocks);
   if (fault !== undefined) throw corruptImage(object, fault);
   if (record.links > 1 && inode.kind !== 'directory') image.linked.set(nid, inode);
   return inode;
+}
+
+/** Every inode below the directory at `nid`, by its path: a directory before what is in it. */
+export function* walkDirectory(
+  image: OpenImage,
+  nid: number,
+  parentNid: number,
+  path = '',
+): Generator<readonly [path: string, inode: Inode]> {
+  for (const [{ name, nid: child }, inode] of decodeEntries(image, locateInode(image, nid, parentNid))) {
+    yield [path + name, inode];
+    if (inode.kind === 'directory') yield* walkDirectory(image, child, nid, `${path}${name}/`);
+  }
+}
+
+function locateInode(image: OpenImage, nid: number, parentNid: number): Located {
+  const object = `the inode at nid ${nid}`;
+  const offset = nid * SLOT_BYTES;
+  if (offset < FIRST_INODE_OFFSET) throw corruptImage(object, 'it lies in the superblock');
+  const record = decodeInodeRecord(image.read(offset, INODE_BYTES, object), object);
+  return { nid, parentNid, object, record, tailAt: offset + INODE_BYTES + record.xattrBytes };
 }
 
 function withKind(image: OpenImage, located: Located, attributes: InodeAttributes): Inode {
@@ -63,7 +80,7 @@ function withKind(image: OpenImage, located: Located, attributes: InodeAttribute
       ...attributes,
       kind,
       get entries() {
-        return decodeEntries(image, located);
+        return new Map(decodeEntries(image, located).map(([{ name }, inode]) => [name, inode]));
       },
     };
   if (kind === 'symlink') return { ...attributes, kind, target: decodeTarget(image, located) };
@@ -108,13 +125,16 @@ function readContent(image: OpenImage, { record, object, tailAt }: Located, bloc
   return image.read(tailAt, length, object);
 }
 
-function decodeEntries(image: OpenImage, located: Located): Map<string, Inode> {
+/** In the order of their names, without `.` and `..`. */
+function* decodeEntries(
+  image: OpenImage,
+  located: Located,
+): Generator<readonly [entry: Dirent, inode: Inode]> {
   const { nid, parentNid, object, record } = located;
   const expected = new Map([
     ['.', nid],
     ['..', parentNid],
   ]);
-  const entries = new Map<string, Inode>();
   const directories = new Set([nid]);
   let previous = '';
   for (let block = 0; block < blocksFor(record.sizeBytes); block++) {
@@ -125,11 +145,10 @@ function decodeEntries(image: OpenImage, located: Located): Map<string, Inode> {
       if (expected.has(name)) {
         if (expected.get(name) !== dirent.nid) throw corruptImage(object, `its ${name} is nid ${dirent.nid}`);
         expected.delete(name);
-      } else entries.set(name, decodeEntry(image, located, dirent, directories));
+      } else yield [dirent, decodeEntry(image, located, dirent, directories)];
     }
   }
   if (expected.size > 0) throw corruptImage(object, `it has no ${[...expected.keys()].join(' and ')}`);
-  return entries;
 }
 
 /** `directories` are those that the parent has named so far, itself included: a second name could make a walk endless. */

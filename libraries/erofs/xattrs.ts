@@ -74,10 +74,12 @@ export function encodeXattrs(target: DataView, at: number, xattrs: Xattrs): void
   }
 }
 
+const NONE: ReadonlyMap<string, Uint8Array> = new Map();
+
 /** Reads a whole area; throws `data_loss` unless `encodeXattrs()` could have written it. */
-export function decodeXattrs(area: Buffer, object: string): Map<string, Uint8Array> {
+export function decodeXattrs(area: Buffer, object: string): ReadonlyMap<string, Uint8Array> {
+  if (area.length === 0) return NONE;
   const xattrs = new Map<string, Uint8Array>();
-  if (area.length === 0) return xattrs;
   if (area.subarray(0, HEADER_BYTES).some((byte) => byte !== 0))
     throw corruptImage(object, 'its xattr area has shared entries or a name filter');
   let cursor = HEADER_BYTES;

@@ -9,7 +9,6 @@ export { claimOf, metadataDigest } from './index-claim.ts';
 export { indexHeadBytes, type LayerIndex, type PackReference } from './index-object.ts';
 export { LAYER_FILES } from './layer-files.ts';
 export { DEFAULT_CONVERT_LIMITS, type ConvertLimits } from './layer-visitor.ts';
-export { listFiles, type LayerFile } from './list-files.ts';
 export { readLocalIndex, writeLocalIndex } from './local-index.ts';
 export { checkMetadata, readMetadata } from './metadata-image.ts';
 export {
@@ -28,3 +27,4 @@ export { syncPacks } from './sync-packs.ts';
 export { UploadQueue, type Upload } from './upload-queue.ts';
 export { verifyChain } from './verify-chain.ts';
 export { openFrame, rebuildTar, verifyLayer } from './verify-layer.ts';
+export { walkFiles, walkLocalFiles, type LayerFile } from './walk-files.ts';

@@ -2,13 +2,16 @@ import type { Bucket } from '@lade/bucket';
 import { CodedError, isCodedError } from '@lade/errors';
 import {
   ChunkTable,
-  listFiles,
   openHotChunks,
   readIndex,
+  readMetadata,
+  walkFiles,
+  walkLocalFiles,
   type LayerFile,
   type LayerIndex,
 } from '@lade/layers';
 import type { Digest } from '@lade/oci';
+import { collectBytes } from '@lade/streams';
 import type { LocalLayers } from './local-layers.ts';
 
 export interface TracedChunk {
@@ -32,8 +35,8 @@ export async function traceLayer(
   }: { readonly layers: LocalLayers; readonly bucket: Bucket; readonly signal: AbortSignal },
 ): Promise<TracedChunk[]> {
   await using hot = await openHotChunks(bucket, diffId, { signal });
-  const index = hot && (await findIndex(diffId, { layers, bucket, signal }));
-  if (!index) {
+  const source = hot && (await findSource(diffId, { layers, bucket, signal }));
+  if (!source) {
     throw new CodedError(
       'not_found',
       `Cannot find a recorded start of layer ${diffId} in ${bucket.location}`,
@@ -42,39 +45,71 @@ export async function traceLayer(
       },
     );
   }
-  const table = ChunkTable.of(index);
-  const files = await listFiles(index);
-  return hot.numbers
+  const table = ChunkTable.of(source.index);
+  const chunks: TracedChunk[] = hot.numbers
     .filter((number) => number < table.count)
     .map((number) => {
       const offset = table.offsetOf(number);
-      const sizeBytes = table.offsetOf(number + 1) - offset;
-      const path = fileIn(files, offset, offset + sizeBytes)?.path;
-      return { number, offset, sizeBytes, ...(path === undefined ? {} : { path }) };
+      return { number, offset, sizeBytes: table.offsetOf(number + 1) - offset };
     });
+  const first = await firstFiles(chunks, source.files, signal);
+  return chunks.map((chunk) => {
+    const file = first.get(chunk.number);
+    return file ? { ...chunk, path: file.path } : chunk;
+  });
 }
 
-async function findIndex(
+interface LayerSource {
+  readonly index: LayerIndex;
+  readonly files: AsyncIterable<readonly LayerFile[]>;
+}
+
+async function findSource(
   diffId: Digest,
   { layers, bucket, signal }: Parameters<typeof traceLayer>[1],
-): Promise<LayerIndex | undefined> {
+): Promise<LayerSource | undefined> {
   try {
-    return await (await layers.inspect(diffId)).readIndex();
+    const layer = await layers.inspect(diffId);
+    return { index: await layer.readIndex(), files: walkLocalFiles(layer.folder) };
   } catch (reason) {
     if (!isCodedError(reason, 'not_found')) throw reason;
-    return readIndex(bucket, diffId, { signal });
+    const index = await readIndex(bucket, diffId, { signal });
+    if (!index) return undefined;
+    return { index, files: walkFiles(await collectBytes(readMetadata(index), index.header.metadataBytes)) };
   }
 }
 
-/** The first file that has bytes between `start` and `end`. */
-function fileIn(files: readonly LayerFile[], start: number, end: number): LayerFile | undefined {
-  let [low, high] = [0, files.length];
+/** By the chunk's number, the file that begins first of those that have bytes of it. */
+async function firstFiles(
+  chunks: readonly TracedChunk[],
+  batches: AsyncIterable<readonly LayerFile[]>,
+  signal: AbortSignal,
+): Promise<Map<number, LayerFile>> {
+  const inOrder = chunks.toSorted((a, b) => a.offset - b.offset);
+  const first = new Map<number, LayerFile>();
+  for await (const batch of batches) {
+    signal.throwIfAborted();
+    for (const file of batch)
+      for (const { number } of chunksOf(file, inOrder)) {
+        const known = first.get(number);
+        if (!known || file.offset < known.offset) first.set(number, file);
+      }
+  }
+  return first;
+}
+
+/** Of chunks in the order of the blob, those that have bytes of a file. */
+function* chunksOf({ offset, sizeBytes }: LayerFile, chunks: readonly TracedChunk[]): Generator<TracedChunk> {
+  let [low, high] = [0, chunks.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    const file = files[middle];
-    if (file && file.offset + file.sizeBytes <= start) low = middle + 1;
+    const chunk = chunks[middle];
+    if (chunk && chunk.offset + chunk.sizeBytes <= offset) low = middle + 1;
     else high = middle;
   }
-  const file = files[low];
-  return file && file.offset < end ? file : undefined;
+  for (let n = low; n < chunks.length; n++) {
+    const chunk = chunks[n];
+    if (!chunk || chunk.offset >= offset + sizeBytes) return;
+    yield chunk;
+  }
 }

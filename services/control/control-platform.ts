@@ -4,6 +4,7 @@ import type {
   EventQuery,
   ImageSummary,
   LayerEvent,
+  LayerFiles,
   LayerMap,
   LayerSummary,
   NodeSummary,
@@ -32,6 +33,7 @@ interface NamespaceOptions extends WaitOptions {
 export interface LayerViews {
   layers(options: WaitOptions): Promise<readonly LayerSummary[]>;
   layerMap(diffId: Digest, options: WaitOptions): Promise<LayerMap>;
+  layerFiles(diffId: Digest, options: WaitOptions): AsyncIterable<LayerFiles>;
   layerActivity(diffId: Digest, options: WaitOptions): AsyncIterable<LayerEvent>;
   /** Of any layer in the bucket. */
   trace(diffId: Digest, options: WaitOptions): Promise<Trace>;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
-import { ControlClient, type GarbageEvent, type LayerEvent } from '@lade/control-protocol';
+import { ControlClient, type GarbageEvent, type LayerEvent, type LayerFiles } from '@lade/control-protocol';
 import { SILENT } from '@lade/log';
 import { digestOf } from '@lade/oci';
 import { serveControl, type ControlPlatform } from './index.ts';
@@ -27,6 +27,10 @@ function assertFits(schema: string, value: unknown): void {
 
 const DIFF_ID = digestOf('layer');
 const TIME = '2026-11-27T01:02:03.004Z';
+const FILES: LayerFiles[] = [
+  { files: [{ path: 'bin/sh', offset: 0, sizeBytes: 9 }] },
+  { files: [{ path: 'bin/ls', offset: 4096, sizeBytes: 1 }] },
+];
 const ACTIVITY: LayerEvent[] = [
   { kind: 'resident', chunks: [] },
   { kind: 'reads', seen: true },
@@ -44,8 +48,10 @@ const GARBAGE: GarbageEvent[] = [
 function platform(asked: unknown[]): ControlPlatform {
   const layers: Partial<ControlPlatform> = {
     async layerMap(diffId) {
-      const files = [{ path: 'bin/sh', offset: 0, sizeBytes: 9 }];
-      return { diffId, blobBytes: 4096, chunkBytes: 'ABAAAA==', resident: 'AQ==', files };
+      return { diffId, blobBytes: 4096, chunkBytes: 'ABAAAA==', resident: 'AQ==' };
+    },
+    async *layerFiles() {
+      yield* FILES;
     },
     async *layerActivity() {
       yield* ACTIVITY;
@@ -80,6 +86,9 @@ test('layers and the bucket are answered for as openapi.yaml says', async () => 
   using client = ControlClient.open(socketPath);
 
   assertFits('LayerMap', await client.layerMap(DIFF_ID));
+  const files = await Array.fromAsync(client.layerFiles(DIFF_ID));
+  assert.deepEqual(files, FILES);
+  for (const some of files) assertFits('LayerFiles', some);
   const activity = await Array.fromAsync(client.layerActivity(DIFF_ID));
   assert.deepEqual(activity, ACTIVITY);
   for (const event of activity) assertFits('LayerEvent', event);

@@ -16,6 +16,12 @@ export const layerRoutes: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/v1/layers/{diffId}/files',
+    access: 'open',
+    handle: async (platform, call) => ({ events: platform.layerFiles(diffIdOf(call), call) }),
+  },
+  {
+    method: 'GET',
     path: '/v1/layers/{diffId}/activity',
     access: 'open',
     handle: async (platform, call) => ({ events: platform.layerActivity(diffIdOf(call), call) }),

@@ -4,6 +4,7 @@ import type {
   BucketObject,
   ContainerSummary,
   ImageSummary,
+  LayerFile,
   LayerMap,
   LayerSummary,
   Status,
@@ -66,7 +67,13 @@ export function createEmptyNode(): SampleNode {
   return createNode({ status, images: [], layers: [], containers: [], objects: [], eventsPerSecond: 0 });
 }
 
-const maps = new Map<string, { map: LayerMap; trace: Trace }>();
+interface SampleLayer {
+  readonly map: LayerMap;
+  readonly files: readonly LayerFile[];
+  readonly trace: Trace;
+}
+
+const layers = new Map<string, SampleLayer>();
 
 export function answer(node: SampleNode, request: IncomingMessage, body: Buffer, signal: AbortSignal): Reply {
   const url = new URL(request.url ?? '', 'http://localhost');
@@ -109,7 +116,8 @@ function read(node: SampleNode, path: readonly string[], query: URLSearchParams,
 
 function readLayer(node: SampleNode, id: string, part: string, signal: AbortSignal): Reply {
   if (part === 'activity') return { events: activity(node, signal) };
-  const { map, trace } = mapOf(node, id);
+  const { map, files, trace } = layerOf(node, id);
+  if (part === 'files') return { events: inBatches(files) };
   return ok(part === 'trace' ? trace : map);
 }
 
@@ -157,14 +165,20 @@ function failure(status: number, code: string, message: string, cure?: string): 
   return { status, document: { error: { code, message, ...(cure === undefined ? {} : { cure }) } } };
 }
 
-function mapOf({ chunks }: SampleNode, diffId: string): { map: LayerMap; trace: Trace } {
+function layerOf({ chunks }: SampleNode, diffId: string): SampleLayer {
   const key = `${diffId} ${chunks}`;
-  const known = maps.get(key);
+  const known = layers.get(key);
   if (known) return known;
-  const map = sampleMap(diffId as `sha256:${string}`, chunks);
-  const made = { map, trace: sampleTrace(map, 600) };
-  maps.set(key, made);
+  const { map, files } = sampleMap(diffId as `sha256:${string}`, chunks);
+  const made = { map, files, trace: sampleTrace(map, files, 600) };
+  layers.set(key, made);
   return made;
+}
+
+const FILES_AT_ONCE = 1000;
+
+async function* inBatches(files: readonly LayerFile[]): AsyncGenerator<object> {
+  for (let n = 0; n < files.length; n += FILES_AT_ONCE) yield { files: files.slice(n, n + FILES_AT_ONCE) };
 }
 
 async function* activity(node: SampleNode, signal: AbortSignal): AsyncGenerator<object> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ImageSummary, LayerMap, LayerSummary, Status, Trace } from '@lade/control-protocol';
+import type { ImageSummary, LayerFile, LayerMap, LayerSummary, Status, Trace } from '@lade/control-protocol';
 
 type Digest = `sha256:${string}`;
 
@@ -104,11 +104,11 @@ export function sampleStatus(): Status {
 }
 
 /** A layer of so many chunks; its parts that starts need are resident. */
-export function sampleMap(diffId: Digest, chunks: number): LayerMap {
+export function sampleMap(diffId: Digest, chunks: number): { map: LayerMap; files: readonly LayerFile[] } {
   const random = createRandom(7);
   const sizes = Buffer.alloc(chunks * 4);
   const bits = Buffer.alloc(Math.ceil(chunks / 8));
-  const files: { path: string; offset: number; sizeBytes: number }[] = [];
+  const files: LayerFile[] = [];
   let [offset, file] = [0, 0];
   for (let i = 0; i < chunks; i++) {
     const size = 65_536 + Math.floor(random() * 8) * 65_536;
@@ -122,13 +122,8 @@ export function sampleMap(diffId: Digest, chunks: number): LayerMap {
     }
     offset += size;
   }
-  return {
-    diffId,
-    blobBytes: offset,
-    chunkBytes: sizes.toString('base64'),
-    resident: bits.toString('base64'),
-    files,
-  };
+  const [chunkBytes, resident] = [sizes.toString('base64'), bits.toString('base64')];
+  return { map: { diffId, blobBytes: offset, chunkBytes, resident }, files };
 }
 
 const FOLDERS = [
@@ -143,7 +138,7 @@ function pathOf(n: number): string {
   return `${folder}/${folder.includes('python') ? `module_${n}.py` : `lib${n}.so.6`}`;
 }
 
-export function sampleTrace(map: LayerMap, length: number): Trace {
+export function sampleTrace(map: LayerMap, files: readonly LayerFile[], length: number): Trace {
   const random = createRandom(3);
   const sizes = Buffer.from(map.chunkBytes, 'base64');
   const count = sizes.length / 4;
@@ -153,7 +148,7 @@ export function sampleTrace(map: LayerMap, length: number): Trace {
   const chunks = Array.from({ length: Math.min(length, count) }, () => {
     at = random() < 0.12 ? Math.floor(random() * count) : Math.min(count - 1, at + 1);
     const offset = offsets[at] ?? 0;
-    const path = map.files.find((file) => file.offset + file.sizeBytes > offset)?.path;
+    const path = files.find((file) => file.offset + file.sizeBytes > offset)?.path;
     return {
       number: at,
       offset,

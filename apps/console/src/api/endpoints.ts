@@ -6,6 +6,8 @@ import type {
   GarbageEvent,
   GarbageRequest,
   ImageSummary,
+  LayerFile,
+  LayerFiles,
   LayerMap,
   LayerSummary,
   NodeSummary,
@@ -45,6 +47,17 @@ export async function fetchLayers(options: WaitOptions = {}): Promise<readonly L
 
 export async function fetchLayerMap(diffId: string, options: WaitOptions = {}): Promise<LayerMap> {
   return readDocument({ path: `/layers/${encodeURIComponent(diffId)}`, ...options });
+}
+
+/** In the order of the blob. */
+export async function fetchLayerFiles(
+  diffId: string,
+  options: WaitOptions = {},
+): Promise<readonly LayerFile[]> {
+  const found: LayerFile[] = [];
+  const path = `/layers/${encodeURIComponent(diffId)}/files`;
+  for await (const { files } of readEvents<LayerFiles>({ path, ...options })) found.push(...files);
+  return found.sort((a, b) => a.offset - b.offset);
 }
 
 export async function fetchTrace(diffId: string, options: WaitOptions = {}): Promise<Trace> {

@@ -13,10 +13,9 @@ export interface ChunkTable {
   /** Where each chunk begins; one more than there are chunks. */
   readonly offsets: Float64Array;
   readonly states: Uint8Array;
-  readonly files: readonly LayerFile[];
 }
 
-export function decodeMap({ chunkBytes, resident, files, blobBytes }: LayerMap): ChunkTable {
+export function decodeMap({ chunkBytes, resident, blobBytes }: LayerMap): ChunkTable {
   const sizes = fromBase64(chunkBytes);
   const view = new DataView(sizes.buffer);
   const count = sizes.length >> 2;
@@ -25,7 +24,7 @@ export function decodeMap({ chunkBytes, resident, files, blobBytes }: LayerMap):
   const bits = fromBase64(resident);
   const states = new Uint8Array(count);
   for (let i = 0; i < count; i++) states[i] = ((bits[i >> 3] ?? 0) >> (i & 7)) & 1;
-  return { count, blobBytes, offsets, states, files };
+  return { count, blobBytes, offsets, states };
 }
 
 export function sizeOfChunk({ offsets }: ChunkTable, chunk: number): number {
@@ -47,8 +46,12 @@ export function countResident(table: ChunkTable): Residency {
   return { chunks, bytes };
 }
 
-/** The files that have bytes of a chunk, by binary search; files are in the order of the blob. */
-export function filesOfChunk({ offsets, files }: ChunkTable, chunk: number): readonly LayerFile[] {
+/** Those of `files`, which are in the order of the blob, that have bytes of a chunk. */
+export function filesOfChunk(
+  { offsets }: ChunkTable,
+  files: readonly LayerFile[],
+  chunk: number,
+): readonly LayerFile[] {
   const [begin = 0, end = 0] = [offsets[chunk], offsets[chunk + 1]];
   const found: LayerFile[] = [];
   for (let i = firstEndingAfter(files, begin); i < files.length; i++) {

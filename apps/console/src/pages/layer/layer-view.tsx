@@ -1,7 +1,7 @@
 import { defineComponent, onScopeDispose, ref, shallowRef, watch } from 'vue';
 import { RouterLink } from 'vue-router';
 import type { LayerEvent } from '@lade/control-protocol';
-import { fetchLayerMap, fetchTrace } from '../../api/endpoints.ts';
+import { fetchLayerFiles, fetchLayerMap, fetchTrace } from '../../api/endpoints.ts';
 import { Badge } from '../../components/badge.tsx';
 import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
@@ -30,6 +30,7 @@ import { TraceLine } from './trace-line.tsx';
 export const LayerView = defineComponent(
   (props: { readonly diffId: string }) => {
     const layer = usePoll(async (options) => decodeMap(await fetchLayerMap(props.diffId, options)), 0);
+    const files = usePoll(async (options) => fetchLayerFiles(props.diffId, options), 0);
     const trace = usePoll(async (options) => fetchTrace(props.diffId, options), 0);
     const residency = shallowRef<Residency>({ chunks: 0, bytes: 0 });
     const [waits, waitMs] = [ref(0), ref(0)];
@@ -79,7 +80,12 @@ export const LayerView = defineComponent(
                   table.count === 0 ? (
                     <EmptyNote icon="map" title={words.emptyBlob} text="" />
                   ) : (
-                    <ResidencyMap key={props.diffId} table={table} onReady={(made) => (map = made)} />
+                    <ResidencyMap
+                      key={props.diffId}
+                      table={table}
+                      files={files.value.value}
+                      onReady={(made) => (map = made)}
+                    />
                   ),
               }}
             </Panel>

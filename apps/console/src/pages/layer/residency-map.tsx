@@ -1,4 +1,5 @@
 import { defineComponent, onMounted, onUnmounted, ref, shallowRef, useId, watch } from 'vue';
+import type { LayerFile } from '@lade/control-protocol';
 import { isDark, reducedMotion } from '../../composables/theme.ts';
 import { formatBytes, formatCount } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
@@ -11,7 +12,12 @@ const NAMED_FILES = 4;
 
 /** The map of a layer's chunks, and what is under the pointer or the cursor. `onReady` gets the map, to tell it what happens. */
 export const ResidencyMap = defineComponent(
-  (props: { readonly table: ChunkTable; readonly onReady: (map: HeatMap) => void }) => {
+  (props: {
+    readonly table: ChunkTable;
+    /** In the order of the blob; undefined while they come. */
+    readonly files: readonly LayerFile[] | undefined;
+    readonly onReady: (map: HeatMap) => void;
+  }) => {
     const [frame, canvas] = [ref<HTMLElement>(), ref<HTMLCanvasElement>()];
     const chunk = shallowRef<number>();
     const hint = useId();
@@ -73,13 +79,13 @@ export const ResidencyMap = defineComponent(
           {chunk.value === undefined ? (
             t().layer.hint
           ) : (
-            <ChunkFacts table={props.table} chunk={chunk.value} />
+            <ChunkFacts table={props.table} files={props.files} chunk={chunk.value} />
           )}
         </p>
       </div>
     );
   },
-  { props: ['table', 'onReady'] },
+  { props: ['table', 'files', 'onReady'] },
 );
 
 function Legend() {
@@ -96,9 +102,15 @@ function Legend() {
   );
 }
 
-function ChunkFacts({ table, chunk }: { readonly table: ChunkTable; readonly chunk: number }) {
+interface ChunkProps {
+  readonly table: ChunkTable;
+  readonly files: readonly LayerFile[] | undefined;
+  readonly chunk: number;
+}
+
+function ChunkFacts({ table, files: all, chunk }: ChunkProps) {
   const words = t().layer;
-  const files = filesOfChunk(table, chunk);
+  const files = filesOfChunk(table, all ?? [], chunk);
   const state = table.states[chunk];
   const name = state === RESIDENT ? 'resident' : state === EVICTED ? 'evicted' : 'missing';
   return (
@@ -106,7 +118,7 @@ function ChunkFacts({ table, chunk }: { readonly table: ChunkTable; readonly chu
       <strong>{words.chunk(formatCount(chunk))}</strong>
       <span>{formatBytes(sizeOfChunk(table, chunk))}</span>
       <span>{words.legend[name]}</span>
-      {files.length === 0 ? <span>{words.noFile}</span> : null}
+      {all && files.length === 0 ? <span>{words.noFile}</span> : null}
       {files.slice(0, NAMED_FILES).map((file) => (
         <code key={file.path}>{file.path}</code>
       ))}
@@ -114,4 +126,4 @@ function ChunkFacts({ table, chunk }: { readonly table: ChunkTable; readonly chu
     </span>
   );
 }
-ChunkFacts.props = ['table', 'chunk'];
+ChunkFacts.props = ['table', 'files', 'chunk'];
