@@ -8,6 +8,7 @@ import type { EventLog } from '@lade/event-log';
 import { machinePlatform, readImageRecord, selectManifest } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
+import type { KnownRecords } from '@lade/images';
 import { isGone, listNodes, type NodeRecord } from '@lade/nodes';
 import { parseReference } from '@lade/oci';
 import type { RegistryClient } from '@lade/registry-client';
@@ -46,6 +47,7 @@ export function createControlPlatform(
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
   const pull = createPullToNode({ ...platform, node, registries, keys, snapshotter: SNAPSHOTTER, log });
+  const known: KnownRecords = new Map();
   return {
     ...createLayerViews(platform),
     bucket: createBucketWork(platform, config.root),
@@ -75,7 +77,7 @@ export function createControlPlatform(
       };
     },
     images: async ({ namespace = DEFAULT_NAMESPACE, signal }) =>
-      summariseImages({ bucket, node, layers, log }, { namespace, signal }),
+      summariseImages({ bucket, node, layers, log, known }, { namespace, signal }),
     removeImage: async (image, { namespace = DEFAULT_NAMESPACE, signal }) =>
       removeImage(image, node, { namespace, signal }),
     nodes: async ({ signal }) => (await listNodes(bucket, { log, signal })).map(summariseNode),

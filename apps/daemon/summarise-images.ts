@@ -1,6 +1,6 @@
 import type { Bucket } from '@lade/bucket';
 import type { ImageSummary } from '@lade/control-protocol';
-import { formatPlatform, listImages, type ImageRecord } from '@lade/images';
+import { formatPlatform, listImages, type ImageRecord, type KnownRecords } from '@lade/images';
 import type { Logger } from '@lade/log';
 import { chainIds, isDigest, type Digest } from '@lade/oci';
 import type { LocalLayers } from '@lade/residency';
@@ -12,16 +12,17 @@ interface ImageParts {
   readonly node: ContainerdNode;
   readonly layers: LocalLayers;
   readonly log: Logger;
+  readonly known: KnownRecords;
 }
 
 /** The images that the bucket or one namespace of this node's containerd knows, by name. A containerd that is not there knows none. */
 export async function summariseImages(
-  { bucket, node, layers, log }: ImageParts,
+  { bucket, node, layers, log, known }: ImageParts,
   scope: Scope,
 ): Promise<ImageSummary[]> {
   const { signal } = scope;
   const [records, images] = await Promise.all([
-    listImages(bucket, { log, signal }),
+    listImages(bucket, { log, signal, known }),
     node.imagesOf(scope).catch((error: unknown) => {
       signal.throwIfAborted();
       log.debug('images of containerd not listed', { error });
@@ -29,14 +30,14 @@ export async function summariseImages(
     }),
   ]);
   const here = (diffId: Digest): boolean => layers.has(diffId);
-  const known = new Set(records.map(({ name, target }) => `${name}@${target.digest}`));
+  const published = new Set(records.map(({ name, target }) => `${name}@${target.digest}`));
   const pulled = new Set(images.map(({ name, target }) => `${name}@${target.digest}`));
   const summaries = records.flatMap((record) =>
     ofRecord(record, { inContainerd: pulled.has(`${record.name}@${record.target.digest}`), here }),
   );
   for (const image of images) {
     // Kubernetes has each image once more under the digest of its config.
-    if (known.has(`${image.name}@${image.target.digest}`) || isDigest(image.name)) continue;
+    if (published.has(`${image.name}@${image.target.digest}`) || isDigest(image.name)) continue;
     const manifests = await readManifests(image.target, node, scope);
     summaries.push(...manifests.map((manifest) => ofContainerd(image, manifest, here)));
   }

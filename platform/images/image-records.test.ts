@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { openBucket } from '@lade/bucket';
 import { SILENT, createLogger } from '@lade/log';
 import { digestOf } from '@lade/oci';
-import { imageKey, listImages, publishImage, readImageRecord } from './index.ts';
-import { AMD64, Content, NAME, failsWith } from './testing/content.ts';
+import { imageKey, listImages, publishImage, readImageRecord, type KnownRecords } from './index.ts';
+import { AMD64, ARM64, Content, NAME, failsWith } from './testing/content.ts';
 
 test('readImageRecord() wants the exact name, and tells similar ones', async () => {
   await using bucket = await openBucket('memory:');
@@ -54,4 +54,35 @@ test('damaged records are named, left out of lists, and replaced by the next pub
   await publishImage({ name: 'a:1', target }, { content, bucket });
   const names = (await listImages(bucket, { log: SILENT })).map(({ name }) => name);
   assert.deepEqual(names, ['a:1', NAME]);
+});
+
+test('a list that is made again reads only the records that are new, and forgets those that are gone', async () => {
+  await using bucket = await openBucket('memory:');
+  const content = new Content();
+  const target = content.addManifest(AMD64);
+  for (const name of ['a:1', 'b:1']) await publishImage({ name, target }, { content, bucket });
+  const read: string[] = [];
+  const counted = new Proxy(bucket, {
+    get(it, member) {
+      if (member === 'get')
+        return async (...args: Parameters<typeof bucket.get>) => {
+          read.push(args[0]);
+          return it.get(...args);
+        };
+      const value: unknown = Reflect.get(it, member, it);
+      return typeof value === 'function' ? (value.bind(it) as unknown) : value;
+    },
+  });
+  const known: KnownRecords = new Map();
+  const list = async () => (await listImages(counted, { log: SILENT, known })).map(({ name }) => name);
+  assert.deepEqual(await list(), ['a:1', 'b:1']);
+  assert.deepEqual(read.splice(0), [imageKey('a:1'), imageKey('b:1')]);
+  assert.deepEqual(await list(), ['a:1', 'b:1']);
+  assert.deepEqual(read, []);
+  await bucket.delete([imageKey('a:1')]);
+  await publishImage({ name: 'b:1', target: content.addManifest(ARM64) }, { content, bucket });
+  await publishImage({ name: 'c:1', target }, { content, bucket });
+  assert.deepEqual(await list(), ['b:1', 'c:1']);
+  assert.deepEqual(read, [imageKey('b:1'), imageKey('c:1')]);
+  assert.deepEqual([...known.keys()], ['b:1', 'c:1']);
 });

@@ -5,7 +5,7 @@ export {
   type ImageManifest,
   type ImageRecord,
 } from './image-record.ts';
-export { listImages } from './list-images.ts';
+export { listImages, type KnownRecords } from './list-images.ts';
 export type { NodeImages, NodeLayers, PreparedLayer } from './node-images.ts';
 export { formatPlatform, machinePlatform } from './platform.ts';
 export { publishImage, type ContentReader } from './publish-image.ts';

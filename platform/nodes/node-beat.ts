@@ -6,6 +6,9 @@ import { NODES_PREFIX, encodeNodeRecord, type NodeFigures } from './node-record.
 import type { RequestTotals } from './request-totals.ts';
 
 const BEAT_MS = 300_000;
+/** Between the first two; then longer and longer. What a node does first is soon to be seen. */
+const FIRST_PAUSE_MS = 20_000;
+const GROWTH = 4;
 /** Spreads the beats of nodes that were started together. */
 const JITTER = 0.2;
 const STOP_MS = 3_000;
@@ -22,7 +25,7 @@ export interface NodeBeatOptions {
 }
 
 /**
- * Keeps this node's record in the bucket: written at the start, every few minutes, and when disposed of. A bucket in trouble is
+ * Keeps this node's record in the bucket: written at the start, ever more seldom until it is every few minutes, and when disposed of. A bucket in trouble is
  * tried again with the next beat.
  */
 export class NodeBeat implements AsyncDisposable {
@@ -47,10 +50,10 @@ export class NodeBeat implements AsyncDisposable {
   async #run(): Promise<void> {
     const { beatMs = BEAT_MS } = this.#options;
     const { signal } = this.#stop;
-    while (!signal.aborted) {
+    for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs *= GROWTH) {
       await this.#beat(signal);
-      const pauseMs = beatMs * (1 - JITTER * Math.random());
-      await sleep(pauseMs, undefined, { signal }).catch(() => {});
+      pauseMs = Math.min(pauseMs, beatMs);
+      await sleep(pauseMs * (1 - JITTER * Math.random()), undefined, { signal }).catch(() => {});
     }
   }
 

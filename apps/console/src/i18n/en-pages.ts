@@ -273,6 +273,7 @@ export const enPages = {
     noMatchText: 'Take words away, or choose another kind.',
     table: 'Events, the newest first',
     failed: 'failed',
+    absent: 'not there',
     details: 'Event',
     onlyErrors: 'Only failures',
   },

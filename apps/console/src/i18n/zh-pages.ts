@@ -261,6 +261,7 @@ export const zhPages: typeof enPages = {
     noMatchText: '减少搜索词，或选择其他类型。',
     table: '事件，最新的在前',
     failed: '失败',
+    absent: '不存在',
     details: '事件',
     onlyErrors: '仅失败',
   },

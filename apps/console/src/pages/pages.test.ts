@@ -39,6 +39,10 @@ test('events are found by family, by all words in whatever case, and by failure'
   assert.deepEqual(find({ text: 'AB sha256' }), [1, 3]);
   assert.deepEqual(find({ onlyErrors: true }), [1]);
   assert.ok(!hasFailed(left));
+  const looked = { ...left, kind: 'bucket.head', code: 'not_found' };
+  assert.ok(!hasFailed(looked));
+  assert.ok(hasFailed({ ...looked, kind: 'containerd.snapshots.stat' }));
+  assert.ok(hasFailed({ ...looked, code: 'unavailable' }));
   assert.equal(describeEvent(call), 'x parent=sha256:AB');
 });
 

@@ -17,10 +17,16 @@ export function familyOf({ kind }: DaemonEvent): string {
   return kind.split('.', 1)[0] ?? kind;
 }
 
+/** Whether the bucket was asked for an object that it does not have; which ones it has is often found out so. */
+export function isAbsent({ kind, code }: DaemonEvent): boolean {
+  return kind.startsWith('bucket.') && code === 'not_found';
+}
+
 /** Whether something failed; that a read was given up is no failure. */
 export function hasFailed(event: DaemonEvent): boolean {
-  const { kind } = event;
-  return kind === 'log.error' || (typeof event['code'] === 'string' && event['code'] !== 'cancelled');
+  const { kind, code } = event;
+  if (kind === 'log.error') return true;
+  return typeof code === 'string' && code !== 'cancelled' && !isAbsent(event);
 }
 
 /** What an event is about, in one line: its subject, and whatever else it tells. */

@@ -2,12 +2,12 @@ import type { FunctionalComponent } from 'vue';
 import type { DaemonEvent } from '@lade/control-protocol';
 import { formatBytes, formatClock, formatDuration } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
-import { describeEvent, hasFailed, familyOf } from './event-filter.ts';
+import { describeEvent, familyOf, hasFailed, isAbsent } from './event-filter.ts';
 
 /** One event in one line. */
 export const EventLine: FunctionalComponent<{ readonly event: DaemonEvent }> = ({ event }) => {
   const failed = hasFailed(event);
-  const { time, bytes, ms } = event as { time?: string; bytes?: number; ms?: number };
+  const { time, bytes } = event as { time?: string; bytes?: number };
   const text = describeEvent(event);
   return (
     <div class={['event', failed ? 'event-bad' : '']}>
@@ -19,8 +19,15 @@ export const EventLine: FunctionalComponent<{ readonly event: DaemonEvent }> = (
         {text}
       </span>
       <span class="event-bytes">{bytes === undefined ? '' : formatBytes(bytes)}</span>
-      <span class="event-ms">{failed ? t().events.failed : ms === undefined ? '' : formatDuration(ms)}</span>
+      <span class="event-ms">{outcomeOf(event)}</span>
     </div>
   );
 };
 EventLine.props = ['event'];
+
+function outcomeOf(event: DaemonEvent): string {
+  const { ms } = event as { ms?: number };
+  if (hasFailed(event)) return t().events.failed;
+  if (isAbsent(event)) return t().events.absent;
+  return ms === undefined ? '' : formatDuration(ms);
+}
