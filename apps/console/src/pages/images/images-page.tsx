@@ -38,7 +38,7 @@ export const ImagesPage = defineComponent(() => {
         <PageHead title={words.title} subtitle={words.subtitle} />
         <PullForm onPull={(request) => startPull(request, refresh)} />
         {pulls.map((pull) => (
-          <PullCard key={pull.image} pull={pull} />
+          <PullCard key={pull.image} pull={pull} known={layers.value.value ?? []} />
         ))}
         {images.error.value ? <ErrorNote error={images.error.value} onRetry={images.refresh} /> : null}
         {images.value.value?.length === 0 ? (

@@ -1,4 +1,5 @@
 import type { FunctionalComponent } from 'vue';
+import type { LayerSummary } from '@lade/control-protocol';
 import { ErrorNote } from '../../components/error-note.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { Meter } from '../../components/meter.tsx';
@@ -8,8 +9,15 @@ import { t } from '../../i18n/index.ts';
 import type { LayerProgress } from './pull-progress.ts';
 import { dismissPull, type Pull } from './pulls.ts';
 
+interface PullCardProps {
+  readonly pull: Pull;
+  /** Of this node: they tell what has reached the bucket. */
+  readonly known: readonly LayerSummary[];
+}
+
 /** A pull and each of its layers, while it runs and until it is dismissed. */
-export const PullCard: FunctionalComponent<{ readonly pull: Pull }> = ({ pull }) => {
+export const PullCard: FunctionalComponent<PullCardProps> = ({ pull, known }) => {
+  const stored = new Set<string>(known.filter(({ uploaded }) => uploaded).map(({ diffId }) => diffId));
   const words = t().images;
   const { layers, fromRegistry, restored } = pull.progress.value;
   const error = pull.error.value;
@@ -35,7 +43,12 @@ export const PullCard: FunctionalComponent<{ readonly pull: Pull }> = ({ pull })
           ),
           <ol class="pull-layers">
             {layers.map((layer, i) => (
-              <PullLayer key={i} layer={layer} number={i + 1} />
+              <PullLayer
+                key={i}
+                layer={layer}
+                number={i + 1}
+                isStored={fromRegistry && stored.has(layer.diffId ?? '')}
+              />
             ))}
           </ol>,
         ],
@@ -43,7 +56,7 @@ export const PullCard: FunctionalComponent<{ readonly pull: Pull }> = ({ pull })
     </Panel>
   );
 };
-PullCard.props = ['pull'];
+PullCard.props = ['pull', 'known'];
 
 function noteOf(
   layers: readonly LayerProgress[],
@@ -56,11 +69,18 @@ function noteOf(
   return layers.length === 0 ? words.resolving : words.steps.fetching;
 }
 
-const PARTS = { waiting: 0, fetching: 0.5, converting: 0.95, present: 1 } as const;
+const PARTS = { waiting: 0, fetching: 0.5, converting: 0.95, present: 1, stored: 1 } as const;
 
-function PullLayer({ layer, number }: { readonly layer: LayerProgress; readonly number: number }) {
+interface PullLayerProps {
+  readonly layer: LayerProgress;
+  readonly number: number;
+  readonly isStored: boolean;
+}
+
+function PullLayer({ layer, number, isStored }: PullLayerProps) {
   const words = t();
-  const { diffId, step, bytes, totalBytes } = layer;
+  const { diffId, bytes, totalBytes } = layer;
+  const step = isStored && layer.step === 'present' ? 'stored' : layer.step;
   const part = step === 'downloading' ? (bytes / Math.max(1, totalBytes)) * 0.9 : PARTS[step];
   return (
     <li class={`pull-layer step-${step}`}>
@@ -78,4 +98,4 @@ function PullLayer({ layer, number }: { readonly layer: LayerProgress; readonly 
     </li>
   );
 }
-PullLayer.props = ['layer', 'number'];
+PullLayer.props = ['layer', 'number', 'isStored'];
