@@ -10,7 +10,7 @@ export type {
 export { openBucket } from './open-bucket.ts';
 export { openMultipartSteps, type MultipartSteps } from './multipart-steps.ts';
 export { watchBucket, type BucketEvent } from './watch-bucket.ts';
-export type { CredentialEvent, Environment } from '@lade/credentials';
+export { StoreClock, type CredentialEvent, type Environment } from '@lade/credentials';
 export {
   countRequest,
   createRequestCounts,
