@@ -21,6 +21,7 @@ export async function installPrograms(log: (line: string) => void): Promise<Node
   await unpack('docker-registry');
   await unpack('radosgw');
   await unpack('chromium');
+  await unpack('prometheus');
   const erofsUtils = await wrapPrograms(await unpack('erofs-utils'), ['fsck.erofs', 'dump.erofs']);
   const suites = await compileSuites(CACHE, log);
   return {

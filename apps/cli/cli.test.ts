@@ -27,6 +27,7 @@ const STATUS: Status = {
   version: '0.1.0',
   root: '/var/lib/lade',
   bucket: 's3://bucket/prefix',
+  bucketHealth: { state: 'healthy', since: '2026-11-01T10:00:00.000Z' },
   fillMode: 'full',
   containerd: '2.1.9',
   uploads: { waiting: 3, lastError: 'Cannot put packs/x: refused' },
@@ -217,6 +218,7 @@ test('lade status, images and layers print tables for people and JSON for script
   const status = await lade('status');
   assert.equal(status.code, 0, status.stderr);
   assert.match(status.stdout, /^bucket +s3:\/\/bucket\/prefix$/m);
+  assert.match(status.stdout, /^health +healthy$/m);
   assert.match(status.stdout, /^layers +2, 1 more as plain snapshots$/m);
   assert.match(status.stdout, /^uploads +3 waiting$/m);
   assert.match(status.stdout, /^chunks +40 fetched, 2 copied, 1 found here, 3 zeros$/m);

@@ -92,13 +92,32 @@ test('an empty node says what to do next', async () => {
 test('a node in trouble says what is wrong and what to do', async () => {
   const node = createNode();
   const { containerd: _, ...status } = node.status;
-  node.status = { ...status, uploads: { waiting: 3, lastError: 'Cannot write to the bucket: 403' } };
+  node.status = {
+    ...status,
+    uploads: { waiting: 3, lastError: 'Cannot write to the bucket: 403' },
+    bucketHealth: {
+      state: 'refused',
+      since: status.bucketHealth.since,
+      clockAheadMs: 300_000,
+      lastError: {
+        code: 'permission_denied',
+        message: 'Cannot read chains/x in s3://images/lade: Access Denied',
+        cure: 'Allow get on the bucket',
+        at: status.bucketHealth.since,
+        operation: 'get',
+        key: 'chains/x',
+      },
+    },
+  };
   await using api = await startApiServer(node);
   await using opening = await openPage(opened.browser, { url: api.url });
   const { page, audit } = opening;
-  await page.getByText('3 things need attention').waitFor();
+  await page.getByText('4 things need attention').waitFor();
   await page.getByText('Check that containerd runs').waitFor();
   await page.getByText('Cannot write to the bucket: 403').waitFor();
+  await page.getByText('Cannot read chains/x in s3://images/lade: Access Denied').waitFor();
+  await page.getByText('Allow get on the bucket').waitFor();
+  await page.getByText('5 min 0 s behind that of the bucket').waitFor();
   await page.screenshot({ path: join(PICTURES, 'trouble.png') });
   assert.deepEqual(await audit(), []);
   await api[Symbol.asyncDispose]();

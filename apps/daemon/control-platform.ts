@@ -5,19 +5,21 @@ import { encodeError } from '@lade/control-protocol';
 import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { CodedError, fromUnknown, isCodedError } from '@lade/errors';
 import type { EventLog } from '@lade/event-log';
-import { machinePlatform, readImageRecord, selectManifest } from '@lade/images';
+import { machinePlatform, readImageRecord, selectManifest, type KnownRecords } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
-import type { KnownRecords } from '@lade/images';
-import { isGone, listNodes, type NodeRecord } from '@lade/nodes';
+import { isGone, listNodes, nodeKey, type NodeRecord } from '@lade/nodes';
 import { parseReference } from '@lade/oci';
 import type { RegistryClient } from '@lade/registry-client';
+import { BucketProbe } from './bucket-probe.ts';
+import { describeBucket } from './bucket-status.ts';
 import { createBucketWork } from './bucket-work.ts';
 import type { CallTimes } from './call-times.ts';
 import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode, Scope } from './containerd-node.ts';
 import { createLayerViews } from './layer-views.ts';
 import { readMetrics } from './metrics.ts';
+import { nameNode } from './name-node.ts';
 import type { Platform } from './open-platform.ts';
 import { createPullToNode } from './pull-to-node.ts';
 import { summariseImages } from './summarise-images.ts';
@@ -46,6 +48,7 @@ export function createControlPlatform(
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
+  const probe = new BucketProbe(bucket, platform.health, nodeKey(nameNode(config.root)));
   const pull = createPullToNode({ ...platform, node, registries, keys, snapshotter: SNAPSHOTTER, log });
   const known: KnownRecords = new Map();
   return {
@@ -56,13 +59,17 @@ export function createControlPlatform(
     containers,
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);
-      const containerd = await node.version(timely).catch(() => undefined);
+      const [containerd, condition] = await Promise.all([
+        node.version(timely).catch(() => undefined),
+        probe.condition(timely),
+      ]);
       const [ofLayers, ofContent] = [uploads.status(), content.uploads()];
       const lastError = ofLayers.lastError ?? ofContent.lastError;
       return {
         version: VERSION,
         root: config.root,
         bucket: bucket.location,
+        bucketHealth: describeBucket(condition, platform.clock),
         fillMode: platform.fillMode,
         ...(containerd === undefined ? {} : { containerd }),
         uploads: {

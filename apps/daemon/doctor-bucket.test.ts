@@ -36,11 +36,13 @@ async function examine(
   scheme: Scheme,
   denied: readonly ObsAction[],
   existing: readonly string[] = [],
+  aheadMs = 0,
 ): Promise<Examined> {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'lade-doctor-bucket-'));
   let isDenying = false;
   const forbids = (action: ObsAction): boolean => isDenying && denied.includes(action);
-  await using store = await startObsStandIn({ folder: folder.path, bucket: 'lade', ...KEY, forbids });
+  const now = (): Date => new Date(Date.now() + aheadMs);
+  await using store = await startObsStandIn({ folder: folder.path, bucket: 'lade', ...KEY, forbids, now });
   const keys = `&access-key-id=${KEY.accessKeyId}&secret-access-key=${KEY.secretAccessKey}`;
   const endpoint = `endpoint=http://localhost:${store.address.split(':')[1]}`;
   const bucketUrl = `${scheme}://lade/below?${endpoint}${DIALECTS[scheme]}${keys}`;
@@ -94,6 +96,15 @@ for (const scheme of Object.keys(DIALECTS) as Scheme[]) {
       ['bucket: put', 'bucket: abort', 'bucket: delete'],
     );
     assert.deepEqual(keys, ['chains/one']);
+  });
+
+  test(`${scheme}: a clock that is wrong is told, also where nothing may be put`, async () => {
+    for (const denied of [[], ['PutObject']] as const) {
+      const { findings } = await examine(scheme, denied, ['chains/one'], -5 * 60_000);
+      const { found, state, cure } = findings.at(-1) ?? assert.fail();
+      assert.match(found, /its clock is (?:299|30[01]) s behind this node's/);
+      assert.deepEqual([state, cure], ['warning', 'Set the clock of this node, and keep it set with NTP']);
+    }
   });
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { openBucket, openMultipartSteps } from '@lade/bucket';
+import { StoreClock, openBucket, openMultipartSteps } from '@lade/bucket';
 import { describeMissing } from './bucket-permissions.ts';
 import type { DiagnoseOptions, Finding } from './doctor.ts';
 import { failed } from './failed-outcome.ts';
@@ -26,14 +26,16 @@ export async function examineBucket({
     return judge(await tryBucket(bucket, undefined, key), `file://${folder} can be made`);
   }
   const sources: string[] = [];
+  const clock = new StoreClock();
   const options = {
+    clock,
     tellCredentials: (event) => void (event.kind === 'found' && sources.push(event.source)),
     ...(environment ? { environment } : {}),
   } satisfies Parameters<typeof openBucket>[1];
   await using bucket = await openBucket(bucketUrl, options);
   using uploads = await openMultipartSteps(bucketUrl, options);
   const findings = await tryBucket(bucket, uploads, key).then(
-    (tried) => judge(tried, bucket.location),
+    (tried) => judge({ ...tried, skewMs: clock.aheadMs() ?? tried.skewMs }, bucket.location),
     (reason: unknown) => [{ check: CHECK, ...failed(reason) }],
   );
   const [source] = sources;

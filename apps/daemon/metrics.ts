@@ -1,4 +1,4 @@
-import type { RequestFigures } from '@lade/bucket';
+import { BUCKET_STATES, type RequestFigures } from '@lade/bucket';
 import type { Metric } from '@lade/control-service';
 import { residentBytes } from '@lade/residency';
 import type { CallTimes } from './call-times.ts';
@@ -10,6 +10,7 @@ export async function readMetrics(platform: Platform, callTimes: CallTimes): Pro
   return [
     callMetric(callTimes),
     ...bucketMetrics(platform),
+    ...healthMetrics(platform),
     ...fillMetrics(platform),
     ...(await layerMetrics(platform)),
     ...daemonMetrics(platform),
@@ -34,6 +35,28 @@ function bucketMetrics({ requests: { counts } }: Platform): Metric[] {
     perClass('lade_bucket_errors_total', 'Of those, not answered or refused.', ({ errors }) => errors),
     perClass('lade_bucket_sent_bytes_total', 'Sent to the bucket.', ({ sentBytes }) => sentBytes),
     perClass('lade_bucket_received_bytes_total', 'Got from it.', ({ receivedBytes }) => receivedBytes),
+  ];
+}
+
+/** As of the last thing that was done with it: who is scraped all day asks nothing for that. */
+function healthMetrics({ health: { condition }, clock }: Platform): Metric[] {
+  const aheadMs = clock.aheadMs();
+  return [
+    {
+      ...gauge('lade_bucket_state', 'How the last requests to the bucket went: 1 for the state it is in.', 0),
+      samples: BUCKET_STATES.map((state) => ({
+        labels: { state },
+        value: state === condition.state ? 1 : 0,
+      })),
+    },
+    optional(
+      gauge(
+        'lade_bucket_clock_ahead_seconds',
+        "What the bucket's clock is ahead of this node's.",
+        (aheadMs ?? 0) / 1000,
+      ),
+      aheadMs,
+    ),
   ];
 }
 

@@ -39,12 +39,11 @@ import { openFillModes } from './fill-modes.ts';
 import { nameNode } from './name-node.ts';
 import { contentUses, openUses } from './node-uses.ts';
 import { idMapper } from './id-mapper.ts';
-import { openWatchedBucket } from './open-watched-bucket.ts';
+import { openWatchedBucket, type WatchedBucket } from './open-watched-bucket.ts';
 import { readAllAsUsual } from './read-ahead-device.ts';
 
 /** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
-export interface Platform extends AsyncDisposable {
-  readonly bucket: Bucket;
+export interface Platform extends WatchedBucket, AsyncDisposable {
   /** What the bucket is asked. */
   readonly requests: RequestTotals;
   readonly content: Content;
@@ -78,14 +77,14 @@ export interface PlatformHooks {
 
 /** Throws `failed_precondition` when another daemon has this root. */
 export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): Promise<Platform> {
-  const { root, keys, cacheBytes, readDeadlineMs } = config;
-  const { log, unpacked, terms } = hooks;
+  const [{ root, keys, cacheBytes, readDeadlineMs }, { log, unpacked, terms }] = [config, hooks];
   await using stack = new AsyncDisposableStack();
   stack.use(await lockRoot(root));
   const db = openDatabase(join(root, 'state.db'));
   stack.defer(() => db.close());
   const requests = new RequestTotals(db);
-  const bucket = stack.use(await openWatchedBucket(config, { ...hooks, requests }));
+  const watched = await openWatchedBucket(config, { ...hooks, requests });
+  const bucket = stack.use(watched.bucket);
   let content: Content | undefined;
   const [catalogue, table] = [new ChunkCatalogue(db), new LayerTable(db)];
   const foreground = new Foreground();
@@ -138,7 +137,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   content = stack.use(await openContentOf({ config, db, bucket, uses, foreground, log }));
   const owned = stack.move();
   return {
-    bucket,
+    ...watched,
     requests,
     content,
     layers,

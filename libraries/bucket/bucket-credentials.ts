@@ -1,4 +1,10 @@
-import { RotatingCredentials, createFinder, type CredentialEvent, type Environment } from '@lade/credentials';
+import {
+  RotatingCredentials,
+  createFinder,
+  type StoreClock,
+  type CredentialEvent,
+  type Environment,
+} from '@lade/credentials';
 import { agencyOf, credentialPlaceOf } from './bucket-url.ts';
 import { iamOf } from './drivers/obs/obs-url.ts';
 
@@ -9,13 +15,15 @@ export interface CredentialOptions {
    */
   readonly environment?: Environment;
   readonly tellCredentials?: (event: CredentialEvent) => void;
+  /** That of the store; learns from its answers. Default: one of its own. */
+  readonly clock?: StoreClock;
 }
 
 /** What requests to the bucket of a URL are signed with. */
 export function bucketCredentials(
   parsed: URL,
   url: string,
-  { environment = () => undefined, tellCredentials }: CredentialOptions,
+  { environment = () => undefined, tellCredentials, clock }: CredentialOptions,
 ): RotatingCredentials {
   const [region, agency, iam] = [parsed.searchParams.get('region'), agencyOf(parsed, url), iamOf(parsed)];
   const find = createFinder({
@@ -27,5 +35,9 @@ export function bucketCredentials(
     ...(iam === undefined ? {} : { iam }),
   });
   const location = `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
-  return new RotatingCredentials(find, { location, ...(tellCredentials ? { tell: tellCredentials } : {}) });
+  return new RotatingCredentials(find, {
+    location,
+    ...(tellCredentials ? { tell: tellCredentials } : {}),
+    ...(clock ? { clock } : {}),
+  });
 }

@@ -8,9 +8,16 @@ export type {
   WaitOptions,
 } from './bucket.ts';
 export { openBucket } from './open-bucket.ts';
+export {
+  BUCKET_STATES,
+  BucketHealth,
+  type BucketCondition,
+  type BucketFailure,
+  type BucketState,
+} from './bucket-health.ts';
 export { openMultipartSteps, type MultipartSteps } from './multipart-steps.ts';
 export { watchBucket, type BucketEvent } from './watch-bucket.ts';
-export type { CredentialEvent, Environment } from '@lade/credentials';
+export { StoreClock, type CredentialEvent, type Environment } from '@lade/credentials';
 export {
   countRequest,
   createRequestCounts,

@@ -13,6 +13,8 @@ export interface Traffic {
   readonly enter?: (kind: RequestClass, sentBytes: number, signal?: AbortSignal) => Promise<void>;
   /** Resolves when these bytes of an answer may be handed on. */
   readonly receive?: (bytes: number, signal?: AbortSignal) => Promise<void>;
+  /** An answer has begun: its Date, and how long it took. */
+  readonly hear?: (date: string | undefined, tookMs: number) => void;
   /** The request is over. */
   readonly tell?: (request: BucketRequest) => void;
 }
@@ -20,6 +22,7 @@ export interface Traffic {
 /** Reads go first, since containers wait for them. */
 export function createTraffic(
   { requestsPerSecond, bytesPerSecond }: TrafficLimits,
+  hear: Traffic['hear'],
   tell: Traffic['tell'],
 ): Traffic {
   const requests = requestsPerSecond === undefined ? undefined : new RateLimit(requestsPerSecond);
@@ -32,6 +35,7 @@ export function createTraffic(
       await requests?.take(1, priority);
     },
     ...(received ? { receive: async (bytes, signal) => received.take(bytes, { signal }) } : {}),
+    ...(hear ? { hear } : {}),
     ...(tell ? { tell } : {}),
   };
 }

@@ -24,14 +24,17 @@ type End = (found: Found, reason?: unknown) => void;
 
 const LEFT = new CodedError('cancelled', 'Cannot read on: nobody wanted more');
 
-/** The same bucket, which tells what is done with it, key by key. A read whose body nobody touches is told by nothing. */
-export function watchBucket(bucket: Bucket, tell: (event: BucketEvent) => void): Bucket {
+/**
+ * The same bucket, which tells what is done with it, key by key, and what was thrown where it failed. A read whose body nobody touches is
+ * told by nothing.
+ */
+export function watchBucket(bucket: Bucket, tell: (event: BucketEvent, reason?: unknown) => void): Bucket {
   const begin = (operation: BucketEvent['operation'], key: string, begun: Found = {}): End => {
     const started = performance.now();
     return (found, reason) => {
       const ms = Math.round((performance.now() - started) * 10) / 10;
       const code = reason === undefined ? {} : { code: codeOf(reason) };
-      tell({ operation, key, ...begun, ...found, ms, ...code });
+      tell({ operation, key, ...begun, ...found, ms, ...code }, reason);
     };
   };
   return {

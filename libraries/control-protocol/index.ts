@@ -3,6 +3,8 @@ export { ControlClient } from './control-client.ts';
 export { controlSocketPath } from './control-socket-path.ts';
 export { decodeError, encodeError, type WireError } from './wire-error.ts';
 export type {
+  BucketHealthState,
+  BucketHealthStatus,
   BucketRequests,
   ConsoleLink,
   DaemonEvent,

@@ -12,6 +12,7 @@ export interface Status {
   readonly fillMode: string;
   /** containerd's version, when the daemon can talk to one. */
   readonly containerd?: string;
+  readonly bucketHealth: BucketHealthStatus;
   readonly uploads: {
     readonly waiting: number;
     /** Why the last upload failed, unless it succeeded. */
@@ -29,6 +30,25 @@ export interface Status {
     /** How often it has started a daemon that had crashed. */
     readonly restarts: number;
   };
+}
+
+/** `refused`: until somebody does something about it; `unreachable`: it may pass. Both: nothing has gone well since. */
+export type BucketHealthState = 'unknown' | 'healthy' | 'degraded' | 'refused' | 'unreachable';
+
+/** How what was done with the bucket went. Times are ISO 8601, UTC. */
+export interface BucketHealthStatus {
+  readonly state: BucketHealthState;
+  readonly since: string;
+  readonly lastSuccessAt?: string;
+  /** What stands in the way of `healthy`, or what did so last. */
+  readonly lastError?: WireError & {
+    readonly at: string;
+    readonly operation: 'put' | 'get' | 'head' | 'list' | 'delete';
+    /** Of a list, the prefix. */
+    readonly key: string;
+  };
+  /** By how much the bucket's clock is ahead of this node's; missing until it has told. */
+  readonly clockAheadMs?: number;
 }
 
 /** GET and HEAD; PUT, POST and COPY; lists; deletions. */

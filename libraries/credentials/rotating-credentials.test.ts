@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { isCodedError } from '@lade/errors';
 import type { FoundCredentials } from './credentials.ts';
 import { RotatingCredentials } from './rotating-credentials.ts';
+import { StoreClock } from './store-clock.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 
@@ -16,7 +17,8 @@ class Bed {
   readonly told: string[] = [];
   readonly credentials = new RotatingCredentials(async () => this.#find(), {
     location: 'obs://bucket/',
-    now: () => this.nowMs,
+    clock: { now: () => this.nowMs },
+    elapsed: () => this.nowMs,
     tell: ({ kind }) => void this.told.push(kind),
   });
 
@@ -131,4 +133,94 @@ test('a source without credentials, or with expired ones, is named', async () =>
     (e) =>
       isCodedError(e, 'unauthenticated') && /file \/x.*1970/.test(e.message) && /clock/.test(e.cure ?? ''),
   );
+});
+
+/** Keys of 30 seconds by the clock of a store that is ahead of this machine's, which learns so from the store's answers. */
+class SkewedBed {
+  elapsedMs = 0;
+  looks = 0;
+  isOut = false;
+  readonly #aheadMs: number;
+  readonly #time = { now: () => START_MS + this.elapsedMs, elapsed: () => this.elapsedMs };
+  readonly clock = new StoreClock(this.#time);
+  readonly credentials = new RotatingCredentials(async () => this.#find(), {
+    location: 'obs://bucket/',
+    clock: this.clock,
+    elapsed: this.#time.elapsed,
+  });
+
+  constructor(aheadMs: number) {
+    this.#aheadMs = aheadMs;
+  }
+
+  /** Signs a request, whose answer is dated by the store. */
+  async request(): Promise<string> {
+    const { accessKeyId } = await this.credentials.get();
+    this.clock.hear(new Date(START_MS + this.elapsedMs + this.#aheadMs).toUTCString(), 10);
+    await turn();
+    await turn();
+    return accessKeyId;
+  }
+
+  /** A new one every 20 seconds. */
+  async #find(): Promise<FoundCredentials> {
+    this.looks++;
+    await turn();
+    if (this.isOut) throw new Error('the source is out');
+    const number = Math.floor(this.elapsedMs / 20_000);
+    const expiresAt = new Date(START_MS + this.#aheadMs + number * 20_000 + 30_000);
+    return { accessKeyId: `key-${number}`, secretAccessKey: 's', source: 'a test', expiresAt };
+  }
+}
+
+for (const minutes of [-14, -5, 0, 5, 14, 60])
+  test(`keys are renewed in time for a store whose clock is ${minutes} minutes ahead`, async () => {
+    const bed = new SkewedBed(minutes * 60_000);
+    for (; bed.elapsedMs < 20_000; bed.elapsedMs += 500) assert.equal(await bed.request(), 'key-0');
+    for (; bed.elapsedMs < 21_500; bed.elapsedMs += 500) await bed.request();
+    assert.ok(bed.looks <= 3, `${bed.looks} looks`);
+    bed.isOut = true;
+    for (; bed.elapsedMs < 49_000; bed.elapsedMs += 500) assert.equal(await bed.request(), 'key-1');
+    bed.isOut = false;
+    for (; bed.elapsedMs < 50_500; bed.elapsedMs += 500) await bed.request();
+    assert.equal(await bed.request(), 'key-2');
+  });
+
+test('what was used is renewed in time even if nobody asks just then, again and again until something new is there', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const bed = new SkewedBed(0);
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 500) {
+      bed.elapsedMs += 500;
+      t.mock.timers.tick(500);
+      await turn();
+      await turn();
+    }
+  };
+  await bed.request();
+  bed.elapsedMs += 1_000;
+  await bed.request();
+  bed.isOut = true;
+  await pass(23_000);
+  assert.ok(bed.looks > 3, `${bed.looks} looks`);
+  bed.isOut = false;
+  await pass(2_000);
+  const { looks } = bed;
+  bed.isOut = true;
+  assert.equal(await bed.request(), 'key-1');
+  assert.equal(bed.looks, looks);
+});
+
+test('nothing new is looked for where nobody has used what is there', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const bed = new SkewedBed(0);
+  await bed.request();
+  bed.elapsedMs += 1_000;
+  await bed.request();
+  for (; bed.elapsedMs < 200_000; bed.elapsedMs += 500) {
+    t.mock.timers.tick(500);
+    await turn();
+    await turn();
+  }
+  assert.equal(bed.looks, 2);
 });

@@ -61,6 +61,8 @@ const PACKAGE_SETS = {
     suite: 'bookworm',
     packages: [{ name: 'docker-registry', version: '2.8.2+ds1-1' }],
   },
+  /** promtool, which judges metrics and expressions. */
+  prometheus: { suite: 'bookworm', packages: [{ name: 'prometheus', version: '2.42.0+ds-5+deb12u1' }] },
   runc: { suite: 'bookworm', packages: [{ name: 'runc', version: '1.1.5+ds1-1+deb12u1' }] },
   moto: {
     suite: 'sid',

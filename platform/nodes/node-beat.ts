@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bucket } from '@lade/bucket';
 import { isCodedError, type ErrorCode } from '@lade/errors';
 import type { Logger } from '@lade/log';
-import { NODES_PREFIX, encodeNodeRecord, type NodeFigures } from './node-record.ts';
+import { encodeNodeRecord, nodeKey, type NodeFigures } from './node-record.ts';
 import type { RequestTotals } from './request-totals.ts';
 
 const BEAT_MS = 300_000;
@@ -84,7 +84,7 @@ export class NodeBeat implements AsyncDisposable {
   /** Only over what is known, and once more when that has changed: after a lost answer, or by another node of the same name. */
   async #put(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     const { bucket, node } = this.#options;
-    const key = NODES_PREFIX + node.name;
+    const key = nodeKey(node.name);
     for (let tries = 1; ; tries++) {
       const version = this.#version ?? (await this.#look(key, signal));
       const condition = version === undefined ? { absent: true as const } : { version };

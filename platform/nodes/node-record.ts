@@ -33,6 +33,11 @@ const MISSED_BEATS = 3;
 
 export const NODES_PREFIX = 'nodes/';
 
+/** Of the record of the node with this name. */
+export function nodeKey(name: string): string {
+  return NODES_PREFIX + name;
+}
+
 export function encodeNodeRecord(record: NodeRecord): Uint8Array {
   return Buffer.from(`${JSON.stringify({ format: FORMAT, ...record })}\n`);
 }

@@ -1,9 +1,14 @@
-import type { BucketRequests, ResidencyStatus, Status } from '@lade/control-protocol';
+import type { BucketHealthStatus, BucketRequests, ResidencyStatus, Status } from '@lade/control-protocol';
 import { defineCommand } from '../command.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
 import { printable } from '../printable.ts';
 import { writeJson } from '../write-json.ts';
+
+type Line = [name: string, value: string];
+
+/** Less is no trouble for any store. */
+const SKEW_MS = 60_000;
 
 export const status = defineCommand({
   usage: 'status [--json] [--address SOCKET]',
@@ -20,10 +25,11 @@ export const status = defineCommand({
 
 function format(status: Status): string {
   const { version, root, bucket, fillMode, containerd, uploads, residency, bucketRequests, keeper } = status;
-  const lines: [name: string, value: string][] = [
+  const lines: Line[] = [
     ['version', version],
     ['root', root],
     ['bucket', bucket],
+    ...describeBucket(status.bucketHealth),
     ['fill mode', fillMode],
     ['containerd', containerd ?? 'not reached'],
     ['layers', describeLayers(status)],
@@ -36,11 +42,24 @@ function format(status: Status): string {
   return lines.map(([name, value]) => `${name.padEnd(12)}${printable(value)}\n`).join('');
 }
 
+function describeBucket({ state, since, lastError, clockAheadMs = 0 }: BucketHealthStatus): Line[] {
+  const lines: Line[] = [['health', state === 'unknown' ? 'nothing was asked of the bucket yet' : state]];
+  if (state !== 'healthy' && lastError !== undefined) {
+    lines[0] = ['health', `${state} since ${since}: ${lastError.message}`];
+    if (lastError.cure !== undefined) lines.push(['cure', lastError.cure]);
+  }
+  if (Math.abs(clockAheadMs) < SKEW_MS) return lines;
+  const minutes = Math.round(Math.abs(clockAheadMs) / 60_000);
+  lines.push(['clock', `${minutes} min ${clockAheadMs > 0 ? 'behind' : 'ahead of'} that of the bucket`]);
+  lines.push(['cure', 'Set the clock of this node, and keep it set with NTP']);
+  return lines;
+}
+
 function describeLayers({ layers, plainSnapshots }: Status): string {
   return plainSnapshots === 0 ? String(layers) : `${layers}, ${plainSnapshots} more as plain snapshots`;
 }
 
-function describeResidency(done: ResidencyStatus): [name: string, value: string][] {
+function describeResidency(done: ResidencyStatus): Line[] {
   const { fetchedChunks, copiedChunks, adoptedChunks, zeroChunks, fetchedBytes, requests } = done;
   return [
     [

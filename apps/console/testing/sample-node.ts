@@ -72,6 +72,12 @@ export function sampleStatus(): Status {
     version: '0.1.0',
     root: '/var/lib/lade',
     bucket: 's3://images/lade?region=eu-central-1',
+    bucketHealth: {
+      state: 'healthy',
+      since: timeAfter(-7200),
+      lastSuccessAt: timeAfter(-4),
+      clockAheadMs: -180,
+    },
     fillMode: 'fanotify',
     containerd: '2.1.9',
     uploads: { waiting: 1 },

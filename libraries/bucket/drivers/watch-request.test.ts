@@ -165,6 +165,29 @@ for (const scheme of ['s3', 'obs'] as const) {
     assert.ok(second - first >= 950, `${second - first} ms`);
   });
 
+  test(`${scheme}: the date of every answer is told, unless it may be that of a cache`, async (t) => {
+    const DATE = new Date().toUTCString();
+    let [status, headers]: [number, Record<string, string>] = [200, {}];
+    const endpoint = await serve(t, (_request, response) => {
+      response.sendDate = false;
+      response.writeHead(status, { date: DATE, etag: '"1"', 'content-length': 0, ...headers }).end();
+    });
+    const heard: [date: string | undefined, tookMs: number][] = [];
+    await using bucket = OPEN[scheme](endpoint, { hear: (...told) => void heard.push(told) });
+    await bucket.get('a');
+    await bucket.put('a', BYTES);
+    status = 404;
+    await assert.rejects(bucket.head('a'));
+    assert.deepEqual(
+      heard.map(([date]) => date),
+      [DATE, DATE, DATE],
+    );
+    assert.ok(heard.every(([, tookMs]) => tookMs > 0 && tookMs < 10_000));
+    headers = { age: '7' };
+    await assert.rejects(bucket.head('a'));
+    assert.equal(heard.length, 3);
+  });
+
   test(`${scheme}: a clock that is wrong is told`, async (t) => {
     const endpoint = await serve(t, (_request, response) => {
       response.sendDate = false;

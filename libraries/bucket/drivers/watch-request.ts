@@ -25,9 +25,10 @@ interface Watched {
 /** Makes a request when it may be made, and tells it once its answer has been read or given up. Its bytes are those on the wire. */
 export async function watchRequest(
   { kind, sentBytes, signal, send }: Watched,
-  { enter, tell }: Traffic,
+  { enter, hear, tell }: Traffic,
 ): Promise<IncomingMessage> {
   await enter?.(kind, sentBytes, signal);
+  const askedMs = performance.now();
   let answer: IncomingMessage;
   try {
     answer = await send();
@@ -36,6 +37,8 @@ export async function watchRequest(
     tell?.({ class: kind, isError, sentBytes: 0, receivedBytes: 0 });
     throw reason;
   }
+  // Out of a cache it would be old.
+  if (answer.headers.age === undefined) hear?.(answer.headers.date, performance.now() - askedMs);
   if (tell) answered(answer, (carried) => tell({ class: kind, isError: isRefusal(answer), ...carried }));
   return answer;
 }

@@ -1,3 +1,4 @@
+import type { StoreClock } from '@lade/credentials';
 import type { Encryption } from '../../bucket-url.ts';
 import type { CredentialSource } from '../../credentials.ts';
 import type { Traffic } from '../../traffic.ts';
@@ -21,6 +22,8 @@ export interface ObsOptions {
   readonly credentials: CredentialSource;
   readonly maxConnections?: number;
   readonly traffic?: Traffic;
+  /** That of the store. */
+  readonly clock?: StoreClock;
   /** URL of an HTTP proxy. */
   readonly proxy?: string;
   /** As OBS calls it. */

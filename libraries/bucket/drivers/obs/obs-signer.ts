@@ -37,7 +37,7 @@ export function createSigner(options: ObsOptions): Signer {
       ...(key === '' ? {} : { Key: key }),
       QueryParams: query,
       Headers: headers,
-      Expires: LASTS_SECONDS,
+      Expires: LASTS_SECONDS + behindSeconds(options),
     };
     const signed =
       options.signature === 'v4' ? client.createV4SignedUrlSync(what) : client.createV2SignedUrlSync(what);
@@ -45,6 +45,11 @@ export function createSigner(options: ObsOptions): Signer {
     const { Host: _host, ...sent } = signed.ActualSignedRequestHeaders;
     return { url: signed.SignedUrl, headers: sent };
   };
+}
+
+/** The SDK counts from this machine's time, and the store from its own. */
+function behindSeconds({ clock }: ObsOptions): number {
+  return Math.max(0, Math.ceil((clock?.aheadMs() ?? 0) / 1000));
 }
 
 async function openClient(options: ObsOptions, credentials: Credentials): Promise<ObsClient> {

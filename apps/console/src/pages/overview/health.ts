@@ -1,6 +1,6 @@
-import type { Status } from '@lade/control-protocol';
+import type { BucketHealthState, Status } from '@lade/control-protocol';
 import type { Tone } from '../../components/badge.tsx';
-import { formatCount } from '../../i18n/format.ts';
+import { formatCount, formatDate, formatDuration } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 
 /** One thing that can be well or not. */
@@ -13,9 +13,27 @@ export interface Finding {
   readonly detail?: string;
 }
 
+const BUCKET_TONES = {
+  unknown: 'calm',
+  healthy: 'good',
+  degraded: 'warn',
+  refused: 'bad',
+  unreachable: 'bad',
+} as const satisfies Record<BucketHealthState, Tone>;
+/** Stores refuse requests of a clock that is 15 minutes off; a minute is on the way there. */
+const SKEW_MS = 60_000;
+
 /** What a status says about everything that this node depends on. */
 export function examine(status: Status): readonly Finding[] {
-  return [containerd(status), bucket(status), uploads(status), fill(status), keeper(status), damage(status)];
+  return [
+    containerd(status),
+    bucket(status),
+    ...clock(status),
+    uploads(status),
+    fill(status),
+    keeper(status),
+    damage(status),
+  ];
 }
 
 export function needsAttention({ tone }: Finding): boolean {
@@ -29,17 +47,24 @@ function containerd(status: Status): Finding {
   return { name: words.containerd, tone: 'bad', state: words.containerdMissing, cure: words.containerdCure };
 }
 
-function bucket({ bucket: url, uploads: { lastError } }: Status): Finding {
+function bucket({ bucket: url, bucketHealth: { state, since, lastError } }: Status): Finding {
   const words = t().overview;
-  if (lastError === undefined)
-    return { name: words.bucket, tone: 'good', state: words.bucketOk, detail: url };
+  const finding = { name: words.bucket, tone: BUCKET_TONES[state], state: words.bucketStates[state] };
+  if (!needsAttention(finding) || !lastError) return { ...finding, detail: url };
   return {
-    name: words.bucket,
-    tone: 'bad',
-    state: words.bucketFailed,
-    detail: lastError,
-    cure: words.bucketCure,
+    ...finding,
+    detail: `${words.bucketSince(formatDate(since))}: ${lastError.message}`,
+    cure: `${lastError.cure ?? words.bucketCure} – ${words.bucketNote}`,
   };
+}
+
+/** Nothing, as long as it is right. */
+function clock({ bucketHealth: { clockAheadMs = 0 } }: Status): readonly Finding[] {
+  if (Math.abs(clockAheadMs) < SKEW_MS) return [];
+  const words = t().overview;
+  const by = formatDuration(Math.abs(clockAheadMs));
+  const state = clockAheadMs > 0 ? words.clockBehind(by) : words.clockAhead(by);
+  return [{ name: words.clock, tone: 'warn', state, cure: words.clockCure }];
 }
 
 function uploads({ uploads: { waiting, lastError } }: Status): Finding {
@@ -47,7 +72,7 @@ function uploads({ uploads: { waiting, lastError } }: Status): Finding {
   if (waiting === 0) return { name: words.uploads, tone: 'good', state: words.uploadsNone };
   const state = words.uploadsWaiting(waiting);
   if (lastError === undefined) return { name: words.uploads, tone: 'accent', state };
-  return { name: words.uploads, tone: 'warn', state, cure: words.uploadsCure };
+  return { name: words.uploads, tone: 'warn', state, detail: lastError, cure: words.uploadsCure };
 }
 
 function fill({ fillMode }: Status): Finding {
