@@ -7,12 +7,14 @@ import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
   controlSocketPath,
+  type ContainerSummary,
   type ImageSummary,
   type LayerSummary,
   type NodeSummary,
+  type Start,
   type Status,
 } from '@lade/control-protocol';
-import { serveControl, type ControlPlatform } from '@lade/control-service';
+import { serveControl, type ContainerWork, type ControlPlatform } from '@lade/control-service';
 import { CodedError } from '@lade/errors';
 import { SILENT } from '@lade/log';
 import { digestOf } from '@lade/oci';
@@ -56,6 +58,18 @@ const STATUS: Status = {
   },
   keeper: { restarts: 2 },
 };
+const START: Start = {
+  kind: 'first',
+  namespace: 'default',
+  container: 'web',
+  image: NAME,
+  startedAt: PUBLISHED_AT,
+  ms: 5,
+  waits: 0,
+  waitMs: 0,
+  filledBytes: 0,
+  over: true,
+};
 const IMAGE: ImageSummary = {
   name: NAME,
   digest: digestOf('index'),
@@ -67,6 +81,32 @@ const IMAGE: ImageSummary = {
     { diffId: APP, chainId: APP, sizeBytes: 100_000, here: false },
   ],
   publishedAt: PUBLISHED_AT,
+  starts: [
+    { ...START, kind: 'warm', ms: 91.4 },
+    { ...START, kind: 'cold', ms: 812, pullMs: 2_340, waits: 7, waitMs: 130.2, filledBytes: 1_500_000 },
+    { ...START, kind: 'warm', ms: 200 },
+  ],
+};
+const CONTAINER: ContainerSummary = {
+  id: 'web',
+  namespace: 'default',
+  image: NAME,
+  snapshotter: 'lade',
+  createdAt: PUBLISHED_AT,
+  state: 'running',
+  pid: 77,
+  start: { ...START, kind: 'cold', ms: 812 },
+  layers: [BASE],
+  reads: {
+    requests: 12,
+    bytes: 2_500_000,
+    waits: 7,
+    waitMs: 130.2,
+    filledBytes: 1_500_000,
+    unattributed: { requests: 1, bytes: 4096, waits: 1, waitMs: 5, filledBytes: 4096 },
+    files: [{ diffId: BASE, path: 'bin/sh', sizeBytes: 900_000, bytes: 45_056, waits: 2, waitMs: 31 }],
+    unseenLayers: [BASE],
+  },
 };
 const LAYER: LayerSummary = {
   diffId: BASE,
@@ -104,6 +144,14 @@ const PRICES = {
   perGiB: { received: 0, sent: 0, storedForAMonth: 0.5 },
 };
 
+const CONTAINERS = {
+  list: async () => [CONTAINER],
+  async get(id) {
+    if (id === 'web') return CONTAINER;
+    throw new CodedError('not_found', `Cannot find container ${id}`);
+  },
+} satisfies Partial<ContainerWork> as Partial<ContainerWork> as ContainerWork;
+
 /** Answers like a daemon whose bucket has one image, of which layer APP is damaged under the name "damaged". */
 const PLATFORM: Partial<ControlPlatform> = {
   bucket: {
@@ -119,6 +167,7 @@ const PLATFORM: Partial<ControlPlatform> = {
       if (image !== NAME) throw unknownImage(image);
     },
   },
+  containers: CONTAINERS,
   status: async () => STATUS,
   nodes: async () => NODES,
   images: async ({ namespace }) => (namespace === 'empty' ? [] : [IMAGE]),
@@ -229,16 +278,50 @@ test('lade status, images and layers print tables for people and JSON for script
   assert.match(status.stdout, /^keeper +2 restarts of the daemon$/m);
   assert.deepEqual(JSON.parse((await lade('status', '--json')).stdout), STATUS);
   const images = await lade('images');
-  assert.match(images.stdout, /^IMAGE +DIGEST +PLATFORM +IN +LAYERS HERE +SIZE +PUBLISHED\n/);
   assert.match(
     images.stdout,
-    /^docker\.io\/library\/python:3\.12 +sha256:[0-9a-f]{12}… +linux\/amd64 +bucket, containerd +1\/2 +45\.1 MB +2026/m,
+    /^IMAGE +DIGEST +PLATFORM +IN +LAYERS HERE +SIZE +FIRST +COLD +WARM +PUBLISHED\n/,
+  );
+  assert.match(
+    images.stdout,
+    /^docker\.io\/library\/python:3\.12 +sha256:[0-9a-f]{12}… +linux\/amd64 +bucket, containerd +1\/2 +45\.1 MB +- +0\.81 s +91 ms +2026/m,
   );
   assert.deepEqual(JSON.parse((await lade('images', '--json')).stdout), [IMAGE]);
   assert.deepEqual(JSON.parse((await lade('images', '--json', '--namespace', 'empty')).stdout), []);
   const layers = await lade('layers');
   assert.match(layers.stdout, /converted +120\.0 MB +110\.0 MB +49% +111\.5 MB +4321 +waiting/);
   assert.deepEqual(JSON.parse((await lade('layers', '--json')).stdout), [LAYER]);
+});
+
+test('lade images and ps tell of one image its layers and starts, of one container what it has read', async (t) => {
+  const lade = await withDaemon(t);
+  const image = await lade('images', NAME);
+  assert.match(image.stdout, /^docker\.io\/library\/python:3\.12 sha256:[0-9a-f]{64} linux\/amd64\n\nLAYER/);
+  assert.match(image.stdout, /^sha256:[0-9a-f]{12}… +45\.0 MB +converted +49% +111\.5 MB$/m);
+  assert.match(image.stdout, /^sha256:[0-9a-f]{12}… +100\.0 kB +- +- +-$/m);
+  assert.match(image.stdout, /^cold +0\.81 s +2\.34 s +7 +0\.13 s +1\.5 MB +web +2026/m);
+  assert.match(image.stdout, /^warm +91 ms +0 +0 ms +0 B +web +2026/m);
+  assert.deepEqual(JSON.parse((await lade('images', NAME, '--json')).stdout), [IMAGE]);
+  const missing = await lade('images', 'python');
+  assert.deepEqual([missing.code, missing.stdout], [1, '']);
+  assert.match(missing.stderr, /^lade: Cannot find image python/);
+  const list = await lade('ps');
+  assert.match(
+    list.stdout,
+    /^CONTAINER +IMAGE +STATE +PID +STARTED +START +KIND +READ +WAITED +SNAPSHOTTER\n/,
+  );
+  assert.match(list.stdout, /^web .* running +77 +2026\S+ +0\.81 s +cold +2\.5 MB +0\.13 s +lade$/m);
+  const one = await lade('ps', 'web');
+  assert.match(one.stdout, /^read +2\.5 MB in 12 requests\nwaited +0\.13 s in 7 of them, for 1\.5 MB\n/m);
+  assert.match(one.stdout, /^besides 4\.1 kB, waited 5 ms/m);
+  assert.match(one.stdout, /^unseen +reads of sha256:[0-9a-f]{12}…$/m);
+  assert.match(one.stdout, /^sha256:[0-9a-f]{12}… +45\.1 kB +900\.0 kB +2 +31 ms +bin\/sh$/m);
+  assert.deepEqual(JSON.parse((await lade('ps', 'web', '--json')).stdout), CONTAINER);
+  assert.equal((await lade('ps', 'none')).code, 1);
+  assert.match(
+    (await lade('top', '--interval', '0.1')).stdout,
+    /^web .* 77 +0\.81 s +cold +2\.5 MB +0\.13 s$/m,
+  );
 });
 
 test('lade snapshots and trace print tables for people and JSON for scripts', async (t) => {
@@ -407,7 +490,9 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     [],
     ['imgaes'],
     ['constructor'],
-    ['images', 'extra'],
+    ['images', 'one', 'two'],
+    ['ps', 'one', 'two'],
+    ['layers', 'extra'],
     ['images', '--nope'],
     ['images', '--address'],
     ['verify'],

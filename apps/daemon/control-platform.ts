@@ -75,7 +75,7 @@ export function createControlPlatform(
       };
     },
     images: async ({ namespace = DEFAULT_NAMESPACE, signal }) =>
-      summariseImages({ bucket, node, layers, log }, { namespace, signal }),
+      summariseImages({ bucket, node, layers, starts: platform.starts, log }, { namespace, signal }),
     removeImage: async (image, { namespace = DEFAULT_NAMESPACE, signal }) =>
       removeImage(image, node, { namespace, signal }),
     nodes: async ({ signal }) => (await listNodes(bucket, { log, signal })).map(summariseNode),

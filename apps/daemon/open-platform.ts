@@ -17,6 +17,7 @@ import {
 } from '@lade/layers';
 import { lockFile, punchHole } from '@lade/linux';
 import type { Logger } from '@lade/log';
+import type { Digest } from '@lade/oci';
 import {
   type FillModeName,
   Foreground,
@@ -27,11 +28,21 @@ import {
   MadeLayers,
   RemoteLayers,
   openResidency,
+  type ReadBook,
   type ResidencyCounters,
 } from '@lade/residency';
 import { RequestTotals } from '@lade/nodes';
-import { Snapshotter, listSnapshots, type AgreedTerms, type ListedSnapshot } from '@lade/snapshots';
+import {
+  Snapshotter,
+  countLayerUsers,
+  findSnapshotLevels,
+  listSnapshots,
+  type AgreedTerms,
+  type ListedSnapshot,
+  type SnapshotLevels,
+} from '@lade/snapshots';
 import { openDatabase, type Database } from '@lade/sqlite';
+import { StartTable } from '@lade/starts';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
 import { createErofsMounter } from './erofs-mounter.ts';
@@ -53,6 +64,12 @@ export interface Platform extends AsyncDisposable {
   readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
   readonly snapshots: () => readonly ListedSnapshot[];
+  /** See findSnapshotLevels(). */
+  readonly snapshotLevels: (namespace: string, key: string) => SnapshotLevels | undefined;
+  /** See countLayerUsers(). */
+  readonly layerUsers: () => ReadonlyMap<Digest, number>;
+  readonly starts: StartTable;
+  readonly reads: ReadBook;
   readonly uploads: UploadQueue;
   readonly uses: NodeUses;
   readonly foreground: Foreground;
@@ -146,6 +163,10 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     remote,
     snapshotter,
     snapshots: () => listSnapshots(db),
+    snapshotLevels: (namespace, key) => findSnapshotLevels(db, namespace, key),
+    layerUsers: () => countLayerUsers(db),
+    starts: new StartTable(db),
+    reads: residency.reads,
     uploads,
     uses,
     foreground,

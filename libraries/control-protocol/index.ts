@@ -27,7 +27,6 @@ export type {
   GarbageTotals,
 } from './messages-bucket.ts';
 export type {
-  ContainerReads,
   ContainerState,
   ContainerSummary,
   ExecRequest,
@@ -44,4 +43,5 @@ export type {
   Trace,
   TraceChunk,
 } from './messages-layers.ts';
+export type { ContainerReads, FileRead, ReadFigures, Start, StartKind } from './messages-starts.ts';
 export type { LayerPosition, PullEvent, PullRequest } from './messages-pull.ts';

@@ -17,6 +17,7 @@ import {
   makePrivate,
   waitReadable,
   watchMount,
+  type FanotifyEvent,
 } from './index.ts';
 import { testInPrivateMounts } from './testing/private-mounts.ts';
 

@@ -225,7 +225,7 @@ function sampleContainers(): ContainerSummary[] {
       startMs: 412,
       hasLogs: true,
       layers: [layerId(1, 0), layerId(1, 1)],
-      reads: { waits: 311, waitMs: 1930, fetchedBytes: 9_800_000 },
+      reads: { requests: 940, bytes: 14_200_000, waits: 311, waitMs: 1930, filledBytes: 9_800_000 },
     },
     {
       id: 'python-4f1c',
@@ -240,7 +240,7 @@ function sampleContainers(): ContainerSummary[] {
       exitedAt: timeAfter(-597),
       hasLogs: true,
       layers: [layerId(0, 0)],
-      reads: { waits: 88, waitMs: 640, fetchedBytes: 4_200_000 },
+      reads: { requests: 120, bytes: 5_100_000, waits: 88, waitMs: 640, filledBytes: 4_200_000 },
     },
   ];
 }
