@@ -64,8 +64,8 @@ async function inDetail(
 ): Promise<ContainerReads> {
   const files: FileRead[] = [];
   for (const layer of read.filter(({ diffId }) => layers.has(diffId))) {
-    const { readIndex } = await layers.inspect(layer.diffId);
-    files.push(...filesRead(layer, await listFiles(await readIndex())));
+    const inspected = await layers.inspect(layer.diffId);
+    files.push(...filesRead(layer, await listFiles(await inspected.readIndex())));
   }
   const unseenLayers: Digest[] = [];
   for (const diffId of own.filter((each) => layers.has(each))) {

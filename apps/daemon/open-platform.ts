@@ -17,7 +17,6 @@ import {
 } from '@lade/layers';
 import { lockFile, punchHole } from '@lade/linux';
 import type { Logger } from '@lade/log';
-import type { Digest } from '@lade/oci';
 import {
   type FillModeName,
   Foreground,
@@ -32,17 +31,8 @@ import {
   type ResidencyCounters,
 } from '@lade/residency';
 import { RequestTotals } from '@lade/nodes';
-import {
-  Snapshotter,
-  countLayerUsers,
-  findSnapshotLevels,
-  listSnapshots,
-  type AgreedTerms,
-  type ListedSnapshot,
-  type SnapshotLevels,
-} from '@lade/snapshots';
+import { Snapshotter, type AgreedTerms } from '@lade/snapshots';
 import { openDatabase, type Database } from '@lade/sqlite';
-import { StartTable } from '@lade/starts';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
 import { createErofsMounter } from './erofs-mounter.ts';
@@ -52,9 +42,10 @@ import { contentUses, openUses } from './node-uses.ts';
 import { idMapper } from './id-mapper.ts';
 import { openWatchedBucket } from './open-watched-bucket.ts';
 import { readAllAsUsual } from './read-ahead-device.ts';
+import { openStateViews, type StateViews } from './state-views.ts';
 
 /** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
-export interface Platform extends AsyncDisposable {
+export interface Platform extends StateViews, AsyncDisposable {
   readonly bucket: Bucket;
   /** What the bucket is asked. */
   readonly requests: RequestTotals;
@@ -63,12 +54,6 @@ export interface Platform extends AsyncDisposable {
   readonly made: MadeLayers;
   readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
-  readonly snapshots: () => readonly ListedSnapshot[];
-  /** See findSnapshotLevels(). */
-  readonly snapshotLevels: (namespace: string, key: string) => SnapshotLevels | undefined;
-  /** See countLayerUsers(). */
-  readonly layerUsers: () => ReadonlyMap<Digest, number>;
-  readonly starts: StartTable;
   readonly reads: ReadBook;
   readonly uploads: UploadQueue;
   readonly uses: NodeUses;
@@ -95,8 +80,7 @@ export interface PlatformHooks {
 
 /** Throws `failed_precondition` when another daemon has this root. */
 export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): Promise<Platform> {
-  const { root, keys, cacheBytes, readDeadlineMs } = config;
-  const { log, unpacked, terms } = hooks;
+  const [{ root, keys, cacheBytes, readDeadlineMs }, { log, unpacked, terms }] = [config, hooks];
   await using stack = new AsyncDisposableStack();
   stack.use(await lockRoot(root));
   const db = openDatabase(join(root, 'state.db'));
@@ -150,8 +134,8 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     log,
     claim: async (chain) => uses.claim([chainKey(chain)]),
   });
-  const found = { remote, layers, uploads, unpacked, terms };
-  const snapshotter = stack.use(await openSnapshotter({ root, db, log, boot: residency.boot, ...found }));
+  const own = { root, db, log, boot: residency.boot, unpacked, terms };
+  const snapshotter = stack.use(await openSnapshotter({ ...own, remote, layers, uploads }));
   content = stack.use(await openContentOf({ config, db, bucket, uses, foreground, log }));
   const owned = stack.move();
   return {
@@ -162,10 +146,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     made: new MadeLayers(table, layers),
     remote,
     snapshotter,
-    snapshots: () => listSnapshots(db),
-    snapshotLevels: (namespace, key) => findSnapshotLevels(db, namespace, key),
-    layerUsers: () => countLayerUsers(db),
-    starts: new StartTable(db),
+    ...openStateViews(db),
     reads: residency.reads,
     uploads,
     uses,

@@ -35,12 +35,18 @@ export function watchStarts(
   return new TaskStarts({ tasks, levels, reads, table: starts, pulls, tell, log });
 }
 
-function eventOf({
-  kind,
-  startedAt,
-  filledBytes: bytes,
-  isOver: _,
-  ...start
-}: Start): Readonly<Record<string, unknown>> {
-  return { start: kind, startedAt: startedAt.toISOString(), bytes, ...start };
+function eventOf(start: Start): Readonly<Record<string, unknown>> {
+  const { kind, namespace, container, image, startedAt, ms, pullMs, waits, waitMs, filledBytes } = start;
+  return {
+    container,
+    namespace,
+    image,
+    start: kind,
+    startedAt: startedAt.toISOString(),
+    ms,
+    ...(pullMs === undefined ? {} : { pullMs }),
+    waits,
+    waitMs,
+    bytes: filledBytes,
+  };
 }

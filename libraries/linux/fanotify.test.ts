@@ -28,8 +28,9 @@ testInPrivateMounts(import.meta.filename, () => {
   test('a reader through a watched mount waits for the answer, and is told of with its range', async () => {
     using scene = await watch();
     const reader = readBlock(scene.watched, 2);
-    const [{ fd = -1, ...event } = {}] = takeEvents(scene.group);
-    assert.deepEqual(event, { at: 0, pid: reader.child.pid, offset: 8192, length: 4096 });
+    const [event] = takeEvents(scene.group);
+    const fd = event?.fd ?? -1;
+    assert.deepEqual(event, { fd, at: 0, pid: reader.child.pid, offset: 8192, length: 4096 });
     answer(scene.group, fd, 'allow');
     assert.equal((await reader).stdout, 'c'.repeat(4096));
   });

@@ -141,6 +141,9 @@ export class AnsweringThread implements AsyncDisposable {
 async function fill(file: OnDemandFile | undefined, { offset, length, reader }: FileRead): Promise<void> {
   if (file === undefined) throw new CodedError('not_found', 'Cannot fill a range: the file is not served');
   const clamped = { offset, length: Math.min(length, file.sizeBytes - offset) };
-  if (clamped.length <= 0 || file.bits.resident.hasAll(offset, offset + clamped.length)) return;
-  await file.fill({ ...clamped, reader });
+  if (clamped.length <= 0) return;
+  // It came while the question was on its way.
+  if (file.bits.resident.hasAll(offset, offset + clamped.length))
+    return file.read({ ...clamped, reader, requests: 1 });
+  await file.fill(clamped.offset, clamped.length, reader);
 }

@@ -17,7 +17,7 @@ export interface OnDemandFile {
   readonly sizeBytes: number;
   readonly bits: BlockBits;
   /** Resolves when every block of the range is resident; when it rejects, that reader gets EIO. */
-  fill(read: FileRead): Promise<void>;
+  fill(offset: number, length: number, reader: string): Promise<void>;
   /** What was resident when it was asked for; told some time after the answer. */
   read(read: FileRead & { readonly requests: number }): void;
   /** A marked block was reached at this offset; nobody waits for an answer. */

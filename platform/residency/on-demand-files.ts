@@ -20,7 +20,7 @@ export interface OnDemandFile {
    * Resolves when every block of the range is resident; rejects, and then that reader gets EIO. Never called for what is
    * resident. Ranges are cut to the file.
    */
-  fill(read: FileRead): Promise<void>;
+  fill(offset: number, length: number, reader: string): Promise<void>;
   /** What was resident when it was asked for; told some time after the answer. */
   read(read: FileRead & { readonly requests: number }): void;
   /** A marked block was reached at this offset; no answer is waited for. */

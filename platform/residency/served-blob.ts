@@ -85,10 +85,9 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
     return { blob, kernelPath };
   }
 
-  async fill(read: FileRead): Promise<void> {
+  async fill(offset: number, length: number, reader: string): Promise<void> {
     const { counters, foreground, reads } = this.#context;
     using _ = foreground.enter();
-    const { offset, length } = read;
     let filledBytes = 0;
     using wait = countWait(counters, this.waited);
     this.#start.noticeRead();
@@ -102,7 +101,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
       await filled;
     } finally {
       this.#readers--;
-      reads.waited(this, read, { ms: wait.ms, filledBytes });
+      reads.waited(this, { offset, length, reader }, { ms: wait.ms, filledBytes });
     }
   }
 

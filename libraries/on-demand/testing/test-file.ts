@@ -43,9 +43,8 @@ export class TestFile implements OnDemandFile {
     return file;
   }
 
-  async fill(read: FileRead): Promise<void> {
-    this.fills.push(read);
-    const { offset, length } = read;
+  async fill(offset: number, length: number, reader: string): Promise<void> {
+    this.fills.push({ offset, length, reader });
     if (this.#maxDelayMs > 0) await sleep(Math.random() * this.#maxDelayMs);
     const [first, end] = [Math.floor(offset / BLOCK_BYTES), Math.ceil((offset + length) / BLOCK_BYTES)];
     for (let block = first; block < end; block += 1)
@@ -57,7 +56,7 @@ export class TestFile implements OnDemandFile {
   }
 
   async fillAll(): Promise<void> {
-    await this.fill({ offset: 0, length: this.sizeBytes, reader: '' });
+    await this.fill(0, this.sizeBytes, '');
     this.fills.length = 0;
   }
 

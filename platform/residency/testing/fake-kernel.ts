@@ -65,10 +65,10 @@ export class FakeKernel implements OnDemandFiles {
     const end = Math.min(offset + length, file.sizeBytes);
     bits.touched.set(offset, end);
     for (const at of bits.markers.take(offset, end)) file.reached(at);
-    const read = { offset, length: end - offset, reader };
-    if (bits.resident.hasAll(offset, end)) return file.read({ ...read, requests: 1 });
+    if (bits.resident.hasAll(offset, end))
+      return file.read({ offset, length: end - offset, reader, requests: 1 });
     this.questions++;
-    await file.fill(read);
+    await file.fill(offset, end - offset, reader);
   }
 
   /** What a reader sees that was allowed before. */
