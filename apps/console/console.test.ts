@@ -227,7 +227,7 @@ test('a terminal is opened in a container that runs', async () => {
   await page.getByRole('button', { name: 'Open a terminal' }).click();
   await typeAndLeave(page, api.node.inputs);
   await page.getByRole('tab', { name: 'Reads' }).click();
-  await page.getByText('Fetched for its layers').waitFor();
+  await page.getByText('Filled for it').waitFor();
   assert.deepEqual(faults, []);
 });
 

@@ -8,8 +8,6 @@ import type { PullTimes } from './pull-times.ts';
 import type { Start, StartTable } from './start-table.ts';
 
 const RETRY_MS = 5_000;
-/** What is waited for by then belongs to the start: a program reads most of what it needs after its task was started. */
-const START_MS = 10_000;
 const LOOK_MS = 250;
 /** A task that is made so long after the snapshot was not made by the same request. */
 const PAUSE_MS = 60_000;
@@ -22,6 +20,11 @@ export interface TaskStartsOptions extends StartPorts {
   /** Called when a start is over, and will not change any more. */
   readonly tell: (start: Start) => void;
   readonly log: Logger;
+  /**
+   * What is waited for so long after it belongs to the start: a program reads most of what it needs when its task has been started.
+   * Default 10 s.
+   */
+  readonly startMs?: number;
 }
 
 interface Begun extends BegunStart {
@@ -148,9 +151,9 @@ export class TaskStarts implements AsyncDisposable {
 
   /** Until the start is over, its task has ended, or the daemon stops. */
   async #follow(number: number, start: Start, begun: Begun): Promise<void> {
-    const { table, tell, log } = this.#options;
+    const { table, tell, log, startMs = 10_000 } = this.#options;
     const signal = AbortSignal.any([this.#stop.signal, begun.ended.signal]);
-    const endsAt = performance.now() + START_MS;
+    const endsAt = performance.now() + startMs;
     let last = start;
     try {
       while (performance.now() < endsAt && !signal.aborted) {
