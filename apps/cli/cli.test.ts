@@ -1,62 +1,20 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import {
-  controlSocketPath,
-  type ImageSummary,
-  type LayerSummary,
-  type NodeSummary,
-  type Status,
-} from '@lade/control-protocol';
-import { serveControl, type ControlPlatform } from '@lade/control-service';
+import type { ImageSummary, LayerSummary, NodeSummary } from '@lade/control-protocol';
+import type { ControlPlatform } from '@lade/control-service';
 import { CodedError } from '@lade/errors';
-import { SILENT } from '@lade/log';
 import { digestOf } from '@lade/oci';
+import { STATUS } from './testing/sample-status.ts';
+import { run, serveTo, type Run } from './testing/serve-to.ts';
 
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const NAME = 'docker.io/library/python:3.12';
 const BASE = digestOf('base');
 const APP = digestOf('app');
 const PUBLISHED_AT = '2026-11-21T01:02:03.000Z';
 
-const STATUS: Status = {
-  version: '0.1.0',
-  root: '/var/lib/lade',
-  bucket: 's3://bucket/prefix',
-  bucketHealth: { state: 'healthy', since: '2026-11-01T10:00:00.000Z' },
-  fillMode: 'full',
-  containerd: '2.1.9',
-  uploads: { waiting: 3, lastError: 'Cannot put packs/x: refused' },
-  layers: 2,
-  plainSnapshots: 1,
-  residency: {
-    fetchedChunks: 40,
-    copiedChunks: 2,
-    adoptedChunks: 1,
-    zeroChunks: 3,
-    fetchedBytes: 12_300_000,
-    requests: 20,
-    retries: 5,
-    hedges: 4,
-    verificationFailures: 7,
-    healed: 6,
-    failedChunks: 1,
-    waits: 30,
-    waitMs: 2500,
-    evictedBytes: 0,
-  },
-  bucketRequests: {
-    read: { requests: 900, errors: 2, sentBytes: 90_000, receivedBytes: 45_000_000 },
-    write: { requests: 40, errors: 1, sentBytes: 12_000_000, receivedBytes: 8000 },
-    list: { requests: 3, errors: 0, sentBytes: 600, receivedBytes: 5000 },
-    delete: { requests: 1, errors: 0, sentBytes: 200, receivedBytes: 100 },
-  },
-  keeper: { restarts: 2 },
-};
 const IMAGE: ImageSummary = {
   name: NAME,
   digest: digestOf('index'),
@@ -175,36 +133,8 @@ function unknownImage(image: string): CodedError {
   return new CodedError('not_found', `Cannot find image ${image} in memory:`, { cure: `Use ${NAME}` });
 }
 
-interface Result {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-type Run = (...args: string[]) => Promise<Result>;
-
-async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
-  return new Promise((resolve) => {
-    const options = { env: { ...process.env, ...env }, timeout: 60_000 };
-    execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
-    });
-  });
-}
-
 /** The CLI against a control API that a real server serves. */
-async function withDaemon(t: TestContext): Promise<Run> {
-  const folder = await mkdtemp(join(tmpdir(), 'lade-cli-'));
-  t.after(async () => rm(folder, { recursive: true }));
-  const address = join(folder, 'lade.sock');
-  const server = await serveControl({
-    socketPath: controlSocketPath(address),
-    platform: PLATFORM as ControlPlatform,
-    log: SILENT,
-  });
-  t.after(async () => server[Symbol.asyncDispose]());
-  return async (...args) => run(args, { LADE_ADDRESS: address });
-}
+const withDaemon = async (t: TestContext): Promise<Run> => serveTo(t, PLATFORM);
 
 function jsonLines(text: string): { kind: string }[] {
   return text
@@ -231,10 +161,13 @@ test('lade status, images and layers print tables for people and JSON for script
   assert.match(status.stdout, /^keeper +2 restarts of the daemon$/m);
   assert.deepEqual(JSON.parse((await lade('status', '--json')).stdout), STATUS);
   const images = await lade('images');
-  assert.match(images.stdout, /^IMAGE +DIGEST +PLATFORM +IN +LAYERS HERE +SIZE +PUBLISHED\n/);
   assert.match(
     images.stdout,
-    /^docker\.io\/library\/python:3\.12 +sha256:[0-9a-f]{12}… +linux\/amd64 +bucket, containerd +1\/2 +45\.1 MB +2026/m,
+    /^IMAGE +DIGEST +PLATFORM +IN +LAYERS HERE +SIZE +FIRST +COLD +WARM +PUBLISHED\n/,
+  );
+  assert.match(
+    images.stdout,
+    /^docker\.io\/library\/python:3\.12 +sha256:[0-9a-f]{12}… +linux\/amd64 +bucket, containerd +1\/2 +45\.1 MB +- +- +- +2026/m,
   );
   assert.deepEqual(JSON.parse((await lade('images', '--json')).stdout), [IMAGE]);
   assert.deepEqual(JSON.parse((await lade('images', '--json', '--namespace', 'empty')).stdout), []);
@@ -409,7 +342,9 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     [],
     ['imgaes'],
     ['constructor'],
-    ['images', 'extra'],
+    ['images', 'one', 'two'],
+    ['ps', 'one', 'two'],
+    ['layers', 'extra'],
     ['images', '--nope'],
     ['images', '--address'],
     ['verify'],

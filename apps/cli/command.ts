@@ -36,10 +36,10 @@ interface Specification<O extends ParseArgsOptionsConfig> {
   /** Names of the arguments that are no options; all of them are needed. */
   readonly operands?: readonly string[];
   /**
-   * What comes after the operands: `several`, or `passed on` to a program, and then options end where operands begin. Only one may be
-   * given otherwise.
+   * What comes after the operands: `one` that may be left out, `several`, or `passed on` to a program, and then options end where
+   * operands begin. Nothing otherwise.
    */
-  readonly more?: 'several' | 'passed on';
+  readonly more?: 'one' | 'several' | 'passed on';
   /** Throws `invalid_argument` for options that do not go together. */
   readonly check?: (values: Values<O>) => void;
   readonly run: (call: {
@@ -67,8 +67,8 @@ export function defineCommand<const O extends ParseArgsOptionsConfig>(
       const positionals = [...given, ...argv.slice(own.length)];
       const missing = names[positionals.length];
       if (missing !== undefined) throw wrongUsage(`${missing} is missing`, cure);
-      const extra = positionals[names.length];
-      if (extra !== undefined && more === undefined)
+      const extra = positionals[names.length + (more === 'one' ? 1 : 0)];
+      if (extra !== undefined && (more === undefined || more === 'one'))
         throw wrongUsage(`unexpected argument ${JSON.stringify(extra)}`, cure);
       check?.(values);
       return async (terminal) => run({ values, operands: positionals, terminal });

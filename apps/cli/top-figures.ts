@@ -1,5 +1,6 @@
 import type { ContainerSummary, ControlClient, Status } from '@lade/control-protocol';
 import { formatBytes } from './format-bytes.ts';
+import { READ_COLUMNS, readCells } from './container-reads.ts';
 import { formatTable } from './format-table.ts';
 
 /** What a node says of itself at one moment. */
@@ -45,17 +46,15 @@ export function formatTop(before: TopFigures, now: TopFigures): string {
       `${formatBytes(rate(bucket('sentBytes')))}/s out`,
     `uploads  ${now.status.uploads.waiting} waiting`,
   ];
-  const rows = now.containers.map(({ id, image, pid, startMs }) => [
-    id,
-    image,
-    String(pid ?? ''),
-    startMs === undefined ? '' : `${(startMs / 1000).toFixed(2)} s`,
-  ]);
+  const rows = now.containers.map((container) => {
+    const { id, image, pid } = container;
+    return [id, image, String(pid ?? ''), ...readCells(container)];
+  });
   const columns = [
     { title: 'CONTAINER' },
     { title: 'IMAGE' },
     { title: 'PID', align: 'right' },
-    { title: 'START', align: 'right' },
+    ...READ_COLUMNS,
   ] as const;
   return `${lines.join('\n')}\n\n${formatTable(columns, rows)}`;
 }

@@ -71,6 +71,47 @@ for (const look of LOOKS) {
   });
 }
 
+for (const look of LOOKS) {
+  test(`starts are told apart, and reads file by file: ${look.name}, ${look.language}`, async () => {
+    const isEnglish = look.language === 'en';
+    await using api = await startApiServer();
+    await using opening = await openPage(opened.browser, { ...look, url: `${api.url}/#/images` });
+    const { page, faults, audit } = opening;
+    const isWhole = async (): Promise<void> => {
+      assert.deepEqual(await audit(), []);
+      assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true);
+    };
+    await page
+      .getByText(isEnglish ? 'not started here yet' : '还没有在本节点启动过')
+      .first()
+      .waitFor();
+    const times = await page.locator('.start-times').first().innerText();
+    assert.match(
+      times.replaceAll(/\s+/g, ' '),
+      isEnglish ? /first – cold 688 ms warm 241 ms/ : /首次 – 冷 688 .*热 241/,
+    );
+    await page.getByRole('button', { name: isEnglish ? '5 Layers' : '5 层' }).click();
+    const rows = page
+      .getByRole('group', { name: isEnglish ? 'Starts here' : '在本节点的启动' })
+      .locator('tbody tr');
+    const texts = await rows.allInnerTexts();
+    assert.equal(texts.length, 2);
+    assert.match(texts[0] ?? '', isEnglish ? /cold\s+398 ms\s+–\s+1.93 s/ : /冷\s+398/);
+    assert.match(texts[1] ?? '', isEnglish ? /first\s+342 ms\s+9.12 s\s+–\s+–\s+web-0/ : /首次\s+342/);
+    await page.screenshot({ path: join(PICTURES, `starts-${look.name}.png`), fullPage: true });
+    await isWhole();
+    await page.goto(`${api.url}/#/containers/default/web`);
+    await page.getByRole('tab', { name: isEnglish ? 'Reads' : '读取' }).click();
+    await page.getByText('usr/sbin/nginx').waitFor();
+    await page.getByText(isEnglish ? /Besides, 12.0 KiB|Besides, 12 KiB/ : /此外/).waitFor();
+    await page.getByText(isEnglish ? /Reads are not seen of layers/ : /看不到/).waitFor();
+    await page.getByText(isEnglish ? '412 ms · cold' : /412 .*· 冷/).waitFor();
+    await page.screenshot({ path: join(PICTURES, `reads-${look.name}.png`), fullPage: true });
+    await isWhole();
+    assert.deepEqual(faults, []);
+  });
+}
+
 test('an empty node says what to do next', async () => {
   await using api = await startApiServer(createEmptyNode());
   await using opening = await openPage(opened.browser, { url: api.url });
@@ -205,7 +246,7 @@ test('a terminal is opened in a container that runs', async () => {
   await page.getByRole('button', { name: 'Open a terminal' }).click();
   await typeAndLeave(page, api.node.inputs);
   await page.getByRole('tab', { name: 'Reads' }).click();
-  await page.getByText('Fetched for its layers').waitFor();
+  await page.getByText('Filled for it').waitFor();
   assert.deepEqual(faults, []);
 });
 

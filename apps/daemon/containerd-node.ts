@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { ContainerdClient, type ContainerdCalls, type Labels } from '@lade/containerd-client';
+import {
+  ContainerdClient,
+  type ContainerdCalls,
+  type ContainerdEvent,
+  type Labels,
+} from '@lade/containerd-client';
 import { isCodedError } from '@lade/errors';
 import type { Descriptor, Digest } from '@lade/oci';
 import { collectBytes, type ByteSource, type PullSource } from '@lade/streams';
@@ -110,10 +115,10 @@ export class ContainerdNode implements Disposable {
       yield* await this.imagesOf({ namespace, signal });
   }
 
-  /** Yields whenever an image was made or changed; ends with an error when containerd goes away. */
-  async *imageChanges(signal: AbortSignal): AsyncGenerator<void> {
-    const filters = ['topic=="/images/create"', 'topic=="/images/update"'];
-    for await (const _ of this.#client.events.subscribe(filters, { signal })) yield;
+  /** What happens from now on, of these topics; ends with an error when containerd goes away. */
+  events(topics: readonly string[], signal: AbortSignal): AsyncIterable<ContainerdEvent> {
+    const filters = topics.map((topic) => `topic=="${topic}"`);
+    return this.#client.events.subscribe(filters, { signal });
   }
 
   /** The images of one namespace. */

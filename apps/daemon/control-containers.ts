@@ -1,11 +1,13 @@
 import type { Containers, ProcessEvent } from '@lade/containers';
 import type { OutputEvent } from '@lade/control-protocol';
 import type { ContainerWork } from '@lade/control-service';
+import type { ContainerViews } from './container-views.ts';
 
 /** What the control API can do with containers. */
-export function createContainerWork(containers: Containers): ContainerWork {
+export function createContainerWork(containers: Containers, views: ContainerViews): ContainerWork {
   return {
-    list: async (options) => containers.list(options),
+    list: async (options) => views.summarise(await containers.list(options)),
+    get: async (id, options) => views.detail(await containers.get(id, options)),
     run: ({ columns, rows, ...request }, { namespace, signal }) =>
       encodeOutput(containers.run({ ...request, namespace, ...sizeOf(columns, rows) }, signal)),
     exec: (id, { columns, rows, ...request }, { namespace, signal }) =>

@@ -84,7 +84,7 @@ export function createControlPlatform(
       };
     },
     images: async ({ namespace = DEFAULT_NAMESPACE, signal }) =>
-      summariseImages({ bucket, node, layers, log, known }, { namespace, signal }),
+      summariseImages({ bucket, node, layers, starts: platform.starts, log, known }, { namespace, signal }),
     removeImage: async (image, { namespace = DEFAULT_NAMESPACE, signal }) =>
       removeImage(image, node, { namespace, signal }),
     nodes: async ({ signal }) => (await listNodes(bucket, { log, signal })).map(summariseNode),

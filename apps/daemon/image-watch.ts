@@ -3,6 +3,7 @@ import type { Logger } from '@lade/log';
 import type { ContainerdNode } from './containerd-node.ts';
 
 const RETRY_MS = 10_000;
+const TOPICS = ['/images/create', '/images/update'];
 
 /** Tells whenever containerd's images may have changed: when it says so, and when it could not be heard for a while. */
 export class ImageWatch implements AsyncDisposable {
@@ -26,7 +27,7 @@ export class ImageWatch implements AsyncDisposable {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        for await (const _ of this.#node.imageChanges(signal)) changed();
+        for await (const _ of this.#node.events(TOPICS, signal)) changed();
       } catch (reason) {
         if (!signal.aborted) this.#log.debug('containerd is not reachable', { error: reason });
       }

@@ -3,7 +3,9 @@ import { watchCalls } from '@lade/containerd-services';
 import { EventLog } from '@lade/event-log';
 import type { CallWatch } from '@lade/grpc';
 import { createLogger, type LogLevel, type Logger } from '@lade/log';
+import { PullTimes } from '@lade/starts';
 import { CallTimes } from './call-times.ts';
+import { notePull } from './note-pull.ts';
 
 /** Where everything is told that this daemon does: for the log, and for those who follow its events. */
 export interface Observation {
@@ -12,6 +14,7 @@ export interface Observation {
   readonly events: EventLog;
   readonly calls: CallWatch;
   readonly callTimes: CallTimes;
+  readonly pulls: PullTimes;
   readonly tellBucket: (event: BucketEvent) => void;
 }
 
@@ -28,14 +31,17 @@ export function observe(write: (line: string) => void, level: LogLevel): Observa
   const events = new EventLog();
   const lines = createLogger(write, level);
   const callTimes = new CallTimes();
+  const pulls = new PullTimes();
   return {
     events,
     callTimes,
+    pulls,
     log: createLogger(write, level, ({ level: kind, message, fields }) =>
       events.tell(`log.${kind}`, { message, ...fields }),
     ),
     calls: watchCalls((call, fields) => {
       callTimes.count(call, fields.ms, fields.code !== undefined);
+      notePull(pulls, call, fields);
       events.tell(`containerd.${call}`, fields);
       lines.debug('call answered', { call, ...fields });
     }),

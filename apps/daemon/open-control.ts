@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { controlSocketPath } from '@lade/control-protocol';
 import { serveControl } from '@lade/control-service';
 import { RegistryClient, dockerCredentials } from '@lade/registry-client';
+import type { TaskStarts } from '@lade/starts';
 import type { DaemonConfig } from './config.ts';
+import { createContainerViews } from './container-views.ts';
 import { createContainerWork } from './control-containers.ts';
 import { createControlPlatform, type ControlParts } from './control-platform.ts';
 import { openToken } from './control-token.ts';
@@ -16,7 +18,10 @@ const CONSOLE_FOLDER = join(import.meta.dirname, '../console/dist');
 export async function openControl(
   config: DaemonConfig,
   platform: Platform,
-  parts: Pick<ControlParts, 'node' | 'events' | 'callTimes' | 'log'>,
+  {
+    starts,
+    ...parts
+  }: Pick<ControlParts, 'node' | 'events' | 'callTimes' | 'log'> & { readonly starts: TaskStarts },
 ): Promise<AsyncDisposable> {
   const { root, address, registryConfig, proxies, tokenFile } = config;
   const { node, log } = parts;
@@ -24,7 +29,8 @@ export async function openControl(
   const registries = stack.use(
     RegistryClient.open({ credentials: dockerCredentials(registryConfig), proxies }),
   );
-  const containers = createContainerWork(stack.use(await openContainers(root, node, log)));
+  const views = createContainerViews(platform, () => starts.groups);
+  const containers = createContainerWork(stack.use(await openContainers(root, node, log)), views);
   const http = config.http && { ...config.http, token: await openToken(tokenFile) };
   let consoleUrl: string | undefined;
   const given = { ...parts, containers, registries, consoleUrl: () => consoleUrl };

@@ -11,7 +11,6 @@ import {
   indexKey,
   publishChain,
   publishLayer,
-  readIndex,
   type ChainKeys,
   type Upload,
 } from '@lade/layers';
@@ -20,30 +19,31 @@ import type { Logger } from '@lade/log';
 import {
   type FillModeName,
   Foreground,
-  LayerIndexes,
   LayerSync,
   LayerTable,
-  LocalLayers,
+  type LocalLayers,
   MadeLayers,
   RemoteLayers,
   openResidency,
+  type ReadBook,
   type ResidencyCounters,
 } from '@lade/residency';
 import { RequestTotals } from '@lade/nodes';
-import { Snapshotter, listSnapshots, type AgreedTerms, type ListedSnapshot } from '@lade/snapshots';
+import { Snapshotter, type AgreedTerms } from '@lade/snapshots';
 import { openDatabase, type Database } from '@lade/sqlite';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
-import { createErofsMounter } from './erofs-mounter.ts';
 import { openFillModes } from './fill-modes.ts';
 import { nameNode } from './name-node.ts';
 import { contentUses, openUses } from './node-uses.ts';
 import { idMapper } from './id-mapper.ts';
+import { openLayers } from './open-layers.ts';
 import { openWatchedBucket, type WatchedBucket } from './open-watched-bucket.ts';
 import { readAllAsUsual } from './read-ahead-device.ts';
+import { openStateViews, type StateViews } from './state-views.ts';
 
 /** Everything below the services, wired. Disposing stops the uploads, and leaves all mounts to the next daemon. */
-export interface Platform extends WatchedBucket, AsyncDisposable {
+export interface Platform extends WatchedBucket, StateViews, AsyncDisposable {
   /** What the bucket is asked. */
   readonly requests: RequestTotals;
   readonly content: Content;
@@ -51,7 +51,7 @@ export interface Platform extends WatchedBucket, AsyncDisposable {
   readonly made: MadeLayers;
   readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
-  readonly snapshots: () => readonly ListedSnapshot[];
+  readonly reads: ReadBook;
   readonly uploads: UploadQueue;
   readonly uses: NodeUses;
   readonly foreground: Foreground;
@@ -105,23 +105,8 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     log,
   );
   await readAllAsUsual();
-  const layers = await LocalLayers.open({
-    root,
-    table,
-    catalogue,
-    mounter: createErofsMounter(),
-    modes,
-    sync: stack.use(new LayerSync(residency.boot, log)),
-    indexes: new LayerIndexes({
-      table,
-      log,
-      counters: residency.counters,
-      find: async (diffId, options) => readIndex(bucket, diffId, options),
-    }),
-    counters: residency.counters,
-    log,
-    isWaiting: (diffId) => queue.isWaiting(diffId),
-  });
+  const sync = stack.use(new LayerSync(residency.boot, log));
+  const layers = await openLayers({ root, table, catalogue, modes, sync, bucket, queue, residency, log });
   modes.allAttached();
   residency.quota?.start((diffId) => layers.isMounted(diffId));
   const uploads = stack.use(queue);
@@ -132,8 +117,8 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     log,
     claim: async (chain) => uses.claim([chainKey(chain)]),
   });
-  const found = { remote, layers, uploads, unpacked, terms };
-  const snapshotter = stack.use(await openSnapshotter({ root, db, log, boot: residency.boot, ...found }));
+  const own = { root, db, log, boot: residency.boot, unpacked, terms };
+  const snapshotter = stack.use(await openSnapshotter({ ...own, remote, layers, uploads }));
   content = stack.use(await openContentOf({ config, db, bucket, uses, foreground, log }));
   const owned = stack.move();
   return {
@@ -144,7 +129,8 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     made: new MadeLayers(table, layers),
     remote,
     snapshotter,
-    snapshots: () => listSnapshots(db),
+    ...openStateViews(db),
+    reads: residency.reads,
     uploads,
     uses,
     foreground,

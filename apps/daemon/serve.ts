@@ -21,6 +21,9 @@ import { openControl } from './open-control.ts';
 import { startNodeBeat } from './start-node-beat.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
+import { watchStarts } from './watch-starts.ts';
+
+const SNAPSHOTTER = 'lade';
 
 /** `lade serve`: runs until SIGTERM or SIGINT. Throws what keeps it from running. */
 export async function serve(argv: readonly string[]): Promise<void> {
@@ -33,7 +36,7 @@ export async function serve(argv: readonly string[]): Promise<void> {
 }
 
 async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<void> {
-  const { log, events, calls, callTimes, tellBucket } = observe(
+  const { log, events, calls, callTimes, pulls, tellBucket } = observe(
     (line) => process.stderr.write(line),
     config.logLevel,
   );
@@ -61,7 +64,8 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   server.add(Content, contentHandlers(platform.content.store, platform.content.ingests));
   server.add(Diff, diffHandlers(platform.snapshotter, { unpacker, maker }));
   await server.listen(config.address);
-  stack.use(await openControl(config, platform, { node, events, callTimes, log }));
+  const starts = stack.use(watchStarts(platform, { node, snapshotter: SNAPSHOTTER, pulls, events, log }));
+  stack.use(await openControl(config, platform, { node, starts, events, callTimes, log }));
   await platform.serving();
   platform.uses.renew().catch((error: unknown) => log.warn('bucket was not told what is used', { error }));
   platform.uploads.start();

@@ -4,20 +4,23 @@ import { formatPlatform, listImages, type ImageRecord, type KnownRecords } from 
 import type { Logger } from '@lade/log';
 import { chainIds, isDigest, type Digest } from '@lade/oci';
 import type { LocalLayers } from '@lade/residency';
+import type { StartTable } from '@lade/starts';
 import type { ContainerdNode, NodeImage, Scope } from './containerd-node.ts';
 import { readManifests, type ImageManifest } from './image-manifests.ts';
+import { summariseStart } from './summarise-start.ts';
 
 interface ImageParts {
   readonly bucket: Bucket;
   readonly node: ContainerdNode;
   readonly layers: LocalLayers;
+  readonly starts: StartTable;
   readonly log: Logger;
   readonly known: KnownRecords;
 }
 
 /** The images that the bucket or one namespace of this node's containerd knows, by name. A containerd that is not there knows none. */
 export async function summariseImages(
-  { bucket, node, layers, log, known }: ImageParts,
+  { bucket, node, layers, starts, log, known }: ImageParts,
   scope: Scope,
 ): Promise<ImageSummary[]> {
   const { signal } = scope;
@@ -41,7 +44,15 @@ export async function summariseImages(
     const manifests = await readManifests(image.target, node, scope);
     summaries.push(...manifests.map((manifest) => ofContainerd(image, manifest, here)));
   }
-  return summaries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return summaries
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    .map((summary) => ({ ...summary, ...startsOf(summary, starts) }));
+}
+
+function startsOf({ layers }: ImageSummary, starts: StartTable): Pick<ImageSummary, 'starts'> {
+  const chainId = layers.at(-1)?.chainId;
+  const known = chainId === undefined ? [] : starts.ofChain(chainId);
+  return known.length === 0 ? {} : { starts: known.map(summariseStart) };
 }
 
 function ofRecord(

@@ -56,6 +56,7 @@ async function requireFills(files: OnDemandFiles, folder: string): Promise<void>
       await blob.writeFile(TEXT);
       bits.resident.set(0, BLOCK_BYTES);
     },
+    read() {},
     reached() {},
   };
   const mounter = createErofsMounter();

@@ -47,6 +47,12 @@ export class ContainerCalls {
     return (document as { readonly containers: readonly ContainerSummary[] }).containers;
   }
 
+  /** With the files that it has read. Throws `not_found`. */
+  async get(id: string, { namespace, ...waiting }: ScopeOptions = {}): Promise<ContainerSummary> {
+    const path = withQuery(pathOf(id), { namespace });
+    return (await this.#caller.document({ method: 'GET', path, ...waiting })) as ContainerSummary;
+  }
+
   /** Leaving the stream after the start leaves the container running. */
   run(body: RunRequest, options: WaitOptions = {}): AsyncIterable<RunEvent> {
     return this.#caller.events({ method: 'POST', path: '/v1/containers', body, ...options });

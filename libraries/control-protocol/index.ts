@@ -29,7 +29,6 @@ export type {
   GarbageTotals,
 } from './messages-bucket.ts';
 export type {
-  ContainerReads,
   ContainerState,
   ContainerSummary,
   ExecRequest,
@@ -47,4 +46,5 @@ export type {
   Trace,
   TraceChunk,
 } from './messages-layers.ts';
+export type { ContainerReads, FileRead, ReadFigures, Start, StartKind } from './messages-starts.ts';
 export type { LayerPosition, PullEvent, PullRequest } from './messages-pull.ts';

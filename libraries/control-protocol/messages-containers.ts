@@ -1,4 +1,5 @@
 import type { Digest } from '@lade/oci';
+import type { ContainerReads, Start } from './messages-starts.ts';
 
 /** POST /v1/containers. */
 export interface RunRequest {
@@ -82,12 +83,8 @@ export interface ContainerSummary {
   readonly hasLogs?: boolean;
   /** Of ours, bottom first. */
   readonly layers?: readonly Digest[];
+  /** Where its layers are ours. */
   readonly reads?: ContainerReads;
-}
-
-/** Of its layers since it was started; other containers with the same layers count in. */
-export interface ContainerReads {
-  readonly waits: number;
-  readonly waitMs: number;
-  readonly fetchedBytes: number;
+  /** The last one that the daemon has seen. */
+  readonly start?: Start;
 }

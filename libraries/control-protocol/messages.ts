@@ -1,5 +1,6 @@
 import type { Digest } from '@lade/oci';
 import type { LayerPosition } from './messages-pull.ts';
+import type { Start } from './messages-starts.ts';
 import type { WireError } from './wire-error.ts';
 
 /** GET /v1/status. */
@@ -107,6 +108,8 @@ export interface ImageSummary {
   readonly layers: readonly ImageLayer[];
   /** To the bucket: ISO 8601, UTC. */
   readonly publishedAt?: string;
+  /** On this node, of images with these layers: the last eight of each kind, the last one first. */
+  readonly starts?: readonly Start[];
 }
 
 export interface ImageLayer {

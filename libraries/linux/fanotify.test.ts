@@ -17,6 +17,7 @@ import {
   makePrivate,
   waitReadable,
   watchMount,
+  type FanotifyEvent,
 } from './index.ts';
 import { testInPrivateMounts } from './testing/private-mounts.ts';
 
@@ -28,8 +29,9 @@ testInPrivateMounts(import.meta.filename, () => {
     using scene = await watch();
     const reader = readBlock(scene.watched, 2);
     const [event] = takeEvents(scene.group);
-    assert.deepEqual({ offset: event?.offset, length: event?.length }, { offset: 8192, length: 4096 });
-    answer(scene.group, event?.fd ?? -1, 'allow');
+    const fd = event?.fd ?? -1;
+    assert.deepEqual(event, { fd, at: 0, pid: reader.child.pid, offset: 8192, length: 4096 });
+    answer(scene.group, fd, 'allow');
     assert.equal((await reader).stdout, 'c'.repeat(4096));
   });
 
@@ -76,14 +78,15 @@ test('decodeFanotifyEvents() stops at the first zero length, and shows what was 
     bytes.writeUInt32LE(24, at);
     bytes.writeUInt16LE(24, at + 6);
     bytes.writeInt32LE(fd, at + 16);
+    bytes.writeInt32LE(fd + 100, at + 20);
   }
   clearFanotifyEvent(bytes, 24);
   const whole = { offset: 0, length: Number.MAX_SAFE_INTEGER };
   assert.deepEqual(
     [...decodeFanotifyEvents(bytes)],
     [
-      { at: 0, fd: 5, ...whole },
-      { at: 24, fd: -1, ...whole },
+      { at: 0, fd: 5, pid: 105, ...whole },
+      { at: 24, fd: -1, pid: 106, ...whole },
     ],
   );
 });
@@ -116,11 +119,11 @@ async function watch(): Promise<Scene> {
   };
 }
 
-function readBlock(path: string, block: number): Promise<{ stdout: string }> {
+function readBlock(path: string, block: number): ReturnType<typeof run> {
   return run('dd', [`if=${path}`, 'bs=4096', `skip=${block}`, 'count=1', 'status=none']);
 }
 
-function takeEvents(group: number): readonly { fd: number; offset: number; length: number }[] {
+function takeEvents(group: number): readonly (FanotifyEvent & { readonly at: number })[] {
   assert.deepEqual(waitReadable([group], PATIENCE_MS), ['readable']);
   const bytes = Buffer.alloc(4096);
   readSync(group, bytes);

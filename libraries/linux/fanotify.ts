@@ -27,6 +27,8 @@ const O_CLOEXEC = 0o2_000_000;
 export interface FanotifyEvent {
   /** The file, opened for this process; also the name of the event when it is answered. */
   readonly fd: number;
+  /** Who reads; 0 for a process that this one's PID namespace does not have. */
+  readonly pid: number;
   readonly offset: number;
   readonly length: number;
 }
@@ -72,13 +74,15 @@ export function heedFile(group: number, path: string): void {
  * | 0      | 4    | length of the event with its records                               |
  * | 6      | 2    | length of this head, where the records start                       |
  * | 16     | 4    | descriptor, negative when there is none                            |
+ * | 20     | 4    | process                                                            |
  * | 24     | …    | records: type (1), zero (1), length (2); a range: at 8 offset (8), at 16 length (8) |
  */
 export function* decodeFanotifyEvents(bytes: Buffer): Generator<FanotifyEvent & { readonly at: number }> {
   for (let at = 0; at + METADATA_BYTES <= bytes.length;) {
     const end = at + bytes.readUInt32LE(at);
     if (end === at) return;
-    yield { at, fd: bytes.readInt32LE(at + 16), ...decodeRange(bytes, at + bytes.readUInt16LE(at + 6), end) };
+    const [fd, pid] = [bytes.readInt32LE(at + 16), bytes.readInt32LE(at + 20)];
+    yield { at, fd, pid, ...decodeRange(bytes, at + bytes.readUInt16LE(at + 6), end) };
     at = end;
   }
 }

@@ -32,6 +32,7 @@ export { parseMountInfo, readMounts, type MountInfo } from './mount-table.ts';
 export { openInRoot } from './open-in-root.ts';
 export { copyDescriptors } from './pidfd.ts';
 export { clearEvent, createEvent, signalEvent, waitReadable, type Readiness } from './poll.ts';
+export { deepestCgroup, readCgroup } from './read-cgroup.ts';
 export { setTimes } from './set-times.ts';
 export { createSharedMemory, mapSharedMemory } from './shared-memory.ts';
 export { shareHeap, trimHeap } from './trim-heap.ts';

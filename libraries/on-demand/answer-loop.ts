@@ -2,6 +2,8 @@ import { BlockBits } from '@lade/block-bits';
 import { clearEvent, waitReadable } from '@lade/linux';
 import type { Journal } from './journal.ts';
 import type { FromAnsweringThread, ServeMessage, ToAnsweringThread } from './messages.ts';
+import { Readers } from './readers.ts';
+import { Readings } from './readings.ts';
 import { isAnyFile, type FileKey, type Question, type QuestionSource, type ServedFile } from './question.ts';
 import type { OnStep } from './step.ts';
 
@@ -23,11 +25,14 @@ export class AnswerLoop {
   readonly #parked = new Map<number, Question>();
   /** Wait for the main thread, by slot. */
   readonly #asked = new Map<number, Question>();
+  readonly #readers = new Readers();
+  readonly #readings: Readings;
   #allServed = false;
   #state: 'serving' | 'stopping' | 'abandoned' = 'serving';
 
   constructor(ports: AnswerLoopPorts) {
     this.#ports = ports;
+    this.#readings = new Readings((readings) => ports.send({ type: 'read', readings }));
   }
 
   /** Returns after `stop` or `abandon`; questions that nobody has answered stay in the journal. */
@@ -37,7 +42,9 @@ export class AnswerLoop {
     this.#ports.send({ type: 'ready' });
     while (this.#goesOn()) {
       const mayRead = this.#state === 'serving' && source.mayRead && journal.freeSlots >= source.maxQuestions;
-      const [woken, readable] = waitReadable(mayRead ? [wake, source.device] : [wake]);
+      const awaited = mayRead ? [wake, source.device] : [wake];
+      const [woken, readable] = waitReadable(awaited, this.#readings.dueMs);
+      this.#readings.flushDue();
       if (woken !== 'idle') {
         clearEvent(wake);
         this.#takeMessages();
@@ -129,7 +136,7 @@ export class AnswerLoop {
     const { journal, onStep } = this.#ports;
     const file = this.#files.get(text(question.file));
     if (file === undefined && this.#allServed) return this.#refuse(question);
-    if (file !== undefined && this.#answerResident(question, file)) return;
+    if (file !== undefined && this.#answerAtOnce(question, file)) return;
     const slot = journal.add(question);
     onStep('journaled');
     if (file === undefined) this.#parked.set(slot, question);
@@ -140,6 +147,16 @@ export class AnswerLoop {
     const file = this.#files.get(text(question.file));
     if (file === undefined) this.#refuse(question, slot);
     else if (!this.#answerResident(question, file, slot)) this.#ask(slot, question, file);
+  }
+
+  #answerAtOnce(question: Question, file: ServedFile): boolean {
+    const { offset, pid } = question;
+    const length = Math.min(question.length, file.sizeBytes - offset);
+    // Before the answer: afterwards it may be gone.
+    const reader = length > 0 ? this.#readers.readerOf(pid) : '';
+    if (!this.#answerResident(question, file)) return false;
+    if (length > 0) this.#readings.add(file.number, offset, length, reader);
+    return true;
   }
 
   /** `touched` before `resident` is looked at: who drops a block does it the other way round, so one of us sees the other. */
@@ -154,10 +171,11 @@ export class AnswerLoop {
   }
 
   #ask(slot: number, question: Question, { number, sizeBytes }: ServedFile): void {
-    const { offset } = question;
+    const { offset, pid } = question;
     const length = Math.min(question.length, sizeBytes - offset);
+    const reader = this.#readers.readerOf(pid);
     this.#asked.set(slot, question);
-    this.#ports.send({ type: 'fill', slot, number, offset, length });
+    this.#ports.send({ type: 'fill', slot, number, offset, length, reader });
     this.#ports.onStep('asked');
   }
 

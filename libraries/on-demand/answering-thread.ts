@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads';
 import { CodedError } from '@lade/errors';
 import { createEvent, signalEvent } from '@lade/linux';
 import type { AnsweringOptions, FromAnsweringThread, ToAnsweringThread } from './messages.ts';
-import type { OnDemandFile } from './on-demand-files.ts';
-import type { ByteRange, FileKey } from './question.ts';
+import type { FileRead, OnDemandFile } from './on-demand-files.ts';
+import type { FileKey } from './question.ts';
 
 export interface AnsweringThreadOptions extends Omit<AnsweringOptions, 'wake' | 'compileCache'> {
   /** The thread has ended before it was told to. Readers wait until another process takes over: this one should exit. */
@@ -116,12 +116,15 @@ export class AnsweringThread implements AsyncDisposable {
         return this.#settling.shift()?.();
       case 'reached':
         return this.#files.get(message.number)?.reached(message.offset);
+      case 'read':
+        for (const { number, ...reading } of message.readings) this.#files.get(number)?.read(reading);
+        return;
       case 'fill':
         return this.#report(message.slot, [fill(this.#files.get(message.number), message)]);
       case 'fill-all':
         return this.#report(
           message.slot,
-          [...this.#files.values()].map((file) => fill(file, message)),
+          [...this.#files.values()].map((file) => fill(file, { ...message, reader: '' })),
         );
     }
   }
@@ -135,9 +138,12 @@ export class AnsweringThread implements AsyncDisposable {
 }
 
 /** Rejects for a file that was forgotten meanwhile. */
-async function fill(file: OnDemandFile | undefined, { offset, length }: ByteRange): Promise<void> {
+async function fill(file: OnDemandFile | undefined, { offset, length, reader }: FileRead): Promise<void> {
   if (file === undefined) throw new CodedError('not_found', 'Cannot fill a range: the file is not served');
   const clamped = { offset, length: Math.min(length, file.sizeBytes - offset) };
-  if (clamped.length <= 0 || file.bits.resident.hasAll(offset, offset + clamped.length)) return;
-  await file.fill(clamped.offset, clamped.length);
+  if (clamped.length <= 0) return;
+  // It came while the question was on its way.
+  if (file.bits.resident.hasAll(offset, offset + clamped.length))
+    return file.read({ ...clamped, reader, requests: 1 });
+  await file.fill(clamped.offset, clamped.length, reader);
 }

@@ -33,10 +33,10 @@ export class FanotifyQuestions implements QuestionSource {
 
   /** The descriptors of inherited events died with their process, and which files they were with them. */
   *takeAll(inbox: Buffer, origin: 'read' | 'inherited'): Generator<Question> {
-    for (const { at, fd, offset, length } of decodeFanotifyEvents(inbox)) {
+    for (const { at, fd, pid, offset, length } of decodeFanotifyEvents(inbox)) {
       if (fd < 0) continue; // answered before, or an overflow, which an unlimited queue does not have
       const file = origin === 'read' ? keyOf(fstatSync(fd)) : ANY_FILE;
-      yield { id: BigInt(fd), operation: 0, file, offset, length };
+      yield { id: BigInt(fd), operation: 0, file, pid, offset, length };
       clearFanotifyEvent(inbox, at);
     }
     inbox.fill(0);

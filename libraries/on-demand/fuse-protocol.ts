@@ -46,11 +46,14 @@ const ATTRIBUTES_BYTES = 88;
  * | 4      | 4    | opcode                     |
  * | 8      | 8    | unique id, for the reply   |
  * | 16     | 8    | node                       |
+ * | 32     | 4    | thread that asks           |
  */
 export interface FuseRequest {
   readonly opcode: number;
   readonly id: bigint;
   readonly node: number;
+  /** 0 where the kernel asks for itself, or the mount's PID namespace does not have it. */
+  readonly pid: number;
   readonly body: Buffer;
 }
 
@@ -62,6 +65,7 @@ export function decodeRequest(bytes: Buffer): FuseRequest | undefined {
     opcode: bytes.readUInt32LE(4),
     id: bytes.readBigUInt64LE(8),
     node: Number(bytes.readBigUInt64LE(16)),
+    pid: bytes.readUInt32LE(32),
     body: bytes.subarray(REQUEST_HEAD_BYTES, length),
   };
 }

@@ -166,8 +166,8 @@ export class FuseQuestions implements QuestionSource {
 }
 
 /** Undefined when it is not about one file. */
-function toQuestion({ opcode, id, node, body }: fuse.FuseRequest): Question | undefined {
-  const question = { id, operation: opcode, offset: 0, length: 0 };
+function toQuestion({ opcode, id, node, pid, body }: fuse.FuseRequest): Question | undefined {
+  const question = { id, operation: opcode, pid, offset: 0, length: 0 };
   if (opcode === OPCODE.lookup) {
     const found = parseName(fuse.decodeName(body));
     return found && { ...question, file: nodeKey(toNode(found)) };

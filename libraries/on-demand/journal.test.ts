@@ -10,6 +10,7 @@ const QUESTION: Question = {
   id: 2n ** 63n,
   operation: 15,
   file: { device: 66_307, inode: 2 ** 40 },
+  pid: 0,
   offset: 2 ** 45,
   length: 1 << 20,
 };

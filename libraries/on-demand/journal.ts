@@ -79,6 +79,7 @@ export class Journal {
       id: this.#slots.readBigUInt64LE(at + 8),
       operation: this.#slots.readUInt32LE(at + 4),
       file: { device: number(0), inode: number(1) },
+      pid: 0, // not written down: the layout is also another release's
       offset: number(2),
       length: number(3),
     };

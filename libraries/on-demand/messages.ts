@@ -43,7 +43,23 @@ export type FromAnsweringThread =
   | { readonly type: 'ready' }
   /** Every answer that was begun before the oldest open `settle` is given. */
   | { readonly type: 'settled' }
-  | ({ readonly type: 'fill'; readonly slot: number; readonly number: number } & ByteRange)
+  | ({
+      readonly type: 'fill';
+      readonly slot: number;
+      readonly number: number;
+      readonly reader: string;
+    } & ByteRange)
   /** The same for every file: which one it is about cannot be told. */
   | ({ readonly type: 'fill-all'; readonly slot: number } & ByteRange)
-  | { readonly type: 'reached'; readonly number: number; readonly offset: number };
+  | { readonly type: 'reached'; readonly number: number; readonly offset: number }
+  /** Reads that were answered at once, some time after it. */
+  | { readonly type: 'read'; readonly readings: readonly Reading[] };
+
+/** Reads of one file by one reader that go on where the one before ended. */
+export interface Reading {
+  readonly number: number;
+  readonly reader: string;
+  readonly offset: number;
+  length: number;
+  requests: number;
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readCgroup } from '@lade/linux';
 import { testInPrivateMounts } from '@lade/linux/private-mounts';
 import type { OnDemandFiles } from './index.ts';
 import { Journal } from './journal.ts';
@@ -76,6 +77,22 @@ function declareTests(kind: Kind): void {
     if (kind === 'fanotify') assert.ok(!file.isTouched(10));
     await scene.files.setWhole(5, false);
     await scene.files.setWhole(5, false);
+  });
+
+  test(`${kind}: who reads is told by control group, of reads that wait and of others`, async () => {
+    await using scene = await open(kind);
+    const { file, path } = await scene.serve(6, 200);
+    await hashElsewhere(path);
+    const group = readCgroup(process.pid);
+    assert.ok(group !== undefined && file.fills.length > 0);
+    assert.ok(file.fills.every(({ reader }) => reader === group));
+    const { file: whole, path: wholePath } = await scene.serve(8, 200);
+    await whole.fillAll();
+    await hashElsewhere(wholePath);
+    const sum = (): number => whole.reads.reduce((bytes, { length }) => bytes + length, 0);
+    while (sum() < whole.sizeBytes) await sleep(10);
+    assert.ok(whole.reads.every(({ reader, requests }) => reader === group && requests > 0));
+    assert.ok(whole.fills.length === 0 && whole.reads.every(({ offset }) => offset < whole.sizeBytes));
   });
 
   test(`${kind}: reaching a marked block is told once`, async () => {

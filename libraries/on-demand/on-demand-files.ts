@@ -1,5 +1,13 @@
 import type { BlockBits } from '@lade/block-bits';
 
+/** A range of a file that somebody reads, in bytes. */
+export interface FileRead {
+  readonly offset: number;
+  readonly length: number;
+  /** The control group of whoever reads, such as /default/name; '' where that cannot be told. */
+  readonly reader: string;
+}
+
 /** A file whose bytes come when somebody reads them. */
 export interface OnDemandFile {
   /** Unique for ever among the files that one journal and its kernel side have served. */
@@ -9,7 +17,9 @@ export interface OnDemandFile {
   readonly sizeBytes: number;
   readonly bits: BlockBits;
   /** Resolves when every block of the range is resident; when it rejects, that reader gets EIO. */
-  fill(offset: number, length: number): Promise<void>;
+  fill(offset: number, length: number, reader: string): Promise<void>;
+  /** What was resident when it was asked for; told some time after the answer. */
+  read(read: FileRead & { readonly requests: number }): void;
   /** A marked block was reached at this offset; nobody waits for an answer. */
   reached(offset: number): void;
 }

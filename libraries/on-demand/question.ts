@@ -13,6 +13,8 @@ export interface Question extends ByteRange {
   /** FUSE's opcode. */
   readonly operation: number;
   readonly file: FileKey;
+  /** The process or thread that reads; 0: it cannot be told. */
+  readonly pid: number;
 }
 
 /** How the kernel names a file. */

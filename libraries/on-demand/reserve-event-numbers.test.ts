@@ -10,6 +10,7 @@ const about = (number: number): Question => ({
   id: BigInt(number),
   operation: 0,
   file: ANY_FILE,
+  pid: 0,
   offset: 0,
   length: 4096,
 });

@@ -4,7 +4,7 @@ import { isOurs } from './container-labels.ts';
 import { ContainerLogs, type PunchHole } from './container-logs.ts';
 import { execInContainer, type ExecRequest } from './exec-in-container.ts';
 import { findContainer } from './find-container.ts';
-import { listContainers, type ContainerSummary } from './list-containers.ts';
+import { inspectContainer, listContainers, type ContainerSummary } from './list-containers.ts';
 import type { Containerd, OpenPipes, Output, Roots } from './ports.ts';
 import { openLogs } from './open-logs.ts';
 import { removeContainer, type RemoveOptions } from './remove-container.ts';
@@ -48,6 +48,11 @@ export class Containers implements AsyncDisposable {
 
   async list({ namespace, signal }: Scope): Promise<readonly ContainerSummary[]> {
     return listContainers(namespace, { ...this.#parts, signal });
+  }
+
+  /** Throws `not_found`. */
+  async get(id: string, { namespace, signal }: Scope): Promise<ContainerSummary> {
+    return inspectContainer(id, namespace, { ...this.#parts, signal });
   }
 
   run(request: RunRequest, signal: AbortSignal): AsyncGenerator<RunEvent> {

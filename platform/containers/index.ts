@@ -1,3 +1,4 @@
+export { cgroupOf } from './cgroup-of.ts';
 export { Containers, type OpenContainersOptions } from './containers.ts';
 export type { ContainerSettings } from './create-container.ts';
 export type { ExecRequest } from './exec-in-container.ts';

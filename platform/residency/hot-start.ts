@@ -8,6 +8,7 @@ import type { AnnouncedStarts } from './announced-starts.ts';
 import type { Foreground } from './foreground.ts';
 import { recordStart } from './record-start.ts';
 import type { ResidencyCounters } from './residency-counters.ts';
+import type { ReadBook } from './read-book.ts';
 import type { ResidentBlob } from './resident-blob.ts';
 
 /** A blob of a mounted layer, as far as its starts are concerned. */
@@ -24,6 +25,7 @@ export interface HotStartContext {
   readonly starts: Pick<AnnouncedStarts, 'take'>;
   readonly foreground: Foreground;
   readonly counters: ResidencyCounters;
+  readonly reads: Pick<ReadBook, 'brought'>;
   readonly log: Logger;
   /** Whether this node tells others what a start touches, and how long nothing new is touched after one; undefined: it does not. */
   readonly recordQuietMs: number | undefined;
@@ -51,7 +53,7 @@ export async function prepareStart(
 /** False where the bucket does not know how the layer is started, or has it wrong. */
 async function bringHot(
   blob: StartedBlob,
-  { starts, foreground, counters, log }: HotStartContext,
+  { starts, foreground, counters, reads, log }: HotStartContext,
   signal: AbortSignal,
 ): Promise<boolean> {
   using _ = foreground.enter();
@@ -63,7 +65,10 @@ async function bringHot(
     return undefined;
   });
   if (!hot) return false;
-  await (await blob.open()).anticipate(hot);
+  const resident = await blob.open();
+  const before = resident.filled.fetchedBytes;
+  await resident.anticipate(hot);
+  if (resident.filled.fetchedBytes > before) reads.brought(diffId);
   counters.requests++;
   counters.fetchedBytes += hot.fetchedBytes;
   return true;

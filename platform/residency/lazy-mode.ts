@@ -8,7 +8,8 @@ import type { FillMode, MountTarget } from './fill-mode.ts';
 import type { Foreground } from './foreground.ts';
 import type { OnDemandFiles } from './on-demand-files.ts';
 import type { Residency } from './open-residency.ts';
-import { ServedBlob, type ServeContext, type Served } from './served-blob.ts';
+import type { ServeContext } from './serve-context.ts';
+import { ServedBlob, type Served } from './served-blob.ts';
 
 export interface LazyModeOptions {
   readonly foreground: Foreground;

@@ -1,5 +1,13 @@
 import type { BlockBits } from '@lade/block-bits';
 
+/** A range of a file that somebody reads, in bytes. */
+export interface FileRead {
+  readonly offset: number;
+  readonly length: number;
+  /** The control group of whoever reads, such as /default/name; '' where that cannot be told. */
+  readonly reader: string;
+}
+
 /** One blob, as the side that answers the kernel sees it. */
 export interface OnDemandFile {
   /** Names the blob on this node for ever: the layer's number, and the inode where there is one. */
@@ -12,7 +20,9 @@ export interface OnDemandFile {
    * Resolves when every block of the range is resident; rejects, and then that reader gets EIO. Never called for what is
    * resident. Ranges are cut to the file.
    */
-  fill(offset: number, length: number): Promise<void>;
+  fill(offset: number, length: number, reader: string): Promise<void>;
+  /** What was resident when it was asked for; told some time after the answer. */
+  read(read: FileRead & { readonly requests: number }): void;
   /** A marked block was reached at this offset; no answer is waited for. */
   reached(offset: number): void;
 }

@@ -6,6 +6,7 @@ import { hexOf } from '@lade/oci';
 import { CacheQuota, type CacheQuotaOptions } from './cache-quota.ts';
 import { ChunkFetcher, type ChunkFetcherOptions } from './chunk-fetcher.ts';
 import type { LayerTable } from './layer-table.ts';
+import { ReadBook } from './read-book.ts';
 import { createCounters } from './residency-counters.ts';
 import type { BlobContext, LocalChunks, Room } from './blob-context.ts';
 import { readBootId } from './resident-record.ts';
@@ -26,6 +27,8 @@ export interface Residency extends BlobContext, AsyncDisposable {
   readonly catalogue: ChunkCatalogue;
   readonly table: LayerTable;
   readonly quota: CacheQuota | undefined;
+  /** Who has read what of mounted layers. */
+  readonly reads: ReadBook;
   /** The machine's present boot. */
   readonly boot: string;
 }
@@ -47,6 +50,7 @@ export async function openResidency(options: ResidencyOptions): Promise<Residenc
     localChunks,
     room: quota ?? NO_LIMIT,
     quota,
+    reads: new ReadBook(),
     counters,
     log,
     catalogue,

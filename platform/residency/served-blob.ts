@@ -1,34 +1,19 @@
 import { join } from 'node:path';
 import { BlockBits } from '@lade/block-bits';
 import { ChunkTable, LAYER_FILES, type LayerIndex } from '@lade/layers';
-import type { AnnouncedStarts } from './announced-starts.ts';
+import { absentBytes } from './absent-bytes.ts';
 import { allocatedBytes } from './allocated-bytes.ts';
-import type { BackgroundFill } from './background-fill.ts';
 import type { ColdBlob } from './evict-cold.ts';
 import type { Digest } from '@lade/oci';
 import { orAbort } from '@lade/streams';
 import type { MountTarget, SeenBlob } from './fill-mode.ts';
-import type { Foreground } from './foreground.ts';
-import type { OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
-import type { Residency } from './open-residency.ts';
+import { countWait } from './count-wait.ts';
+import type { FileRead, OnDemandFile } from './on-demand-files.ts';
 import { prepareStart, type StartedBlob } from './hot-start.ts';
 import { ReadAhead, type Window } from './read-ahead.ts';
 import { ResidentBlob } from './resident-blob.ts';
+import type { ServeContext } from './serve-context.ts';
 import { StartWatch } from './start-watch.ts';
-
-/** What the blobs of a lazy mode share. */
-export interface ServeContext extends Residency {
-  readonly files: OnDemandFiles;
-  readonly foreground: Foreground;
-  readonly background: BackgroundFill;
-  /** A blob that nobody asks for that long is closed. */
-  readonly restAfterMs: number;
-  readonly starts: AnnouncedStarts;
-  /** How long a start should touch what it needs and no more, from the first read on. */
-  readonly startMs: number;
-  /** See HotStartContext. */
-  readonly recordQuietMs: number | undefined;
-}
 
 export interface Served {
   readonly blob: ServedBlob;
@@ -100,25 +85,28 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
     return { blob, kernelPath };
   }
 
-  async fill(offset: number, length: number): Promise<void> {
-    const { counters, foreground } = this.#context;
+  async fill(offset: number, length: number, reader: string): Promise<void> {
+    const { counters, foreground, reads } = this.#context;
     using _ = foreground.enter();
-    const started = performance.now();
+    let filledBytes = 0;
+    using wait = countWait(counters, this.waited);
     this.#start.noticeRead();
-    counters.waits++;
-    this.waited.waits++;
     this.#readers++;
     try {
       const blob = await this.open();
+      filledBytes = absentBytes(blob, offset, length);
       const filled = blob.fill(offset, length);
       const { first, end } = blob.table.range(offset, length);
       this.#bringAhead(blob, this.#readAhead.missed(blob.table.offsetOf(first), blob.table.offsetOf(end)));
       await filled;
     } finally {
       this.#readers--;
-      this.waited.waitMs += performance.now() - started;
-      counters.waitMs += performance.now() - started;
+      reads.waited(this, { offset, length, reader }, { ms: wait.ms, filledBytes });
     }
+  }
+
+  read({ requests, ...read }: FileRead & { readonly requests: number }): void {
+    this.#context.reads.read(this, read, requests);
   }
 
   reached(offset: number): void {

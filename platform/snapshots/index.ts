@@ -11,5 +11,11 @@ export type {
   RemoteLayers,
 } from './ports.ts';
 export { listSnapshots, listUsedLayers, type ListedSnapshot } from './list-snapshots.ts';
+export {
+  countLayerUsers,
+  findSnapshotLevels,
+  type SnapshotLevel,
+  type SnapshotLevels,
+} from './snapshot-levels.ts';
 export { SNAPSHOT_REF, type Info, type Kind, type Usage } from './snapshot.ts';
 export { Snapshotter, type SnapshotterOptions } from './snapshotter.ts';

@@ -28,6 +28,14 @@ export const containerRoutes: readonly Route[] = [
     },
   },
   {
+    method: 'GET',
+    path: '/v1/containers/{id}',
+    access: 'open',
+    async handle({ containers }, call) {
+      return { document: await containers.get(idOf(call), inQuery(call)) };
+    },
+  },
+  {
     method: 'DELETE',
     path: '/v1/containers/{id}',
     access: 'token',

@@ -29,6 +29,8 @@ interface SessionInput {
 /** The containers of this node's containerd. A client that leaves ends an exec, but no container. */
 export interface ContainerWork {
   list(options: Scope): Promise<readonly ContainerSummary[]>;
+  /** With the files that it has read. */
+  get(id: string, options: Scope): Promise<ContainerSummary>;
   run(request: RunRequest, options: Scope): AsyncIterable<RunEvent>;
   exec(id: string, request: ExecRequest, options: Scope): AsyncIterable<OutputEvent>;
   logs(id: string, options: LogOptions): AsyncIterable<OutputEvent>;

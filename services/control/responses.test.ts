@@ -45,6 +45,31 @@ const RUNNING: ContainerSummary = {
   hasLogs: true,
 };
 const ENDED: ContainerSummary = { ...RUNNING, state: 'stopped', exitStatus: 137, exitedAt: TIME };
+const FIGURES = { requests: 9, bytes: 40_960, waits: 3, waitMs: 1.5, filledBytes: 8_192 };
+const LAYER = `sha256:${'1'.repeat(64)}` as const;
+const READ: ContainerSummary = {
+  ...RUNNING,
+  layers: [LAYER],
+  reads: {
+    ...FIGURES,
+    unattributed: FIGURES,
+    files: [{ diffId: LAYER, path: 'bin/sh', sizeBytes: 9, bytes: 9, waits: 1, waitMs: 0.5 }],
+    unseenLayers: [LAYER],
+  },
+  start: {
+    kind: 'cold',
+    namespace: 'default',
+    container: 'c',
+    image: RUNNING.image,
+    startedAt: TIME,
+    ms: 310,
+    pullMs: 900,
+    waits: 3,
+    waitMs: 1.5,
+    filledBytes: 8_192,
+    over: true,
+  },
+};
 const OUTPUT: OutputEvent[] = [
   { kind: 'session', session: 'abc' },
   { kind: 'output', stream: 'stderr', data: 'aGk=' },
@@ -60,6 +85,7 @@ const RUN: RunEvent[] = [
 function recorder(asked: unknown[]): ContainerWork {
   return {
     list: async ({ namespace }) => (asked.push(namespace), [RUNNING, ENDED]),
+    get: async (id, { namespace }) => (asked.push(id, namespace), READ),
     async *run(wanted, { namespace }) {
       asked.push(wanted, namespace);
       yield* RUN;
@@ -90,6 +116,10 @@ test('containers are answered for as openapi.yaml says', async () => {
   };
   for (const container of list.containers) assertFits('Container', container);
   assert.deepEqual([list.containers.length, took()], [2, ['k8s.io']]);
+
+  const one: unknown = JSON.parse((await api.send('GET', '/v1/containers/c?namespace=k8s.io')).text);
+  assertFits('Container', one);
+  assert.deepEqual([one, took()], [READ, ['c', 'k8s.io']]);
 
   const wanted = { image: 'x', args: ['a'], env: ['A='], terminal: true, columns: 80, rows: 24, input: true };
   assertFits('RunRequest', wanted);
@@ -127,6 +157,7 @@ test('what is missing, and requests that are wrong, are told as openapi.yaml say
     assertFits('Error', (JSON.parse(reply.text) as { error: unknown }).error);
   };
   await fails(404, 'POST', '/v1/containers', { image: 'x' });
+  await fails(404, 'GET', '/v1/containers/c');
   await fails(404, 'GET', '/v1/containers/c/logs');
   await fails(404, 'DELETE', '/v1/containers/c');
   await fails(404, 'POST', '/v1/sessions/s/input', {});

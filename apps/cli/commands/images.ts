@@ -1,8 +1,11 @@
-import type { ImageSummary } from '@lade/control-protocol';
+import type { ImageSummary, StartKind } from '@lade/control-protocol';
+import { CodedError } from '@lade/errors';
 import { defineCommand } from '../command.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { formatDigest } from '../format-digest.ts';
+import { formatDuration } from '../format-duration.ts';
 import { formatTable, type Column } from '../format-table.ts';
+import { formatImage } from '../image-details.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
 import { writeJson } from '../write-json.ts';
 
@@ -13,21 +16,48 @@ const COLUMNS: readonly Column[] = [
   { title: 'IN' },
   { title: 'LAYERS HERE', align: 'right' },
   { title: 'SIZE', align: 'right' },
+  { title: 'FIRST', align: 'right' },
+  { title: 'COLD', align: 'right' },
+  { title: 'WARM', align: 'right' },
   { title: 'PUBLISHED' },
 ];
 
 export const images = defineCommand({
-  usage: 'images [--namespace NAME] [--json] [--address SOCKET]',
-  summary: 'list the images that the bucket or containerd knows',
+  usage: 'images [IMAGE] [--namespace NAME] [--json] [--address SOCKET]',
+  summary: 'list the images that the bucket or containerd knows, or show layers and starts of one',
   options: { ...CLIENT_OPTIONS, namespace: { type: 'string' } },
-  async run({ values, terminal }) {
+  more: 'one',
+  async run({ values, operands: [wanted], terminal }) {
     using client = openClient(values);
-    const list = await client.images({ namespace: values.namespace });
+    const all = await client.images({ namespace: values.namespace });
+    const list = wanted === undefined ? all : named(wanted, all);
     if (values.json) writeJson(terminal.stdout, list);
-    else terminal.stdout.write(formatTable(COLUMNS, list.map(rowOf)));
+    else if (wanted !== undefined) {
+      const layers = await client.layers();
+      terminal.stdout.write(list.map((image) => formatImage(image, layers)).join('\n'));
+    } else terminal.stdout.write(formatTable(COLUMNS, list.map(rowOf)));
     return 0;
   },
 });
+
+/** One of each platform. */
+function named(wanted: string, images: readonly ImageSummary[]): readonly ImageSummary[] {
+  const found = images.filter(({ name }) => name === wanted);
+  if (found.length > 0) return found;
+  throw new CodedError(
+    'not_found',
+    `Cannot find image ${wanted}: neither the bucket nor containerd knows it`,
+    {
+      cure: 'See: lade images',
+    },
+  );
+}
+
+/** How long the last start of a kind took. */
+function lastOf(kind: StartKind, { starts = [] }: ImageSummary): string {
+  const start = starts.find((each) => each.kind === kind);
+  return start ? formatDuration(start.ms) : '-';
+}
 
 function rowOf(image: ImageSummary): string[] {
   const { name, digest, platform, layers, publishedAt = '-' } = image;
@@ -41,6 +71,9 @@ function rowOf(image: ImageSummary): string[] {
     places.join(', '),
     `${here}/${layers.length}`,
     formatBytes(sizeBytes),
+    lastOf('first', image),
+    lastOf('cold', image),
+    lastOf('warm', image),
     publishedAt,
   ];
 }

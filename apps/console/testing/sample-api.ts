@@ -11,10 +11,10 @@ import type {
   Trace,
 } from '@lade/control-protocol';
 import { attend, containerEvents, pull, runEvents, type Session } from './sample-streams.ts';
+import { detailOf, sampleContainers, withStarts } from './sample-containers.ts';
 import { createEvents } from './sample-events.ts';
 import {
   digestOf,
-  layerId,
   sampleImages,
   sampleLayers,
   sampleMap,
@@ -47,7 +47,7 @@ export type Reply =
 export function createNode(change: Partial<SampleNode> = {}): SampleNode {
   return {
     status: sampleStatus(),
-    images: sampleImages(),
+    images: sampleImages().map((image, i) => withStarts(image, i)),
     layers: sampleLayers(),
     containers: sampleContainers(),
     objects: sampleObjects(),
@@ -109,6 +109,8 @@ function read(node: SampleNode, path: readonly string[], query: URLSearchParams,
     nodes: () => ({ nodes: node.images.length === 0 ? [] : NODES }),
   };
   if (part === 'logs') return { events: containerEvents(signal) };
+  const container = noun === 'containers' ? node.containers.find((item) => item.id === id) : undefined;
+  if (container) return ok(detailOf(container));
   if (noun === 'events') return { events: events(node, signal) };
   const document = documents[path.join('/')];
   return document ? ok(document()) : failure(404, 'not_found', `Cannot find ${path.join('/')}`);
@@ -224,40 +226,6 @@ const NODES = [
     diskBytes: 204_000_000,
   },
 ];
-
-function sampleContainers(): ContainerSummary[] {
-  return [
-    {
-      id: 'web',
-      namespace: 'default',
-      image: 'docker.io/library/nginx:1.29',
-      snapshotter: 'lade',
-      createdAt: timeAfter(-1800),
-      state: 'running',
-      pid: 4211,
-      startedAt: timeAfter(-1800),
-      startMs: 412,
-      hasLogs: true,
-      layers: [layerId(1, 0), layerId(1, 1)],
-      reads: { waits: 311, waitMs: 1930, fetchedBytes: 9_800_000 },
-    },
-    {
-      id: 'python-4f1c',
-      namespace: 'default',
-      image: 'docker.io/library/python:3.13',
-      snapshotter: 'lade',
-      createdAt: timeAfter(-600),
-      state: 'stopped',
-      startedAt: timeAfter(-600),
-      startMs: 268,
-      exitStatus: 0,
-      exitedAt: timeAfter(-597),
-      hasLogs: true,
-      layers: [layerId(0, 0)],
-      reads: { waits: 88, waitMs: 640, fetchedBytes: 4_200_000 },
-    },
-  ];
-}
 
 const FOLDERS = [
   ['chains', 190, 700],

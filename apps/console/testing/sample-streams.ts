@@ -110,7 +110,7 @@ export async function* runEvents(
     startedAt: new Date().toISOString(),
     startMs: 131.4,
     hasLogs: true,
-    reads: { waits: 12, waitMs: 61, fetchedBytes: 2_400_000 },
+    reads: { requests: 40, bytes: 3_100_000, waits: 12, waitMs: 61, filledBytes: 2_400_000 },
   });
   yield { kind: 'started', id, pid: 5012, ms: 131.4 };
   if (request['terminal'] === true) yield* attend(node, signal);

@@ -3,9 +3,11 @@ import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { test } from 'node:test';
 import type { Credentials } from '@lade/credentials';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { createReadSigner, type S3Read } from './s3-read-signer.ts';
+import { createReadSigner, type S3ReadSigner } from './s3-read-signer.ts';
 
 /* Against the signer of the SDK, and against the example of AWS's own documentation. */
+
+type S3Read = Parameters<S3ReadSigner>[0];
 
 const REGIONS = ['us-east-1', 'cn-north-4', ''];
 const HOSTS = ['lade.s3.us-east-1.amazonaws.com', '127.0.0.1:9000', '[::1]:9000'];

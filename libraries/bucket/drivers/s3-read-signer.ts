@@ -2,7 +2,7 @@ import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import type { Credentials } from '@lade/credentials';
 
 /** A GET of an object, before it is signed. */
-export interface S3Read {
+interface S3Read {
   /** As it is sent: with its port, unless that is the scheme's own. */
   readonly host: string;
   /** As it is sent: escaped once, as S3 wants it, without a query. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BLOCK_BYTES, BlockBits } from '@lade/block-bits';
-import type { OnDemandFile } from '../index.ts';
+import type { FileRead, OnDemandFile } from '../index.ts';
 
 export interface TestFileOptions {
   readonly number: number;
@@ -19,7 +19,9 @@ export class TestFile implements OnDemandFile {
   readonly sizeBytes: number;
   readonly bits: BlockBits;
   /** Ranges that were asked for. */
-  readonly fills: { readonly offset: number; readonly length: number }[] = [];
+  readonly fills: FileRead[] = [];
+  /** Reads that did not have to wait. */
+  readonly reads: (FileRead & { readonly requests: number })[] = [];
   readonly markersReached: number[] = [];
   /** A range that has a block of these fails. */
   readonly broken = new Set<number>();
@@ -41,8 +43,8 @@ export class TestFile implements OnDemandFile {
     return file;
   }
 
-  async fill(offset: number, length: number): Promise<void> {
-    this.fills.push({ offset, length });
+  async fill(offset: number, length: number, reader: string): Promise<void> {
+    this.fills.push({ offset, length, reader });
     if (this.#maxDelayMs > 0) await sleep(Math.random() * this.#maxDelayMs);
     const [first, end] = [Math.floor(offset / BLOCK_BYTES), Math.ceil((offset + length) / BLOCK_BYTES)];
     for (let block = first; block < end; block += 1)
@@ -54,8 +56,12 @@ export class TestFile implements OnDemandFile {
   }
 
   async fillAll(): Promise<void> {
-    await this.fill(0, this.sizeBytes);
+    await this.fill(0, this.sizeBytes, '');
     this.fills.length = 0;
+  }
+
+  read(reading: FileRead & { readonly requests: number }): void {
+    this.reads.push(reading);
   }
 
   reached(offset: number): void {

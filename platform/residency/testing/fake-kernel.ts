@@ -57,7 +57,7 @@ export class FakeKernel implements OnDemandFiles {
     await Promise.allSettled(this.#reading);
   }
 
-  async ask(number: number, offset: number, length: number): Promise<void> {
+  async ask(number: number, offset: number, length: number, reader = ''): Promise<void> {
     const file = this.served.get(number);
     if (!file) throw new RangeError(`file ${number} is not served`);
     if (this.whole.has(number)) return;
@@ -65,9 +65,10 @@ export class FakeKernel implements OnDemandFiles {
     const end = Math.min(offset + length, file.sizeBytes);
     bits.touched.set(offset, end);
     for (const at of bits.markers.take(offset, end)) file.reached(at);
-    if (bits.resident.hasAll(offset, end)) return;
+    if (bits.resident.hasAll(offset, end))
+      return file.read({ offset, length: end - offset, reader, requests: 1 });
     this.questions++;
-    await file.fill(offset, end - offset);
+    await file.fill(offset, end - offset, reader);
   }
 
   /** What a reader sees that was allowed before. */

@@ -6,6 +6,9 @@ const none = (id: string): CodedError => new CodedError('not_found', `Cannot fin
 /** A node without containers. */
 export const NO_CONTAINERS: ContainerWork = {
   list: async () => [],
+  async get(id) {
+    throw none(id);
+  },
   // oxlint-disable-next-line require-yield
   async *run({ image }) {
     throw none(image);

@@ -72,6 +72,15 @@ export async function fetchContainers(options: WaitOptions = {}): Promise<readon
   return document.containers;
 }
 
+/** With the files that it has read. */
+export async function fetchContainer(
+  id: string,
+  namespace: string,
+  options: WaitOptions = {},
+): Promise<ContainerSummary> {
+  return readDocument({ path: `/containers/${encodeURIComponent(id)}`, query: { namespace }, ...options });
+}
+
 export function runContainer(request: RunRequest, options: WaitOptions = {}): AsyncIterable<RunEvent> {
   return readEvents({ method: 'POST', path: '/containers', body: request, ...options });
 }

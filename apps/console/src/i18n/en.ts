@@ -26,6 +26,7 @@ export const en = {
   },
   words: {
     image: 'Image',
+    container: 'Container',
     layer: 'Layer',
     layers: 'Layers',
     size: 'Size',

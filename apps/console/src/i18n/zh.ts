@@ -25,6 +25,7 @@ export const zh: Messages = {
   },
   words: {
     image: '镜像',
+    container: '容器',
     layer: '层',
     layers: '层',
     size: '大小',

@@ -1,5 +1,6 @@
 import type { ContainerState, ContainerSummary } from '@lade/control-protocol';
 import type { Tone } from '../../components/badge.tsx';
+import { formatDuration } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 
 const TONES = {
@@ -19,4 +20,15 @@ export function toneOf({ state, exitStatus }: ContainerSummary): Tone {
 export function stateText({ state, exitStatus }: ContainerSummary): string {
   const words = t().containers;
   return state === 'stopped' && exitStatus !== undefined ? words.exited(exitStatus) : words.states[state];
+}
+
+/** When its task was started, as far as Lade has seen it. */
+export function startedAt({ startedAt: ours, start }: ContainerSummary): string | undefined {
+  return ours ?? start?.startedAt;
+}
+
+/** How long its start took. */
+export function startText({ startMs, start }: ContainerSummary): string {
+  const ms = startMs ?? start?.ms;
+  return ms === undefined ? '–' : formatDuration(ms);
 }

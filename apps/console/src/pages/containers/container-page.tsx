@@ -7,11 +7,11 @@ import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
 import { PageHead } from '../../components/panel.tsx';
 import { usePoll } from '../../composables/use-poll.ts';
-import { formatDate, formatDuration, shortImage } from '../../i18n/format.ts';
+import { formatDate, shortImage } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import { isWaiting } from './attached-runs.ts';
 import { ContainerActions } from './container-actions.tsx';
-import { stateText, toneOf } from './container-facts.ts';
+import { startText, startedAt, stateText, toneOf } from './container-facts.ts';
 import { ContainerLogs } from './container-logs.tsx';
 import { ContainerReadsView } from './container-reads.tsx';
 
@@ -52,7 +52,7 @@ export const ContainerPage = defineComponent(() => {
             <div class="tab-panel" role="tabpanel" id="container-panel" aria-labelledby={`tab-${tab.value}`}>
               {tab.value === 'logs' ? <ContainerLogs key={`logs ${id}`} container={found} /> : null}
               {tab.value === 'terminal' ? <TerminalView key={`terminal ${id}`} container={found} /> : null}
-              {tab.value === 'reads' ? <ContainerReadsView container={found} /> : null}
+              {tab.value === 'reads' ? <ContainerReadsView key={`reads ${id}`} container={found} /> : null}
             </div>
           </section>
         ) : null}
@@ -63,9 +63,10 @@ export const ContainerPage = defineComponent(() => {
 
 function Facts({ container }: { readonly container: ContainerSummary }) {
   const words = t().containers;
+  const [at, took, kind] = [startedAt(container), startText(container), container.start?.kind];
   const facts = [
-    [words.started, container.startedAt === undefined ? '–' : formatDate(container.startedAt)],
-    [words.startTook, container.startMs === undefined ? '–' : formatDuration(container.startMs)],
+    [words.started, at === undefined ? '–' : formatDate(at)],
+    [words.startTook, kind === undefined ? took : `${took} · ${t().starts.kinds[kind]}`],
     [words.pid, container.pid === undefined ? '–' : String(container.pid)],
     [words.namespace, container.namespace],
     [words.snapshotter, container.snapshotter],

@@ -6,13 +6,14 @@ import { Badge } from '../../components/badge.tsx';
 import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
 import { PageHead } from '../../components/panel.tsx';
+import { StartKindBadge } from '../../components/start-kind.tsx';
 import { TableWrap } from '../../components/table-wrap.tsx';
 import { useNow } from '../../composables/use-now.ts';
 import { usePoll } from '../../composables/use-poll.ts';
 import { formatAgo, formatBytes, formatDuration, shortImage } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import { ContainerActions } from './container-actions.tsx';
-import { stateText, toneOf } from './container-facts.ts';
+import { startText, startedAt, stateText, toneOf } from './container-facts.ts';
 
 export const ContainersPage = defineComponent(() => {
   const { value: containers, error, refresh } = usePoll(fetchContainers, 2000);
@@ -58,7 +59,8 @@ const ContainerTable = defineComponent(
               <th>{general.state}</th>
               <th>{words.started}</th>
               <th class="number">{words.startTook}</th>
-              <th class="number">{words.fetched}</th>
+              <th class="number">{words.read}</th>
+              <th class="number">{words.waited}</th>
               <th>
                 <span class="visually-hidden">{general.actions}</span>
               </th>
@@ -77,10 +79,13 @@ const ContainerTable = defineComponent(
                   <Badge tone={toneOf(item)}>{() => stateText(item)}</Badge>
                 </td>
                 <td class="nowrap">
-                  {item.startedAt === undefined ? '–' : formatAgo(item.startedAt, props.now)}
+                  {startedAt(item) === undefined ? '–' : formatAgo(startedAt(item) ?? '', props.now)}
                 </td>
-                <td class="number">{item.startMs === undefined ? '–' : formatDuration(item.startMs)}</td>
-                <td class="number">{item.reads ? formatBytes(item.reads.fetchedBytes) : '–'}</td>
+                <td class="number nowrap">
+                  {item.start ? <StartKindBadge kind={item.start.kind} /> : null} {startText(item)}
+                </td>
+                <td class="number">{item.reads ? formatBytes(item.reads.bytes) : '–'}</td>
+                <td class="number">{item.reads ? formatDuration(item.reads.waitMs) : '–'}</td>
                 <td>
                   <ContainerActions container={item} onChanged={props.onChanged} compact />
                 </td>

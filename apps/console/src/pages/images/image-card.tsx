@@ -6,22 +6,15 @@ import { Digest } from '../../components/digest.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { Meter } from '../../components/meter.tsx';
 import { TableWrap } from '../../components/table-wrap.tsx';
-import {
-  formatBytes,
-  formatDate,
-  formatDuration,
-  formatPercent,
-  shortDigest,
-  shortImage,
-} from '../../i18n/format.ts';
+import { formatBytes, formatDate, formatPercent, shortDigest, shortImage } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
+import { StartTable, StartTimes } from './image-starts.tsx';
 
 /** An image with what of it is here; its layers on demand. */
 export const ImageCard = defineComponent(
   (props: {
     readonly image: ImageSummary;
     readonly layers: readonly LayerSummary[];
-    readonly starts: readonly number[];
     readonly onRun: () => void;
     readonly onRemove: () => void;
   }) => {
@@ -61,7 +54,7 @@ export const ImageCard = defineComponent(
                 {words.onDisk}: {formatBytes(sizes.diskBytes)}
               </span>
               <Meter part={sizes.residentBytes} whole={sizes.blobBytes} label={words.resident} />
-              <span class="quiet">{startsText(props.starts)}</span>
+              <StartTimes starts={image.starts ?? []} />
             </div>
             <div class="row-actions">
               <button type="button" class="button" onClick={props.onRun}>
@@ -91,14 +84,23 @@ export const ImageCard = defineComponent(
           </div>
           <div id={id} hidden={!open.value}>
             {open.value ? (
-              <TableWrap label={words.details}>{() => <LayerTable image={image} known={known} />}</TableWrap>
+              <div class="stack">
+                <TableWrap label={words.details}>
+                  {() => <LayerTable image={image} known={known} />}
+                </TableWrap>
+                {image.starts ? (
+                  <TableWrap label={t().starts.title}>
+                    <StartTable starts={image.starts} />
+                  </TableWrap>
+                ) : null}
+              </div>
             ) : null}
           </div>
         </article>
       );
     };
   },
-  { props: ['image', 'layers', 'starts', 'onRun', 'onRemove'] },
+  { props: ['image', 'layers', 'onRun', 'onRemove'] },
 );
 
 type KnownLayers = ReadonlyMap<string, LayerSummary>;
@@ -120,13 +122,6 @@ interface SizesHere {
   readonly diskBytes: number;
   readonly residentBytes: number;
   readonly blobBytes: number;
-}
-
-function startsText(starts: readonly number[]): string {
-  const words = t().images;
-  return starts.length === 0
-    ? words.noStarts
-    : `${words.starts}: ${starts.slice(0, 4).map(formatDuration).join(' · ')}`;
 }
 
 function LayerTable({ image, known }: { readonly image: ImageSummary; readonly known: KnownLayers }) {

@@ -1,6 +1,6 @@
 import { defineComponent, ref, useId } from 'vue';
-import type { ImageSummary, PullRequest } from '@lade/control-protocol';
-import { fetchContainers, fetchImages, fetchLayers, removeImage } from '../../api/endpoints.ts';
+import type { PullRequest } from '@lade/control-protocol';
+import { fetchImages, fetchLayers, removeImage } from '../../api/endpoints.ts';
 import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
 import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
@@ -19,17 +19,12 @@ const EVERY_MS = 5000;
 export const ImagesPage = defineComponent(() => {
   const images = usePoll(fetchImages, EVERY_MS);
   const layers = usePoll(fetchLayers, EVERY_MS);
-  const containers = usePoll(fetchContainers, EVERY_MS);
   const running = ref<string>();
   const removing = ref<string>();
   const refresh = (): void => {
     images.refresh();
     layers.refresh();
   };
-  const startsOf = ({ name }: ImageSummary): readonly number[] =>
-    (containers.value.value ?? []).flatMap(({ image, startMs }) =>
-      image === name && startMs !== undefined ? [startMs] : [],
-    );
   return () => {
     const words = t().images;
     const name = removing.value;
@@ -49,7 +44,6 @@ export const ImagesPage = defineComponent(() => {
             key={`${image.name} ${image.platform}`}
             image={image}
             layers={layers.value.value ?? []}
-            starts={startsOf(image)}
             onRun={() => (running.value = image.name)}
             onRemove={() => (removing.value = image.name)}
           />

@@ -1,0 +1,57 @@
+import type { ContainerSummary, ContainerReads } from '@lade/control-protocol';
+import { formatBytes } from './format-bytes.ts';
+import { formatDigest } from './format-digest.ts';
+import { formatDuration } from './format-duration.ts';
+import { formatTable, type Column } from './format-table.ts';
+
+export const READ_COLUMNS: readonly Column[] = [
+  { title: 'START', align: 'right' },
+  { title: 'KIND' },
+  { title: 'READ', align: 'right' },
+  { title: 'WAITED', align: 'right' },
+];
+
+const FILES: readonly Column[] = [
+  { title: 'LAYER' },
+  { title: 'READ', align: 'right' },
+  { title: 'OF', align: 'right' },
+  { title: 'WAITS', align: 'right' },
+  { title: 'WAITED', align: 'right' },
+  { title: 'FILE' },
+];
+
+/** For READ_COLUMNS: how a container has started, and what it has read since. */
+export function readCells({ startMs, start, reads }: ContainerSummary): string[] {
+  const ms = startMs ?? start?.ms;
+  return [
+    ms === undefined ? '' : formatDuration(ms),
+    start?.kind ?? '',
+    reads === undefined ? '' : formatBytes(reads.bytes),
+    reads === undefined ? '' : formatDuration(reads.waitMs),
+  ];
+}
+
+/** What one container has read, file by file. */
+export function formatReads({ reads }: ContainerSummary): string {
+  if (!reads) return 'its layers are not ours\n';
+  const { requests, bytes, waits, waitMs, filledBytes, unattributed, files = [], unseenLayers = [] } = reads;
+  const lines = [
+    `read    ${formatBytes(bytes)} in ${requests} requests`,
+    `waited  ${formatDuration(waitMs)} in ${waits} of them, for ${formatBytes(filledBytes)}`,
+    ...(unattributed ? [besides(unattributed)] : []),
+    ...(unseenLayers.length > 0 ? [`unseen  reads of ${unseenLayers.map(formatDigest).join(', ')}`] : []),
+  ];
+  const rows = files.map((file) => [
+    formatDigest(file.diffId),
+    formatBytes(file.bytes),
+    formatBytes(file.sizeBytes),
+    String(file.waits),
+    formatDuration(file.waitMs),
+    file.path,
+  ]);
+  return `${lines.join('\n')}\n${rows.length === 0 ? '' : `\n${formatTable(FILES, rows)}`}`;
+}
+
+function besides({ bytes, waitMs }: NonNullable<ContainerReads['unattributed']>): string {
+  return `besides ${formatBytes(bytes)}, waited ${formatDuration(waitMs)}, by no container's process in layers of its own`;
+}

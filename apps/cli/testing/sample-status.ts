@@ -1,0 +1,36 @@
+import type { Status } from '@lade/control-protocol';
+
+export const STATUS: Status = {
+  version: '0.1.0',
+  root: '/var/lib/lade',
+  bucket: 's3://bucket/prefix',
+  bucketHealth: { state: 'healthy', since: '2026-11-01T10:00:00.000Z' },
+  fillMode: 'full',
+  containerd: '2.1.9',
+  uploads: { waiting: 3, lastError: 'Cannot put packs/x: refused' },
+  layers: 2,
+  plainSnapshots: 1,
+  residency: {
+    fetchedChunks: 40,
+    copiedChunks: 2,
+    adoptedChunks: 1,
+    zeroChunks: 3,
+    fetchedBytes: 12_300_000,
+    requests: 20,
+    retries: 5,
+    hedges: 4,
+    verificationFailures: 7,
+    healed: 6,
+    failedChunks: 1,
+    waits: 30,
+    waitMs: 2500,
+    evictedBytes: 0,
+  },
+  bucketRequests: {
+    read: { requests: 900, errors: 2, sentBytes: 90_000, receivedBytes: 45_000_000 },
+    write: { requests: 40, errors: 1, sentBytes: 12_000_000, receivedBytes: 8000 },
+    list: { requests: 3, errors: 0, sentBytes: 600, receivedBytes: 5000 },
+    delete: { requests: 1, errors: 0, sentBytes: 200, receivedBytes: 100 },
+  },
+  keeper: { restarts: 2 },
+};

@@ -1,0 +1,6 @@
+export { layersReadElsewhere, layersReadIn, readsOf, type ContainerReads } from './container-reads.ts';
+export { filesRead, topFiles, type FileRead } from './files-read.ts';
+export type { ContainerRecord, Level, TaskEvent, TaskSource } from './ports.ts';
+export { PullTimes } from './pull-times.ts';
+export { StartTable, type Start, type StartKind } from './start-table.ts';
+export { TaskStarts, type TaskStartsOptions } from './task-starts.ts';
