@@ -3,41 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { ImageSummary, LayerSummary, NodeSummary } from '@lade/control-protocol';
+import type { NodeSummary } from '@lade/control-protocol';
 import type { ControlPlatform } from '@lade/control-service';
 import { CodedError } from '@lade/errors';
-import { digestOf } from '@lade/oci';
-import { STATUS } from './testing/sample-status.ts';
+import { APP, BASE, IMAGE, LAYER, NAME, PUBLISHED_AT, STATUS } from './testing/sample-node.ts';
 import { run, serveTo, type Run } from './testing/serve-to.ts';
-
-const NAME = 'docker.io/library/python:3.12';
-const BASE = digestOf('base');
-const APP = digestOf('app');
-const PUBLISHED_AT = '2026-11-21T01:02:03.000Z';
-
-const IMAGE: ImageSummary = {
-  name: NAME,
-  digest: digestOf('index'),
-  platform: 'linux/amd64',
-  inBucket: true,
-  inContainerd: true,
-  layers: [
-    { diffId: BASE, chainId: BASE, sizeBytes: 45_000_000, here: true },
-    { diffId: APP, chainId: APP, sizeBytes: 100_000, here: false },
-  ],
-  publishedAt: PUBLISHED_AT,
-};
-const LAYER: LayerSummary = {
-  diffId: BASE,
-  origin: 'converted',
-  tarBytes: 120_000_000,
-  blobBytes: 110_000_000,
-  residentBytes: 54_999_999,
-  diskBytes: 111_500_000,
-  inodes: 4321,
-  createdAt: PUBLISHED_AT,
-  uploaded: false,
-};
 
 const NODES: readonly NodeSummary[] = (['running', 'gone'] as const).map((state) => ({
   name: `${state}-0123456789abcdef`,

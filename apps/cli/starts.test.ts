@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ContainerSummary, ImageSummary, LayerSummary, Start } from '@lade/control-protocol';
+import type { ContainerSummary, ImageSummary, Start } from '@lade/control-protocol';
 import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { CodedError } from '@lade/errors';
-import { digestOf } from '@lade/oci';
-import { STATUS } from './testing/sample-status.ts';
+import { BASE, IMAGE, LAYER, NAME, PUBLISHED_AT, STATUS } from './testing/sample-node.ts';
 import { serveTo } from './testing/serve-to.ts';
-
-const NAME = 'docker.io/library/python:3.12';
-const [BASE, APP] = [digestOf('base'), digestOf('app')];
-const PUBLISHED_AT = '2026-11-21T01:02:03.000Z';
 
 const START: Start = {
   kind: 'first',
@@ -23,17 +18,8 @@ const START: Start = {
   filledBytes: 0,
   over: true,
 };
-const IMAGE: ImageSummary = {
-  name: NAME,
-  digest: digestOf('index'),
-  platform: 'linux/amd64',
-  inBucket: true,
-  inContainerd: true,
-  layers: [
-    { diffId: BASE, chainId: BASE, sizeBytes: 45_000_000, here: true },
-    { diffId: APP, chainId: APP, sizeBytes: 100_000, here: false },
-  ],
-  publishedAt: PUBLISHED_AT,
+const STARTED: ImageSummary = {
+  ...IMAGE,
   starts: [
     { ...START, kind: 'warm', ms: 91.4 },
     { ...START, kind: 'cold', ms: 812, pullMs: 2_340, waits: 7, waitMs: 130.2, filledBytes: 1_500_000 },
@@ -61,18 +47,6 @@ const CONTAINER: ContainerSummary = {
     unseenLayers: [BASE],
   },
 };
-const LAYER: LayerSummary = {
-  diffId: BASE,
-  origin: 'converted',
-  tarBytes: 120_000_000,
-  blobBytes: 110_000_000,
-  residentBytes: 54_999_999,
-  diskBytes: 111_500_000,
-  inodes: 4321,
-  createdAt: PUBLISHED_AT,
-  uploaded: true,
-};
-
 const CONTAINERS = {
   list: async () => [CONTAINER],
   async get(id) {
@@ -84,7 +58,7 @@ const CONTAINERS = {
 /** Answers like a daemon with one image, and a container of it. */
 const PLATFORM: Partial<ControlPlatform> = {
   containers: CONTAINERS,
-  images: async () => [IMAGE],
+  images: async () => [STARTED],
   layers: async () => [LAYER],
   status: async () => STATUS,
 };
@@ -97,7 +71,7 @@ test('lade images and ps tell of one image its layers and starts, of one contain
   assert.match(image.stdout, /^sha256:[0-9a-f]{12}… +100\.0 kB +- +- +-$/m);
   assert.match(image.stdout, /^cold +0\.81 s +2\.34 s +7 +0\.13 s +1\.5 MB +web +2026/m);
   assert.match(image.stdout, /^warm +91 ms +0 +0 ms +0 B +web +2026/m);
-  assert.deepEqual(JSON.parse((await lade('images', NAME, '--json')).stdout), [IMAGE]);
+  assert.deepEqual(JSON.parse((await lade('images', NAME, '--json')).stdout), [STARTED]);
   assert.match((await lade('images')).stdout, / +- +0\.81 s +91 ms +2026/);
   const missing = await lade('images', 'python');
   assert.deepEqual([missing.code, missing.stdout], [1, '']);

@@ -32,7 +32,10 @@ export class AnswerLoop {
 
   constructor(ports: AnswerLoopPorts) {
     this.#ports = ports;
-    this.#readings = new Readings((readings) => ports.send({ type: 'read', readings }));
+    this.#readings = new Readings({
+      begun: () => ports.send({ type: 'reading' }),
+      tell: (readings) => ports.send({ type: 'read', readings }),
+    });
   }
 
   /** Returns after `stop` or `abandon`; questions that nobody has answered stay in the journal. */
@@ -42,9 +45,7 @@ export class AnswerLoop {
     this.#ports.send({ type: 'ready' });
     while (this.#goesOn()) {
       const mayRead = this.#state === 'serving' && source.mayRead && journal.freeSlots >= source.maxQuestions;
-      const awaited = mayRead ? [wake, source.device] : [wake];
-      const [woken, readable] = waitReadable(awaited, this.#readings.dueMs);
-      this.#readings.flushDue();
+      const [woken, readable] = waitReadable(mayRead ? [wake, source.device] : [wake]);
       if (woken !== 'idle') {
         clearEvent(wake);
         this.#takeMessages();
@@ -90,6 +91,8 @@ export class AnswerLoop {
       case 'all-served':
         this.#allServed = true;
         return this.#reconsiderParked(() => true);
+      case 'tell':
+        return this.#readings.flush();
       case 'settle':
         return this.#ports.send({ type: 'settled' });
       case 'stop':

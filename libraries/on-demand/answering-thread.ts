@@ -7,6 +7,9 @@ import type { AnsweringOptions, FromAnsweringThread, ToAnsweringThread } from '.
 import type { FileRead, OnDemandFile } from './on-demand-files.ts';
 import type { FileKey } from './question.ts';
 
+/** Reads that did not have to wait are told so much later. */
+const TELL_AFTER_MS = 100;
+
 export interface AnsweringThreadOptions extends Omit<AnsweringOptions, 'wake' | 'compileCache'> {
   /** The thread has ended before it was told to. Readers wait until another process takes over: this one should exit. */
   readonly onFailed: (reason: unknown) => void;
@@ -116,6 +119,9 @@ export class AnsweringThread implements AsyncDisposable {
         return this.#settling.shift()?.();
       case 'reached':
         return this.#files.get(message.number)?.reached(message.offset);
+      case 'reading':
+        setTimeout(() => this.#send({ type: 'tell' }), TELL_AFTER_MS).unref();
+        return;
       case 'read':
         for (const { number, ...reading } of message.readings) this.#files.get(number)?.read(reading);
         return;

@@ -23,6 +23,8 @@ export type ToAnsweringThread =
   /** How the fill for the question in this slot went. */
   | { readonly type: 'filled'; readonly slot: number; readonly ok: boolean }
   | { readonly type: 'all-served' }
+  /** Tell what was read, some time after `reading`: a timer of its own would cost each question something. */
+  | { readonly type: 'tell' }
   /** To be answered between two questions. */
   | { readonly type: 'settle' }
   /** End when nothing is under way. */
@@ -52,6 +54,8 @@ export type FromAnsweringThread =
   /** The same for every file: which one it is about cannot be told. */
   | ({ readonly type: 'fill-all'; readonly slot: number } & ByteRange)
   | { readonly type: 'reached'; readonly number: number; readonly offset: number }
+  /** There are reads to be told. */
+  | { readonly type: 'reading' }
   /** Reads that were answered at once, some time after it. */
   | { readonly type: 'read'; readonly readings: readonly Reading[] };
 

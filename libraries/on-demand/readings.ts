@@ -2,21 +2,21 @@ import type { Reading } from './messages.ts';
 
 /** Runs of reads, each joined where it goes on. */
 const MAX_READINGS = 128;
-const KEEP_MS = 100;
+
+export interface ReadingsPorts {
+  /** There is something to be told; flush() is called a while later. */
+  readonly begun: () => void;
+  readonly tell: (readings: readonly Reading[]) => void;
+}
 
 /** Reads that did not have to wait, kept back for a moment so that telling them costs the readers nothing. */
 export class Readings {
-  readonly #tell: (readings: readonly Reading[]) => void;
+  readonly #ports: ReadingsPorts;
   #kept: Reading[] = [];
-  #since = 0;
+  #isAwaited = false;
 
-  constructor(tell: (readings: readonly Reading[]) => void) {
-    this.#tell = tell;
-  }
-
-  /** After how long they should be told; undefined: there are none. */
-  get dueMs(): number | undefined {
-    return this.#kept.length === 0 ? undefined : KEEP_MS;
+  constructor(ports: ReadingsPorts) {
+    this.#ports = ports;
   }
 
   add(number: number, offset: number, length: number, reader: string): void {
@@ -26,17 +26,19 @@ export class Readings {
       last.requests++;
       return;
     }
-    if (this.#kept.length === MAX_READINGS) this.flush();
-    if (this.#kept.length === 0) this.#since = performance.now();
+    if (this.#kept.length === MAX_READINGS) this.#tell();
     this.#kept.push({ number, reader, offset, length, requests: 1 });
-  }
-
-  flushDue(): void {
-    if (this.#kept.length > 0 && performance.now() - this.#since >= KEEP_MS) this.flush();
+    if (!this.#isAwaited) this.#ports.begun();
+    this.#isAwaited = true;
   }
 
   flush(): void {
-    if (this.#kept.length > 0) this.#tell(this.#kept);
+    this.#isAwaited = false;
+    this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#kept.length > 0) this.#ports.tell(this.#kept);
     this.#kept = [];
   }
 }
