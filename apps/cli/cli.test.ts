@@ -326,7 +326,7 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     ['top', '--interval', '0'],
     ['install'],
     ['help', 'nothing'],
-    ['gc'],
+    ['gc', '--grace', '2'],
     ['gc', '--bucket', '--grace', '0.5'],
     ['doctor', '--nope'],
     ['serve', '--nope'],

@@ -132,6 +132,15 @@ export class ContainerdNode implements Disposable {
     await this.#client.inNamespace(namespace).images.delete(name, { signal });
   }
 
+  /** Answers when containerd has collected its garbage, of all namespaces: the end of a lease has it do so. */
+  async collectGarbage(lease: string, signal: AbortSignal): Promise<void> {
+    const [namespace] = await this.namespaces({ signal });
+    if (namespace === undefined) return;
+    const { leases } = this.#client.inNamespace(namespace);
+    await leases.create({ id: lease, expiresInMs: LEASE_MS, signal });
+    await leases.delete(lease, { sync: true, signal });
+  }
+
   /** What pulling an image needs. */
   pullTo({ namespace, signal }: Scope, snapshotter: string): PullTarget {
     return createPullTarget(this.#client.inNamespace(namespace), snapshotter, signal);

@@ -15,6 +15,7 @@ import { BucketProbe } from './bucket-probe.ts';
 import { describeBucket } from './bucket-status.ts';
 import { createBucketWork } from './bucket-work.ts';
 import type { CallTimes } from './call-times.ts';
+import { collectNodeGarbage } from './collect-node-garbage.ts';
 import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode, Scope } from './containerd-node.ts';
 import { createLayerViews } from './layer-views.ts';
@@ -87,6 +88,7 @@ export function createControlPlatform(
       summariseImages({ bucket, node, layers, starts: platform.starts, log, known }, { namespace, signal }),
     removeImage: async (image, { namespace = DEFAULT_NAMESPACE, signal }) =>
       removeImage(image, node, { namespace, signal }),
+    collectGarbage: async (request, { signal }) => collectNodeGarbage({ ...platform, node }, request, signal),
     nodes: async ({ signal }) => (await listNodes(bucket, { log, signal })).map(summariseNode),
     events: ({ follow, ...filter }, { signal }) =>
       follow ? events.follow(filter, signal) : Readable.from(events.recent(filter)),

@@ -15,6 +15,7 @@ import type {
   StreamFailure,
   VerifyEvent,
 } from './messages.ts';
+import type { NodeGarbage, NodeGarbageRequest } from './messages-bucket.ts';
 import type { LayerEvent, LayerFiles, LayerMap, SnapshotSummary, Trace } from './messages-layers.ts';
 import type { PullEvent, PullRequest } from './messages-pull.ts';
 import { decodeError } from './wire-error.ts';
@@ -127,6 +128,11 @@ export class ControlClient implements Disposable {
   async snapshots(options: WaitOptions = {}): Promise<readonly SnapshotSummary[]> {
     const document = await this.#document({ method: 'GET', path: '/v1/snapshots', ...options });
     return (document as { readonly snapshots: readonly SnapshotSummary[] }).snapshots;
+  }
+
+  /** Of this node; the bucket keeps what it has. */
+  async collectGarbage(body: NodeGarbageRequest, options: WaitOptions = {}): Promise<NodeGarbage> {
+    return (await this.#document({ method: 'POST', path: '/v1/gc', body, ...options })) as NodeGarbage;
   }
 
   verify(image: string, options: WaitOptions = {}): AsyncIterable<VerifyEvent> {

@@ -27,6 +27,8 @@ export type {
   GarbageEvent,
   GarbageRequest,
   GarbageTotals,
+  NodeGarbage,
+  NodeGarbageRequest,
 } from './messages-bucket.ts';
 export type {
   ContainerState,

@@ -1,3 +1,5 @@
+import type { Digest } from '@lade/oci';
+
 /** GET /v1/bucket: the objects by kind, from one listing that is at most a minute old. */
 export interface BucketContents {
   /** ISO 8601, UTC. */
@@ -24,6 +26,30 @@ export interface BucketObject {
   readonly sizeBytes: number;
   /** ISO 8601, UTC. */
   readonly modifiedAt: string;
+}
+
+/** POST /v1/gc. */
+export interface NodeGarbageRequest {
+  /** Only tell. */
+  readonly dryRun: boolean;
+}
+
+/** What this node had that no image and no container of it needs. */
+export interface NodeGarbage {
+  readonly dryRun: boolean;
+  /** Whether containerd was reached and has collected its garbage first; false in a dry run. */
+  readonly askedContainerd: boolean;
+  /** How many were removed. */
+  readonly snapshots: number;
+  /** Removed; in a dry run, what would be as things are. */
+  readonly layers: readonly NodeGarbageLayer[];
+  /** They stay only until the bucket has got them. */
+  readonly waiting: readonly NodeGarbageLayer[];
+}
+
+interface NodeGarbageLayer {
+  readonly diffId: Digest;
+  readonly diskBytes: number;
 }
 
 /** POST /v1/bucket/gc. */

@@ -1,5 +1,5 @@
 import { CodedError } from '@lade/errors';
-import { optionalFlag, optionalTextField, queryFields, textField } from './fields.ts';
+import { flagField, optionalTextField, queryFields, textField } from './fields.ts';
 import { readBody } from './read-body.ts';
 import { DONE, type Route } from './route.ts';
 
@@ -35,10 +35,8 @@ export const bucketRoutes: readonly Route[] = [
     access: 'token',
     async handle({ bucket }, { request, signal }) {
       const body = await readBody(request);
-      const dryRun = optionalFlag(body, 'dryRun');
       // Nobody should remove anything by leaving something out.
-      if (dryRun === undefined)
-        throw new CodedError('invalid_argument', 'Cannot read the request: field dryRun is missing');
+      const dryRun = flagField(body, 'dryRun');
       const { graceDays } = body;
       if (graceDays !== undefined && typeof graceDays !== 'number')
         throw new CodedError('invalid_argument', 'Cannot read the request: graceDays has to be a number');

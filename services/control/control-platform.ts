@@ -7,6 +7,8 @@ import type {
   LayerFiles,
   LayerMap,
   LayerSummary,
+  NodeGarbage,
+  NodeGarbageRequest,
   NodeSummary,
   PullEvent,
   PullRequest,
@@ -55,6 +57,8 @@ export interface ControlPlatform extends LayerViews {
   removeImage(image: string, options: NamespaceOptions): Promise<void>;
   /** The nodes that share the bucket, by name. */
   nodes(options: WaitOptions): Promise<readonly NodeSummary[]>;
+  /** Removes what nothing on this node needs, unless this is a dry run. */
+  collectGarbage(request: NodeGarbageRequest, options: WaitOptions): Promise<NodeGarbage>;
   /** What has happened; with `follow` also what happens from now on, until the signal aborts. */
   events(query: EventQuery, options: WaitOptions): AsyncIterable<DaemonEvent>;
   /** Proves every layer against its diff id from the bucket alone. A layer that fails is an event; the others follow. */

@@ -13,6 +13,13 @@ export function textField(body: Body, name: string): string {
   throw new CodedError('invalid_argument', `Cannot read the request: field ${name} is missing`);
 }
 
+/** A field that has to be true or false. */
+export function flagField(body: Body, name: string): boolean {
+  const value = optionalFlag(body, name);
+  if (value !== undefined) return value;
+  throw new CodedError('invalid_argument', `Cannot read the request: field ${name} is missing`);
+}
+
 export function optionalTextField(body: Body, name: string): string | undefined {
   const value = body[name];
   if (value === undefined || (typeof value === 'string' && value !== '')) return value;

@@ -62,6 +62,11 @@ function platform(asked: unknown[]): ControlPlatform {
     }),
     snapshots: () => [{ key: 'k', kind: 'committed', diffId: DIFF_ID, createdAt: TIME }],
     metrics: async () => [{ name: 'm', type: 'gauge', help: 'M', samples: [{ value: 1 }] }],
+    async collectGarbage(request: { readonly dryRun: boolean }) {
+      asked.push(request);
+      const found = [{ diffId: DIFF_ID, diskBytes: 5 }];
+      return { ...request, askedContainerd: false, snapshots: 0, layers: found, waiting: found };
+    },
     bucket: {
       contents: async () => ({ listedAt: TIME, kinds: [{ kind: 'packs', objects: 1, bytes: 5 }] }),
       async objects(page) {
@@ -95,6 +100,10 @@ test('layers and the bucket are answered for as openapi.yaml says', async () => 
   assertFits('Trace', await client.trace(DIFF_ID));
   for (const snapshot of await client.snapshots()) assertFits('Snapshot', snapshot);
   await assert.rejects(client.layerMap('sha256:short'), { code: 'invalid_argument' });
+
+  assertFits('NodeGarbage', await client.collectGarbage({ dryRun: true }));
+  assert.deepEqual(asked.splice(0), [{ dryRun: true }]);
+  await assert.rejects(client.collectGarbage({} as never), { code: 'invalid_argument' });
 
   assertFits('BucketContents', await client.bucket.contents());
   const { objects, next } = await client.bucket.objects({ prefix: 'packs/', after: 'packs/a' });

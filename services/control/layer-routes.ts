@@ -1,7 +1,19 @@
 import { parseDigest, type Digest } from '@lade/oci';
+import { flagField } from './fields.ts';
+import { readBody } from './read-body.ts';
 import type { Call, Route } from './route.ts';
 
 export const layerRoutes: readonly Route[] = [
+  {
+    method: 'POST',
+    path: '/v1/gc',
+    access: 'token',
+    async handle(platform, { request, signal }) {
+      // Nobody should remove anything by leaving something out.
+      const dryRun = flagField(await readBody(request), 'dryRun');
+      return { document: await platform.collectGarbage({ dryRun }, { signal }) };
+    },
+  },
   {
     method: 'GET',
     path: '/v1/layers',

@@ -1,16 +1,16 @@
-import type { GarbageEvent } from '@lade/control-protocol';
+import type { ControlClient, GarbageEvent, GarbageRequest, NodeGarbage } from '@lade/control-protocol';
 import { defineCommand, wrongUsage, type Terminal } from '../command.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
 import { printable } from '../printable.ts';
 import { ProgressLines } from '../progress-lines.ts';
-import { writeJsonLine } from '../write-json.ts';
+import { writeJson, writeJsonLine } from '../write-json.ts';
 
-const USAGE = 'gc --bucket [--dry-run] [--grace DAYS] [--json] [--address SOCKET]';
+const USAGE = 'gc [--bucket [--grace DAYS]] [--dry-run] [--json] [--address SOCKET]';
 
 export const gc = defineCommand({
   usage: USAGE,
-  summary: 'remove from the bucket what no image and no node needs; --dry-run only tells',
+  summary: 'remove from this node, or from the bucket, what nobody needs; --dry-run only tells',
   options: {
     ...CLIENT_OPTIONS,
     bucket: { type: 'boolean' },
@@ -18,26 +18,58 @@ export const gc = defineCommand({
     grace: { type: 'string' },
   },
   check({ bucket, grace }) {
-    if (!bucket)
+    if (!bucket && grace !== undefined)
       throw wrongUsage(
-        '--bucket is missing: a node frees by itself what it needs no more',
+        '--grace is for --bucket: a node keeps nothing that it does not need',
         `Usage: lade ${USAGE}`,
       );
     if (grace !== undefined && !(Number(grace) >= 1))
       throw wrongUsage(`--grace ${grace} is no number of days from 1 on`, `Usage: lade ${USAGE}`);
   },
-  async run({ values: { json, grace, 'dry-run': dryRun = false, ...values }, terminal }) {
+  async run({ values: { json = false, bucket, grace, 'dry-run': dryRun = false, ...values }, terminal }) {
     using client = openClient(values);
-    using progress = new ProgressLines(terminal.stderr);
-    const request = { dryRun, ...(grace === undefined ? {} : { graceDays: Number(grace) }) };
-    progress.show(['looking for garbage']);
-    for await (const event of client.bucket.collectGarbage(request)) {
-      if (json) writeJsonLine(terminal.stdout, event);
-      else tell(event, progress, terminal);
-    }
+    if (!bucket) tellNode(await client.collectGarbage({ dryRun }), json, terminal);
+    else
+      await collectInBucket(
+        client,
+        { dryRun, ...(grace === undefined ? {} : { graceDays: Number(grace) }) },
+        json,
+        terminal,
+      );
     return 0;
   },
 });
+
+function tellNode(found: NodeGarbage, json: boolean, { stdout }: Terminal): void {
+  if (json) return writeJson(stdout, found);
+  const { dryRun, askedContainerd, snapshots, layers, waiting } = found;
+  const verb = dryRun ? 'garbage' : 'removed';
+  for (const { diffId, diskBytes } of layers) stdout.write(`${verb} ${diffId} ${formatBytes(diskBytes)}\n`);
+  const parts = [`${layers.length} layers, ${sizeOf(layers)}`, ...(dryRun ? [] : [`${snapshots} snapshots`])];
+  stdout.write(`${verb}: ${parts.join(', ')}\n`);
+  if (waiting.length > 0)
+    stdout.write(`kept until they are uploaded: ${waiting.length} layers, ${sizeOf(waiting)}\n`);
+  if (dryRun) stdout.write('more may go when containerd has collected its own garbage first\n');
+  else if (!askedContainerd) stdout.write('containerd was not reached: what only it can give up stays\n');
+}
+
+function sizeOf(layers: NodeGarbage['layers']): string {
+  return formatBytes(layers.reduce((sum, { diskBytes }) => sum + diskBytes, 0));
+}
+
+async function collectInBucket(
+  client: ControlClient,
+  request: GarbageRequest,
+  json: boolean,
+  terminal: Terminal,
+): Promise<void> {
+  using progress = new ProgressLines(terminal.stderr);
+  progress.show(['looking for garbage']);
+  for await (const event of client.bucket.collectGarbage(request)) {
+    if (json) writeJsonLine(terminal.stdout, event);
+    else tell(event, progress, terminal);
+  }
+}
 
 function tell(event: GarbageEvent, progress: ProgressLines, { stdout }: Terminal): void {
   if (event.kind === 'listed') return progress.show([`looking for garbage in ${event.objects} objects`]);
