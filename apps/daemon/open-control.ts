@@ -6,6 +6,7 @@ import type { DaemonConfig } from './config.ts';
 import { createContainerWork } from './control-containers.ts';
 import { createControlPlatform, type ControlParts } from './control-platform.ts';
 import { openToken } from './control-token.ts';
+import type { Observation } from './observe.ts';
 import { openContainers } from './open-containers.ts';
 import type { Platform } from './open-platform.ts';
 
@@ -16,13 +17,18 @@ const CONSOLE_FOLDER = join(import.meta.dirname, '../console/dist');
 export async function openControl(
   config: DaemonConfig,
   platform: Platform,
-  parts: Pick<ControlParts, 'node' | 'events' | 'callTimes' | 'log'>,
+  parts: Pick<ControlParts, 'node' | 'events' | 'callTimes' | 'traces' | 'log'> &
+    Pick<Observation, 'tellRegistry'>,
 ): Promise<AsyncDisposable> {
   const { root, address, registryConfig, proxies, tokenFile } = config;
   const { node, log } = parts;
   await using stack = new AsyncDisposableStack();
   const registries = stack.use(
-    RegistryClient.open({ credentials: dockerCredentials(registryConfig), proxies }),
+    RegistryClient.open({
+      credentials: dockerCredentials(registryConfig),
+      proxies,
+      tell: parts.tellRegistry,
+    }),
   );
   const containers = createContainerWork(stack.use(await openContainers(root, node, log)));
   const http = config.http && { ...config.http, token: await openToken(tokenFile) };

@@ -1,0 +1,15 @@
+export { currentTrace, inTrace, joinTrace } from './current-trace.ts';
+export { startExport, type ExportOptions } from './start-export.ts';
+export { KnownTraces } from './known-traces.ts';
+export {
+  beginSpan,
+  inSpan,
+  nowMs,
+  outsideTraces,
+  spanOver,
+  tellOfSpan,
+  tellSpan,
+  type Span,
+} from './span.ts';
+export type { Attributes } from './span-sink.ts';
+export { createTrace, formatTraceparent, parseTraceparent, type TraceContext } from './trace-context.ts';
