@@ -1,26 +1,23 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import type { DaemonEvent, PullEvent } from '@lade/control-protocol';
-import { assembleImage, startOrigin, type BuiltImage } from '@lade/sandbox';
+import { startOrigin, type BuiltImage } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import { OtlpReceiver, type ReceivedSpan } from './otlp-receiver.ts';
-import { CACHE } from './programs.ts';
+import { buildNoise } from './small-images.ts';
 import { Testbed, inSteps, isNodesOwn, listObjects, needsRoot, readImage, waitUntil } from './testbed.ts';
 
 /* What a pull leads to has one id, in the log, as events, and as spans that a collector gets. */
 
 const LAYERS = 2;
-const NOISE_BYTES = 3 << 20;
 
 for (const version of ['1.7', '2.1'] as const) {
   test(`a pull is one trace, containerd ${version}`, needsRoot, async (t) => {
     await using bed = await Testbed.open(t);
     const step = inSteps(t);
     const names = ['one', 'two', 'three', 'four'];
-    const images = await Promise.all(names.map(async (name) => buildNoise(bed.folder, name)));
+    const images = await Promise.all(names.map(async (name) => buildNoise(bed.folder, name, LAYERS)));
     await using origin = await startOrigin(images.map(({ layout }) => layout));
     const [one = '', two = '', three = '', four = ''] = images.map(({ name }) => `${origin.address}/${name}`);
     const receiver = await OtlpReceiver.start();
@@ -171,14 +168,6 @@ function variablesFor(endpoint: string): NodeJS.ProcessEnv {
     OTEL_BSP_SCHEDULE_DELAY: '100',
     OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
   };
-}
-
-async function buildNoise(folder: string, name: string): Promise<BuiltImage> {
-  const noise = { fill: async (root: string) => writeFile(join(root, name), randomBytes(NOISE_BYTES)) };
-  const recipe = { name: `${name}:latest`, layers: Array.from({ length: LAYERS }, () => noise) };
-  const layout = join(folder, `image-${name}`);
-  await assembleImage({ recipe, layout, cacheFolder: CACHE });
-  return { layout, name: recipe.name };
 }
 
 /** Its trace. */

@@ -63,7 +63,7 @@ export class CallTraces implements Disposable {
   #traceOf(call: StartedCall): TraceContext {
     const { key, labels } = (call.request ?? {}) as AboutSnapshot;
     const name = key === undefined ? undefined : snapshotName(key);
-    const chain = call.method === 'Prepare' ? labels?.[SNAPSHOT_REF] : undefined;
+    const chain = call.method === 'Prepare' ? (labels?.[SNAPSHOT_REF] ?? unpackedIn(key)) : undefined;
     const trace =
       parseTraceparent(call.header('traceparent')) ?? this.#ofLease(call) ?? this.#ofSnapshot(name, chain);
     if (chain === undefined) return trace ?? createTrace();
@@ -104,6 +104,11 @@ export function ingestName(ref: string): string {
 /** The same of the pull that has brought the top layer of an image. */
 export function chainName(chain: string): string {
   return `chain ${chain}`;
+}
+
+/** Clients that do not look for the layer first name its chain in the key, as all of containerd's do. */
+function unpackedIn(key = ''): string | undefined {
+  return /\/extract-\S+ (sha256:[\da-f]{64})$/.exec(key)?.[1];
 }
 
 function withoutNumber(name: string): string {

@@ -30,8 +30,8 @@ export const pull = defineCommand({
     };
     try {
       for await (const event of client.pull(request)) {
-        progress.tell(event);
         if (values.json) writeJsonLine(terminal.stdout, event);
+        else progress.tell(event);
       }
     } catch (reason) {
       progress.tellFailure();
