@@ -117,6 +117,7 @@ for (const version of ['1.7', '2.1'] as const) {
         (await readLog(node)).filter(({ message }) => String(message).startsWith('spans cannot')).length;
       await waitUntil('it is said', async () => (await lost()) > 0);
       await node.ladeOrThrow('pull', two, '--namespace', 'again');
+      await node.uploaded();
       await node.stopDaemon();
       assert.equal(await lost(), 1);
       await node.startDaemon();
@@ -166,7 +167,6 @@ function variablesFor(endpoint: string): NodeJS.ProcessEnv {
     OTEL_SERVICE_NAME: 'some-lade',
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
     OTEL_BSP_SCHEDULE_DELAY: '100',
-    OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
   };
 }
 

@@ -43,7 +43,8 @@ export function createContentConverter(
       const source = turn ? inTurns(stored.source, turn) : stored.source;
       const layer = await inSpan('convert layer', { attributes: { 'lade.digest': digest } }, async () => {
         const converted = await layers.convert(source, { limits, signal });
-        tellOfSpan({ 'lade.diff_id': converted.diffId, 'lade.tar_bytes': converted.tarBytes });
+        const { diffId, tarBytes } = converted;
+        tellOfSpan(() => ({ attributes: { 'lade.diff_id': diffId, 'lade.tar_bytes': tarBytes } }));
         return converted;
       });
       const { diffId, tarBytes } = layer;

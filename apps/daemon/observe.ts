@@ -7,6 +7,8 @@ import type { RegistryRequest } from '@lade/registry-client';
 import { currentTrace, tellSpan } from '@lade/tracing';
 import { CallTimes } from './call-times.ts';
 
+type SpanDescription = ReturnType<Parameters<typeof tellSpan>[2]>;
+
 /** Where everything is told that this daemon does: for the log, for those who follow its events, and as spans. */
 export interface Observation {
   /** Every line is an event, too. */
@@ -48,12 +50,12 @@ export function observe(write: (line: string) => void, level: LogLevel, traces: 
       tell(`bucket.${operation}`, fields);
       const [at, message, requestClass] = BUCKET_LINES[operation];
       lines[at](message, fields);
-      tellBucketSpan(operation, requestClass, fields);
+      tellSpan(`bucket ${operation}`, fields.ms, () => describeBucket(requestClass, fields));
     },
     tellRegistry({ method, url, ...fields }) {
       tell(`registry.${method.toLowerCase()}`, { url, ...fields });
       lines.debug('registry asked', { method, url, ...fields });
-      tellRegistrySpan({ method, url, ...fields });
+      tellSpan(method, fields.ms, () => describeRegistry({ method, url, ...fields }));
     },
   };
 }
@@ -64,31 +66,25 @@ function traced(): LogFields {
   return trace ? { traceId: trace.traceId } : {};
 }
 
-function tellBucketSpan(
-  operation: string,
+function describeBucket(
   requestClass: RequestClass,
-  { key, ms, code, ...figures }: Omit<BucketEvent, 'operation'>,
-): void {
+  { key, code, bytes, offset, objects }: Omit<BucketEvent, 'operation'>,
+): SpanDescription {
+  const figures = Object.entries({ bytes, offset, objects }).filter(([, value]) => value !== undefined);
+  const named = figures.map(([name, value]) => [`lade.bucket.${name}`, Number(value)] as const);
   const attributes = { 'lade.bucket.key': key, 'lade.bucket.class': requestClass };
-  const named = Object.entries(figures).map(([name, value]) => [`lade.bucket.${name}`, value] as const);
-  tellSpan(`bucket ${operation}`, ms, {
-    kind: 'client',
-    attributes: { ...attributes, ...Object.fromEntries(named) },
-    ...(code === undefined ? {} : { error: code }),
-  });
+  return { kind: 'client', attributes: { ...attributes, ...Object.fromEntries(named) }, error: code };
 }
 
-function tellRegistrySpan({ method, url, status, ms, code }: RegistryRequest): void {
+/** By OpenTelemetry's conventions for HTTP. */
+function describeRegistry({ method, url, status, code }: RegistryRequest): SpanDescription {
   const { hostname, port } = new URL(url);
-  tellSpan(method, ms, {
-    kind: 'client',
-    attributes: {
-      'http.request.method': method,
-      'url.full': url,
-      'server.address': hostname,
-      ...(port === '' ? {} : { 'server.port': Number(port) }),
-      ...(status === undefined ? {} : { 'http.response.status_code': status }),
-    },
-    ...(code === undefined ? {} : { error: code }),
-  });
+  const attributes = {
+    'http.request.method': method,
+    'url.full': url,
+    'server.address': hostname,
+    ...(port === '' ? {} : { 'server.port': Number(port) }),
+    ...(status === undefined ? {} : { 'http.response.status_code': status }),
+  };
+  return { kind: 'client', attributes, error: code };
 }

@@ -33,6 +33,8 @@ export async function serve(argv: readonly string[]): Promise<void> {
   const onSignal = (): void => stop.abort();
   process.once('SIGTERM', onSignal).once('SIGINT', onSignal);
   await runDaemon(config, stop.signal);
+  // An exporter of spans goes on asking a collector that does not answer; whoever starts the next daemon waits for our end.
+  if (Object.keys(config.telemetry).length > 0) process.exit(0);
 }
 
 async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<void> {

@@ -20,7 +20,7 @@ import type { TraceContext } from './trace-context.ts';
 const PROTOCOL = 'http/protobuf';
 
 /** A collector that takes longer for the last spans does without them. */
-const FLUSH_MS = 2_000;
+const FLUSH_MS = 1_000;
 
 type Variables = ExportOptions['variables'];
 
@@ -42,9 +42,8 @@ export function exportSpans({ variables, serviceName, version, log }: ExportOpti
       using[Symbol.dispose]();
       const late = Promise.withResolvers<void>();
       const timer = setTimeout(late.resolve, FLUSH_MS);
-      await Promise.race([processor.forceFlush(), late.promise]).catch(() => {});
+      await Promise.race([processor.shutdown(), late.promise]).catch(() => {});
       clearTimeout(timer);
-      post.leave();
     },
   };
 }

@@ -10,6 +10,7 @@ export {
   tellOfSpan,
   tellSpan,
   type Span,
+  type SpanEnd,
 } from './span.ts';
 export type { Attributes } from './span-sink.ts';
 export { createTrace, formatTraceparent, parseTraceparent, type TraceContext } from './trace-context.ts';

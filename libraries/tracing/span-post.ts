@@ -27,11 +27,6 @@ export class SpanPost implements SpanExporter {
     await this.#exporter.shutdown();
   }
 
-  /** Nobody waits any more for what is on its way. */
-  leave(): void {
-    void this.#exporter.shutdown().catch(() => {});
-  }
-
   #lose(spans: number, error: Error): void {
     if (this.#lost === 0) this.#log.warn('spans cannot be exported, they are dropped', { error });
     this.#lost += spans;

@@ -11,6 +11,12 @@ export interface SpanOptions {
   readonly startMs?: number;
 }
 
+export interface SpanEnd {
+  readonly attributes?: Attributes;
+  /** The class of what has failed. */
+  readonly error?: string | undefined;
+}
+
 /** A piece of work of a trace, from its beginning to its end. */
 export class Span {
   readonly spanId = createSpanId();
@@ -129,21 +135,25 @@ export async function* spanOver<T>(
   }
 }
 
-/** A piece of work of the current trace that is over and took `ms`. */
-export function tellSpan(name: string, ms: number, options: SpanOptions & { readonly error?: string }): void {
-  const [place, sink] = [currentPlace(), currentSink()];
-  if (!place || !sink) return;
+/** A piece of work of the current trace that is over and took `ms`; described only where somebody wants spans. */
+export function tellSpan(name: string, ms: number, describe: () => SpanOptions & SpanEnd): void {
+  const sink = currentSink();
+  const place = sink && currentPlace();
+  if (!place) return;
   const endMs = nowMs();
+  const options = describe();
   const span = new Span(sink, place.trace, name, { ...options, startMs: endMs - ms });
   if (options.error !== undefined) span.fail(options.error);
   span.end(endMs);
 }
 
-/** What is known only at the end of the current span. */
-export function tellOfSpan(attributes: Attributes, error?: string): void {
-  const span = currentPlace()?.span;
-  span?.add(attributes);
-  if (error !== undefined) span?.fail(error);
+/** What is known only at the end of the current span, if there is one. */
+export function tellOfSpan(describe: () => SpanEnd): void {
+  const span = currentSink() && currentPlace()?.span;
+  if (!span) return;
+  const { attributes = {}, error } = describe();
+  span.add(attributes);
+  if (error !== undefined) span.fail(error);
 }
 
 /** What `work` starts lives longer than the trace that has it started, and works for others, too. */

@@ -1,6 +1,6 @@
 import type { CallWatch } from '@lade/grpc';
 import { SNAPSHOT_REF } from '@lade/snapshots';
-import { tellOfSpan } from '@lade/tracing';
+import { tellOfSpan, type SpanEnd } from '@lade/tracing';
 import type { CallTraces } from './call-traces.ts';
 
 /** What containerd's requests are about, whichever of them these fields belong to. */
@@ -35,7 +35,7 @@ export function watchCalls(traces: CallTraces, tell: (name: string, fields: Call
       return subjectOf(request);
     },
     tell({ service, method, subject, namespace, ms, code }) {
-      tellOfCall(subject, code);
+      tellOfSpan(() => describeEnd(subject, code));
       // containerd.services.snapshots.v1.Snapshots
       const [, , name = service] = service.split('.');
       const fields = { ...subject, ...(namespace === '' ? {} : { namespace }), ms };
@@ -54,10 +54,13 @@ const FAILURES: readonly (string | undefined)[] = [
   'data_loss',
 ];
 
-function tellOfCall(subject: object, code: string | undefined): void {
+function describeEnd(subject: object, code: string | undefined): SpanEnd {
   const named = Object.entries(subject).map(([name, value]) => [`lade.${name}`, value as string] as const);
   const status = { 'rpc.status_code': (code ?? 'ok').toUpperCase() };
-  tellOfSpan({ ...Object.fromEntries(named), ...status }, FAILURES.includes(code) ? code : undefined);
+  return {
+    attributes: { ...Object.fromEntries(named), ...status },
+    error: FAILURES.includes(code) ? code : undefined,
+  };
 }
 
 function subjectOf(request: AnyRequest): object {
