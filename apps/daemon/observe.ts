@@ -31,7 +31,7 @@ const BUCKET_LINES = {
 
 export function observe(write: (line: string) => void, level: LogLevel, traces: CallTraces): Observation {
   const events = new EventLog();
-  const tell = (kind: string, fields: LogFields): void => events.tell(kind, { ...traced(), ...fields });
+  const tell = (kind: string, fields: LogFields): void => events.tell(kind, { ...fields, ...traced() });
   const lines = createLogger(write, level, { context: traced });
   const callTimes = new CallTimes();
   return {
