@@ -16,6 +16,7 @@ const OWNERS: readonly (readonly [RegExp, string])[] = [
   [/^@aws-sdk\/credential-provider/, 'libraries/credentials'],
   [/^@aws-sdk\/(?!credential-provider)|^@smithy\/|^esdk-obs/, 'libraries/bucket/drivers'],
   [/^@grpc\//, 'libraries/grpc'],
+  [/^@opentelemetry\//, 'libraries/tracing'],
   [/^node:sqlite$/, 'libraries/sqlite'],
 ];
 const CLI_MAY_IMPORT = ['errors', 'oci', 'control-protocol', 'containerd-config', 'daemon'];

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assembleImage, type BuiltImage, type ImageRecipe } from '@lade/sandbox';
@@ -5,6 +6,8 @@ import { CACHE } from './programs.ts';
 
 /** What /answer says in {@link buildSpeaker}'s image. */
 export const ANSWER = 'from the bucket\n';
+
+const NOISE_BYTES = 3 << 20;
 
 const BUSYBOX = { packages: ['busybox-static'] };
 
@@ -18,6 +21,12 @@ export async function buildSpeaker(folder: string): Promise<BuiltImage> {
 export async function buildPause(folder: string): Promise<BuiltImage> {
   const config = { Entrypoint: ['/bin/busybox', 'sleep', '1000000'] };
   return assemble(folder, { name: 'pause:latest', layers: [BUSYBOX], config });
+}
+
+/** An image of so many layers that no other image has, each of some megabytes. */
+export async function buildNoise(folder: string, name: string, layers: number): Promise<BuiltImage> {
+  const noise = { fill: async (root: string) => writeFile(join(root, name), randomBytes(NOISE_BYTES)) };
+  return assemble(folder, { name: `${name}:latest`, layers: Array.from({ length: layers }, () => noise) });
 }
 
 /** A command that says {@link ANSWER}. ctr may lose what a program says that ends at once. */

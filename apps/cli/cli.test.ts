@@ -93,11 +93,15 @@ const PLATFORM: Partial<ControlPlatform> = {
       yield { kind: 'converting', diffId: BASE, number: 1, of: 1 };
     } else yield { kind: 'fetching', diffId: BASE, number: 1, of: 1 };
     yield { kind: 'present', diffId: BASE, number: 1, of: 1 };
-    if (namespace === 'broken')
+    if (namespace === 'broken') {
+      yield { kind: 'traced', traceId: TRACE };
       throw new CodedError('unavailable', 'Cannot reach containerd', { cure: 'Start it' });
+    }
     yield { kind: 'restored', name: image, digest: IMAGE.digest, layers: 1 };
   },
 };
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 function unknownImage(image: string): CodedError {
   return new CodedError('not_found', `Cannot find image ${image} in memory:`, { cure: `Use ${NAME}` });
@@ -223,7 +227,13 @@ test('lade pull tells what it restores, and fails where the daemon fails', async
     /^sha256:\w+… downloading, 1\.0 kB\nsha256:\w+… present\n.* restored, layers: 1\n$/,
   );
   const broken = await lade('pull', NAME, '--namespace', 'broken');
-  assert.deepEqual([broken.code, broken.stderr], [1, 'lade: Cannot reach containerd\n  → Start it\n']);
+  assert.deepEqual(
+    [broken.code, broken.stderr],
+    [
+      1,
+      `everything about this pull: lade events --trace ${TRACE}\nlade: Cannot reach containerd\n  → Start it\n`,
+    ],
+  );
   const unknown = await lade('pull', 'python');
   assert.deepEqual([unknown.code, unknown.stdout], [1, '']);
   assert.equal(unknown.stderr, `lade: Cannot find image python in memory:\n  → Use ${NAME}\n`);

@@ -13,6 +13,7 @@ const BAR = 30;
 export class PullProgress implements Disposable {
   readonly #terminal: Terminal;
   readonly #lines: ProgressLines;
+  #traceId: string | undefined;
   readonly #layers = new Map<number, LayerEvent>();
 
   constructor(terminal: Terminal) {
@@ -21,9 +22,17 @@ export class PullProgress implements Disposable {
   }
 
   tell(event: PullEvent): void {
-    if (event.kind === 'resolved') this.#layers.clear();
+    if (event.kind === 'traced') this.#traceId = event.traceId;
+    else if (event.kind === 'resolved') this.#layers.clear();
     else if (event.kind === 'restored') this.#tellEnd(event);
     else this.#tellLayer(event);
+  }
+
+  /** Where to read what has happened, of a pull that did not come to its end. */
+  tellFailure(): void {
+    this.#lines.clear();
+    if (this.#traceId !== undefined)
+      this.#terminal.stderr.write(`everything about this pull: lade events --trace ${this.#traceId}\n`);
   }
 
   [Symbol.dispose](): void {

@@ -48,6 +48,8 @@ export interface DaemonConfig {
   /** Whether the keeper starts this daemon again after a crash; else something else does. */
   readonly restart: boolean;
   readonly logLevel: LogLevel;
+  /** OpenTelemetry's variables, OTEL_…. */
+  readonly telemetry: Readonly<Record<string, string | undefined>>;
 }
 
 /** Name → default; every one is a flag, a LADE_… variable and a key of the configuration file, in that order of precedence. */
@@ -127,6 +129,7 @@ export function parseConfig(
     recordNode: parseSwitch('record-node', settings),
     restart: parseRestart(settings, env),
     logLevel: parseLogLevel(settings['log-level']),
+    telemetry: Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('OTEL_'))),
   };
 }
 

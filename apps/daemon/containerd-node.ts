@@ -8,6 +8,7 @@ import {
 import { isCodedError } from '@lade/errors';
 import type { Descriptor, Digest } from '@lade/oci';
 import { collectBytes, type ByteSource, type PullSource } from '@lade/streams';
+import type { KnownTraces } from '@lade/tracing';
 import { ContentFiles, pullFile } from './content-files.ts';
 import { createPullTarget, type PullTarget } from './pull-target.ts';
 
@@ -142,8 +143,11 @@ export class ContainerdNode implements Disposable {
   }
 
   /** What pulling an image needs. */
-  pullTo({ namespace, signal }: Scope, snapshotter: string): PullTarget {
-    return createPullTarget(this.#client.inNamespace(namespace), snapshotter, signal);
+  pullTo(
+    { namespace, signal }: Scope,
+    options: { readonly snapshotter: string; readonly traces: KnownTraces },
+  ): PullTarget {
+    return createPullTarget(this.#client.inNamespace(namespace), { ...options, namespace, signal });
   }
 
   [Symbol.dispose](): void {

@@ -11,6 +11,7 @@ import type { Logger } from '@lade/log';
 import { isGone, listNodes, nodeKey, type NodeRecord } from '@lade/nodes';
 import { parseReference } from '@lade/oci';
 import type { RegistryClient } from '@lade/registry-client';
+import type { KnownTraces } from '@lade/tracing';
 import { BucketProbe } from './bucket-probe.ts';
 import { describeBucket } from './bucket-status.ts';
 import { createBucketWork } from './bucket-work.ts';
@@ -36,6 +37,7 @@ export interface ControlParts {
   readonly registries: RegistryClient;
   readonly events: EventLog;
   readonly callTimes: CallTimes;
+  readonly traces: KnownTraces;
   /** Where the console is; undefined while no HTTP is served. */
   readonly consoleUrl: () => string | undefined;
   readonly log: Logger;
@@ -45,12 +47,13 @@ export interface ControlParts {
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, containers, registries, events, callTimes, consoleUrl, log }: ControlParts,
+  { node, containers, registries, events, callTimes, traces, consoleUrl, log }: ControlParts,
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
   const probe = new BucketProbe(bucket, platform.health, nodeKey(nameNode(config.root)));
-  const pull = createPullToNode({ ...platform, node, registries, keys, snapshotter: SNAPSHOTTER, log });
+  const parts = { node, registries, keys, traces, snapshotter: SNAPSHOTTER, log };
+  const pull = createPullToNode({ ...platform, ...parts });
   const known: KnownRecords = new Map();
   return {
     ...createLayerViews(platform),

@@ -5,6 +5,7 @@ import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
 import type { PinnedLayer } from '@lade/residency';
 import type { ByteSource, PullSource } from '@lade/streams';
+import { inSpan, tellOfSpan } from '@lade/tracing';
 import type { ContainerdNode, OpenContent } from './containerd-node.ts';
 import { pullFile } from './content-files.ts';
 import type { Platform } from './open-platform.ts';
@@ -40,7 +41,12 @@ export function createContentConverter(
         (await openOwn(content.store, digest, signal)) ??
         (await node.openContent(digest, { namespace, signal }));
       const source = turn ? inTurns(stored.source, turn) : stored.source;
-      const layer = await layers.convert(source, { limits, signal });
+      const layer = await inSpan('convert layer', { attributes: { 'lade.digest': digest } }, async () => {
+        const converted = await layers.convert(source, { limits, signal });
+        const { diffId, tarBytes } = converted;
+        tellOfSpan(() => ({ attributes: { 'lade.diff_id': diffId, 'lade.tar_bytes': tarBytes } }));
+        return converted;
+      });
       const { diffId, tarBytes } = layer;
       const { sizeBytes: storedBytes } = stored;
       log.info('layer converted', { digest, diffId, storedBytes, tarBytes, ms: Date.now() - started });

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bucket } from '@lade/bucket';
+import { chainName } from '@lade/containerd-services';
 import { isCodedError } from '@lade/errors';
 import { beginReuse, type NodeUses } from '@lade/garbage';
 import { publishImage } from '@lade/images';
 import { chainKey } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { chainIds, isDigest, type Digest } from '@lade/oci';
+import { createTrace, inSpan, inTrace, type KnownTraces, type TraceContext } from '@lade/tracing';
 import type { ContainerdNode, NodeImage } from './containerd-node.ts';
 import { readManifests } from './image-manifests.ts';
+import { imageName } from './pull-to-node.ts';
 
 const SETTLE_MS = 200;
 /** The transfer service of containerd 1.7 tells nobody of its images. */
@@ -18,6 +21,8 @@ const PUBLISH_RETRY_MS = 30_000;
 interface PublisherPorts {
   readonly bucket: Bucket;
   readonly uses: Pick<NodeUses, 'claim'>;
+  /** Of the pulls that have brought images and their layers. */
+  readonly traces: KnownTraces;
 }
 
 /**
@@ -28,16 +33,18 @@ export class ImagePublisher implements AsyncDisposable {
   readonly #node: ContainerdNode;
   readonly #bucket: Bucket;
   readonly #uses: Pick<NodeUses, 'claim'>;
+  readonly #traces: KnownTraces;
   readonly #log: Logger;
   readonly #stop = new AbortController();
   readonly #published = new Set<string>();
   #wake = Promise.withResolvers<void>();
   readonly #work: Promise<void>;
 
-  constructor(node: ContainerdNode, { bucket, uses }: PublisherPorts, log: Logger) {
+  constructor(node: ContainerdNode, { bucket, uses, traces }: PublisherPorts, log: Logger) {
     this.#node = node;
     this.#bucket = bucket;
     this.#uses = uses;
+    this.#traces = traces;
     this.#log = log;
     this.#work = this.#run();
   }
@@ -74,30 +81,40 @@ export class ImagePublisher implements AsyncDisposable {
 
   async #consider(image: NodeImage): Promise<void> {
     const { signal } = this.#stop;
-    const [node, bucket] = [this.#node, this.#bucket];
     const id = `${image.name}@${image.target.digest}`;
     if (this.#published.has(id)) return;
-    const scope = { namespace: image.namespace, signal };
     try {
-      const manifests = await readManifests(image.target, node, scope);
+      const manifests = await readManifests(image.target, this.#node, { namespace: image.namespace, signal });
       const chains = manifests.map(({ diffIds }) => chainIds(diffIds));
-      const reuse = await beginReuse(bucket, { signal });
-      await this.#uses.claim(chains.flat().map(chainKey));
-      if (!(await hasWholeManifest(bucket, chains, signal))) return;
-      const content = { read: async (digest: Digest) => node.readDocument(digest, scope) };
-      await publishImage(image, { content, bucket, signal });
-      await reuse.confirm();
-      this.#published.add(id);
-      this.#log.info('image published', {
-        image: image.name,
-        digest: image.target.digest,
-        bucket: bucket.location,
-      });
+      await inTrace(this.#traceOf(id, chains), async () => this.#publish(image, chains));
     } catch (reason) {
       if (signal.aborted) return;
       this.#log.warn('image not published, will retry', { image: image.name, error: reason });
       void this.#pause(PUBLISH_RETRY_MS).then(() => this.wake());
     }
+  }
+
+  async #publish(image: NodeImage, chains: readonly (readonly Digest[])[]): Promise<void> {
+    const { signal } = this.#stop;
+    const [node, bucket] = [this.#node, this.#bucket];
+    const { name, namespace, target } = image;
+    const reuse = await beginReuse(bucket, { signal });
+    await this.#uses.claim(chains.flat().map(chainKey));
+    if (!(await hasWholeManifest(bucket, chains, signal))) return;
+    const content = { read: async (digest: Digest) => node.readDocument(digest, { namespace, signal }) };
+    await inSpan('publish image', { attributes: { 'lade.image': name } }, async () => {
+      await publishImage(image, { content, bucket, signal });
+      await reuse.confirm();
+    });
+    this.#published.add(`${name}@${target.digest}`);
+    this.#log.info('image published', { image: name, digest: target.digest, bucket: bucket.location });
+  }
+
+  /** That of the pull that has given the image its name, else of the one that has brought its top layer. */
+  #traceOf(id: string, manifests: readonly (readonly Digest[])[]): TraceContext {
+    const tops = manifests.flatMap((chains) => chains.at(-1) ?? []);
+    const names = [imageName(id), ...tops.map(chainName)];
+    return names.map((name) => this.#traces.find(name)).find((trace) => trace) ?? createTrace();
   }
 
   async #pause(ms: number): Promise<void> {

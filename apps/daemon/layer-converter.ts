@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { chainName } from '@lade/containerd-services';
 import { isCodedError } from '@lade/errors';
 import type { Logger } from '@lade/log';
 import { chainId, isDigest } from '@lade/oci';
 import type { Foreground, LocalLayers, PinnedLayer } from '@lade/residency';
 import type { PlainSnapshot, Snapshotter } from '@lade/snapshots';
+import { createTrace, inTrace, type KnownTraces } from '@lade/tracing';
 import type { ContainerdNode } from './containerd-node.ts';
 import type { ConvertContent } from './convert-content.ts';
 import { findLayerContents, type LayerContent } from './find-layer-contents.ts';
@@ -24,6 +26,8 @@ export interface LayerConverterOptions {
   readonly snapshotter: Snapshotter;
   readonly foreground: Foreground;
   readonly convert: ConvertContent;
+  /** Of the pulls that have brought the snapshots. */
+  readonly traces: KnownTraces;
   readonly log: Logger;
 }
 
@@ -94,7 +98,10 @@ export class LayerConverter implements AsyncDisposable {
     const snapshots = open();
     const chains = new Set(snapshots.map((snapshot) => snapshot.chainId));
     const contents = await findLayerContents(chains, { node, log, signal });
-    for (const snapshot of snapshots) await this.#consider(snapshot, contents.get(snapshot.chainId) ?? []);
+    for (const snapshot of snapshots) {
+      const trace = this.#options.traces.find(chainName(snapshot.chainId)) ?? createTrace();
+      await inTrace(trace, async () => this.#consider(snapshot, contents.get(snapshot.chainId) ?? []));
+    }
     return open().length === 0;
   }
 

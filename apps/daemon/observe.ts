@@ -1,13 +1,17 @@
-import type { BucketEvent } from '@lade/bucket';
-import { watchCalls } from '@lade/containerd-services';
+import type { BucketEvent, RequestClass } from '@lade/bucket';
+import { watchCalls, type CallTraces } from '@lade/containerd-services';
 import { EventLog } from '@lade/event-log';
 import type { CallWatch } from '@lade/grpc';
-import { createLogger, type LogLevel, type Logger } from '@lade/log';
+import { createLogger, type LogFields, type LogLevel, type Logger } from '@lade/log';
+import type { RegistryRequest } from '@lade/registry-client';
 import { PullTimes } from '@lade/starts';
+import { currentTrace, tellSpan } from '@lade/tracing';
 import { CallTimes } from './call-times.ts';
 import { notePull } from './note-pull.ts';
 
-/** Where everything is told that this daemon does: for the log, and for those who follow its events. */
+type SpanDescription = ReturnType<Parameters<typeof tellSpan>[2]>;
+
+/** Where everything is told that this daemon does: for the log, for those who follow its events, and as spans. */
 export interface Observation {
   /** Every line is an event, too. */
   readonly log: Logger;
@@ -16,39 +20,77 @@ export interface Observation {
   readonly callTimes: CallTimes;
   readonly pulls: PullTimes;
   readonly tellBucket: (event: BucketEvent) => void;
+  readonly tellRegistry: (request: RegistryRequest) => void;
 }
 
 /** What the bucket's own console shows is in the log by default; of reads there may be thousands in a start. */
 const BUCKET_LINES = {
-  put: ['info', 'object put'],
-  delete: ['info', 'object deleted'],
-  get: ['debug', 'object read'],
-  head: ['debug', 'object looked at'],
-  list: ['debug', 'objects listed'],
-} as const satisfies Record<BucketEvent['operation'], readonly [LogLevel, string]>;
+  put: ['info', 'object put', 'write'],
+  delete: ['info', 'object deleted', 'delete'],
+  get: ['debug', 'object read', 'read'],
+  head: ['debug', 'object looked at', 'read'],
+  list: ['debug', 'objects listed', 'list'],
+} as const satisfies Record<BucketEvent['operation'], readonly [LogLevel, string, RequestClass]>;
 
-export function observe(write: (line: string) => void, level: LogLevel): Observation {
+export function observe(write: (line: string) => void, level: LogLevel, traces: CallTraces): Observation {
   const events = new EventLog();
-  const lines = createLogger(write, level);
+  const tell = (kind: string, fields: LogFields): void => events.tell(kind, { ...fields, ...traced() });
+  const lines = createLogger(write, level, { context: traced });
   const callTimes = new CallTimes();
   const pulls = new PullTimes();
   return {
     events,
     callTimes,
     pulls,
-    log: createLogger(write, level, ({ level: kind, message, fields }) =>
-      events.tell(`log.${kind}`, { message, ...fields }),
-    ),
-    calls: watchCalls((call, fields) => {
+    log: createLogger(write, level, {
+      context: traced,
+      tell: ({ level: kind, message, fields }) => tell(`log.${kind}`, { message, ...fields }),
+    }),
+    calls: watchCalls(traces, (call, fields) => {
       callTimes.count(call, fields.ms, fields.code !== undefined);
       notePull(pulls, call, fields);
-      events.tell(`containerd.${call}`, fields);
+      tell(`containerd.${call}`, fields);
       lines.debug('call answered', { call, ...fields });
     }),
     tellBucket({ operation, ...fields }) {
-      events.tell(`bucket.${operation}`, fields);
-      const [at, message] = BUCKET_LINES[operation];
+      tell(`bucket.${operation}`, fields);
+      const [at, message, requestClass] = BUCKET_LINES[operation];
       lines[at](message, fields);
+      tellSpan(`bucket ${operation}`, fields.ms, () => describeBucket(requestClass, fields));
+    },
+    tellRegistry({ method, url, ...fields }) {
+      tell(`registry.${method.toLowerCase()}`, { url, ...fields });
+      lines.debug('registry asked', { method, url, ...fields });
+      tellSpan(method, fields.ms, () => describeRegistry({ method, url, ...fields }));
     },
   };
+}
+
+/** The one id of everything that a pull leads to. */
+function traced(): LogFields {
+  const trace = currentTrace();
+  return trace ? { traceId: trace.traceId } : {};
+}
+
+function describeBucket(
+  requestClass: RequestClass,
+  { key, code, bytes, offset, objects }: Omit<BucketEvent, 'operation'>,
+): SpanDescription {
+  const figures = Object.entries({ bytes, offset, objects }).filter(([, value]) => value !== undefined);
+  const named = figures.map(([name, value]) => [`lade.bucket.${name}`, Number(value)] as const);
+  const attributes = { 'lade.bucket.key': key, 'lade.bucket.class': requestClass };
+  return { kind: 'client', attributes: { ...attributes, ...Object.fromEntries(named) }, error: code };
+}
+
+/** By OpenTelemetry's conventions for HTTP. */
+function describeRegistry({ method, url, status, code }: RegistryRequest): SpanDescription {
+  const { hostname, port } = new URL(url);
+  const attributes = {
+    'http.request.method': method,
+    'url.full': url,
+    'server.address': hostname,
+    ...(port === '' ? {} : { 'server.port': Number(port) }),
+    ...(status === undefined ? {} : { 'http.response.status_code': status }),
+  };
+  return { kind: 'client', attributes, error: code };
 }

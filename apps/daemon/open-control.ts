@@ -8,6 +8,7 @@ import { createContainerViews } from './container-views.ts';
 import { createContainerWork } from './control-containers.ts';
 import { createControlPlatform, type ControlParts } from './control-platform.ts';
 import { openToken } from './control-token.ts';
+import type { Observation } from './observe.ts';
 import { openContainers } from './open-containers.ts';
 import type { Platform } from './open-platform.ts';
 
@@ -21,13 +22,18 @@ export async function openControl(
   {
     starts,
     ...parts
-  }: Pick<ControlParts, 'node' | 'events' | 'callTimes' | 'log'> & { readonly starts: TaskStarts },
+  }: Pick<ControlParts, 'node' | 'events' | 'callTimes' | 'traces' | 'log'> &
+    Pick<Observation, 'tellRegistry'> & { readonly starts: TaskStarts },
 ): Promise<AsyncDisposable> {
   const { root, address, registryConfig, proxies, tokenFile } = config;
   const { node, log } = parts;
   await using stack = new AsyncDisposableStack();
   const registries = stack.use(
-    RegistryClient.open({ credentials: dockerCredentials(registryConfig), proxies }),
+    RegistryClient.open({
+      credentials: dockerCredentials(registryConfig),
+      proxies,
+      tell: parts.tellRegistry,
+    }),
   );
   const views = createContainerViews(platform, () => starts.groups);
   const containers = createContainerWork(stack.use(await openContainers(root, node, log)), views);

@@ -31,6 +31,7 @@ import {
 import { RequestTotals } from '@lade/nodes';
 import { Snapshotter, type AgreedTerms } from '@lade/snapshots';
 import { openDatabase, type Database } from '@lade/sqlite';
+import { inSpan } from '@lade/tracing';
 import type { DaemonConfig } from './config.ts';
 import { directoryAttributes } from './directory-attributes.ts';
 import { openFillModes } from './fill-modes.ts';
@@ -226,7 +227,12 @@ interface PublishWork {
   readonly signal: AbortSignal;
 }
 
-async function publish({ chainId, parentChainId, diffId }: Upload, work: PublishWork): Promise<void> {
+async function publish(upload: Upload, work: PublishWork): Promise<void> {
+  const attributes = { 'lade.diff_id': upload.diffId, 'lade.chain_id': upload.chainId };
+  await inSpan('publish layer', { attributes }, async () => publishInSpan(upload, work));
+}
+
+async function publishInSpan({ chainId, parentChainId, diffId }: Upload, work: PublishWork): Promise<void> {
   const { layers, bucket, uses, catalogue, foreground, keys, log, signal } = work;
   const started = Date.now();
   using layer = layers.pin(diffId);

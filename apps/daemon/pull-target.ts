@@ -1,25 +1,33 @@
-import type { ContainerdCalls, Mount } from '@lade/containerd-client';
+import { ingestOf, type ContainerdCalls, type Mount } from '@lade/containerd-client';
+import { ingestName, snapshotName } from '@lade/containerd-services';
 import { CodedError, isCodedError } from '@lade/errors';
 import type { NodeImages, NodeLayers, PreparedLayer } from '@lade/images';
 import type { Digest } from '@lade/oci';
 import { SNAPSHOT_REF } from '@lade/snapshots';
 import { collectBytes, fromBytes } from '@lade/streams';
+import { currentTrace, type KnownTraces } from '@lade/tracing';
 
 /** A namespace of containerd that images are pulled to. */
 export type PullTarget = Omit<NodeImages, 'expectLayers'> & NodeLayers;
+
+interface TargetOptions {
+  readonly namespace: string;
+  readonly snapshotter: string;
+  readonly traces: KnownTraces;
+  readonly signal: AbortSignal;
+}
 
 const LEASE_MS = 24 * 3_600_000;
 const MAX_DOCUMENT_BYTES = 8 << 20;
 
 /** Everything is made under the lease that was taken last. */
-export function createPullTarget(
-  calls: ContainerdCalls,
-  snapshotter: string,
-  signal: AbortSignal,
-): PullTarget {
+export function createPullTarget(calls: ContainerdCalls, options: TargetOptions): PullTarget {
+  const { signal } = options;
   let leased = calls;
   const prepareLayer: NodeLayers['prepareLayer'] = async (chain, parent) =>
-    prepare(leased, snapshotter, { chain, parent, signal });
+    prepare(leased, { chain, parent }, options);
+  const put: ContainerdCalls['content']['put'] = async (descriptor, bytes, given) =>
+    inOwnTrace(descriptor.digest, options, async () => leased.content.put(descriptor, bytes, given));
   return {
     async lease() {
       const { id } = await calls.leases.create({ expiresInMs: LEASE_MS, signal });
@@ -39,9 +47,9 @@ export function createPullTarget(
         throw reason;
       }
     },
-    storeLayer: async (blob, bytesFrom, options) => leased.content.put(blob, bytesFrom, options),
+    storeLayer: put,
     async putContent(descriptor, bytes, labels) {
-      await leased.content.put(descriptor, fromBytes(bytes), { labels, signal });
+      await put(descriptor, fromBytes(bytes), { labels, signal });
     },
     async putImage(name, target, labels) {
       try {
@@ -54,20 +62,33 @@ export function createPullTarget(
   };
 }
 
+/** containerd's calls back to us do not say which of ours they come from. */
+function remember(name: string, { traces }: TargetOptions): void {
+  const trace = currentTrace();
+  if (trace) traces.remember(name, trace);
+}
+
+async function inOwnTrace(digest: Digest, options: TargetOptions, write: () => Promise<void>): Promise<void> {
+  const name = ingestName(`${options.namespace}/${ingestOf(digest)}`);
+  remember(name, options);
+  await write().finally(() => options.traces.forget(name));
+}
+
 interface Place {
   readonly chain: Digest;
   readonly parent: string | undefined;
-  readonly signal: AbortSignal;
 }
 
 /** containerd's side of the remote-snapshot handshake: a Prepare for a chain that is answered "exists" where the layer is. */
 async function prepare(
   calls: ContainerdCalls,
-  snapshotter: string,
-  { chain, parent = '', signal }: Place,
+  { chain, parent = '' }: Place,
+  options: TargetOptions,
 ): Promise<PreparedLayer | undefined> {
-  const snapshots = calls.snapshots(snapshotter);
+  const { signal } = options;
+  const snapshots = calls.snapshots(options.snapshotter);
   const key = `extract-${process.hrtime.bigint()}-lade ${chain}`;
+  remember(snapshotName(`${options.namespace}/${key}`), options);
   const labels = { [SNAPSHOT_REF]: chain };
   let mounts: Mount[];
   try {

@@ -1,12 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { contentHandlers, diffHandlers, snapshotHandlers } from '@lade/containerd-services';
+import { CallTraces, contentHandlers, diffHandlers, snapshotHandlers } from '@lade/containerd-services';
 import { wrapError } from '@lade/errors';
 import { GrpcServer } from '@lade/grpc';
 import { shareHeap } from '@lade/linux';
+import type { Logger } from '@lade/log';
 import { Content } from '@lade/protocol/content';
 import { Diff } from '@lade/protocol/diff';
 import { Snapshots } from '@lade/protocol/snapshots';
+import { KnownTraces, startExport } from '@lade/tracing';
 import { agreedTerms } from './agreed-terms.ts';
 import { parseConfig, type DaemonConfig } from './config.ts';
 import { ContainerdNode } from './containerd-node.ts';
@@ -21,6 +23,7 @@ import { openControl } from './open-control.ts';
 import { startNodeBeat } from './start-node-beat.ts';
 import { openPlatform } from './open-platform.ts';
 import { releaseMemory, releaseMemoryWhenIdle } from './release-memory.ts';
+import { VERSION } from './version.ts';
 import { watchStarts } from './watch-starts.ts';
 
 const SNAPSHOTTER = 'lade';
@@ -33,14 +36,19 @@ export async function serve(argv: readonly string[]): Promise<void> {
   const onSignal = (): void => stop.abort();
   process.once('SIGTERM', onSignal).once('SIGINT', onSignal);
   await runDaemon(config, stop.signal);
+  // An exporter of spans goes on asking a collector that does not answer; whoever starts the next daemon waits for our end.
+  if (Object.keys(config.telemetry).length > 0) process.exit(0);
 }
 
 async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<void> {
-  const { log, events, calls, callTimes, pulls, tellBucket } = observe(
-    (line) => process.stderr.write(line),
-    config.logLevel,
-  );
   await using stack = new AsyncDisposableStack();
+  const traces = new KnownTraces();
+  const callTraces = new CallTraces(traces);
+  const observation = observe((line) => process.stderr.write(line), config.logLevel, callTraces);
+  const { log, calls, tellBucket } = observation;
+  await startSpans(config, log, stack);
+  // Before the last spans are sent.
+  stack.use(callTraces);
   const node = stack.use(new ContainerdNode(config.containerd));
   let uploaded = (): void => {};
   let unpacked = (): void => {};
@@ -62,16 +70,16 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   const maker = createLayerMaker(platform, node, conversion);
   server.add(Snapshots, snapshotHandlers(platform.snapshotter));
   server.add(Content, contentHandlers(platform.content.store, platform.content.ingests));
-  server.add(Diff, diffHandlers(platform.snapshotter, { unpacker, maker }));
+  server.add(Diff, diffHandlers(platform.snapshotter, { unpacker, maker, traces: callTraces }));
   await server.listen(config.address);
-  const starts = stack.use(watchStarts(platform, { node, snapshotter: SNAPSHOTTER, pulls, events, log }));
-  stack.use(await openControl(config, platform, { node, starts, events, callTimes, log }));
+  const starts = stack.use(watchStarts(platform, { ...observation, node, snapshotter: SNAPSHOTTER }));
+  stack.use(await openControl(config, platform, { ...observation, node, starts, traces }));
   await platform.serving();
   platform.uses.renew().catch((error: unknown) => log.warn('bucket was not told what is used', { error }));
   platform.uploads.start();
   platform.content.start();
-  const publisher = stack.use(new ImagePublisher(node, platform, log));
-  const converter = stack.use(new LayerConverter({ ...platform, node, convert, log }));
+  const publisher = stack.use(new ImagePublisher(node, { ...platform, traces }, log));
+  const converter = stack.use(new LayerConverter({ ...platform, node, convert, traces, log }));
   stack.use(
     new ImageWatch(node, log, () => {
       publisher.wake();
@@ -97,6 +105,21 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   await aborted(signal);
   log.info('stopping');
   platform.leave();
+}
+
+/** What cannot be exported is no reason not to serve. */
+async function startSpans(
+  { telemetry }: DaemonConfig,
+  log: Logger,
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  try {
+    const options = { variables: telemetry, serviceName: 'lade', version: VERSION, log };
+    const exporting = await startExport(options);
+    if (exporting) stack.use(exporting);
+  } catch (error) {
+    log.warn('spans are not exported', { error });
+  }
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -16,4 +16,5 @@ export type { Lease, LeaseOptions, LeasesClient } from './leases-client.ts';
 export type { Namespace, NamespacesClient } from './namespaces-client.ts';
 export type { SnapshotInfo, SnapshotOptions, SnapshotUsage, SnapshotsClient } from './snapshots-client.ts';
 export type { CreateTaskOptions, ExecOptions, Streams, Task, TaskExit, TasksClient } from './tasks-client.ts';
+export { ingestOf } from './write-content.ts';
 export type { Labels, Mount } from './translate.ts';

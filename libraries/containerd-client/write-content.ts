@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { CodedError, isCodedError } from '@lade/errors';
-import type { Descriptor } from '@lade/oci';
+import type { Descriptor, Digest } from '@lade/oci';
 import {
   Content,
   WriteAction,
@@ -23,6 +23,11 @@ export type WriteRest = (
   arrived: (offset: number) => Promise<string>,
 ) => AsyncIterable<WriteRequest>;
 
+/** The ref of an ingest that is given no other. */
+export function ingestOf(digest: Digest): string {
+  return `lade-${digest}`;
+}
+
 /** A message: small enough to leave room below the limit of 16 MiB on either side, large enough to cost little. */
 const MAX_MESSAGE_BYTES = 1 << 20;
 
@@ -37,7 +42,7 @@ export async function writeContent(
   connection: Connection,
   descriptor: Descriptor,
   bytes: ByteSource | ByteSourceFrom,
-  { ref = `lade-${descriptor.digest}`, labels = {}, ...options }: PutOptions,
+  { ref = ingestOf(descriptor.digest), labels = {}, ...options }: PutOptions,
 ): Promise<void> {
   const ingest = { ref, total: BigInt(descriptor.size), expected: descriptor.digest };
   const rest = async function* (known: number): AsyncGenerator<WriteRequest> {

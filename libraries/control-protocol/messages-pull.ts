@@ -20,9 +20,10 @@ export interface PullRequest {
 
 /**
  * What POST /v1/images/pull tells: `resolved` when a registry was asked, then what happens to each layer, bottom first;
- * `restored` is the last.
+ * `restored` is the last. `traced`, after the first, names the trace of everything that this pull leads to.
  */
 export type PullEvent =
+  | { readonly kind: 'traced'; readonly traceId: string }
   | {
       readonly kind: 'resolved';
       readonly digest: Digest;

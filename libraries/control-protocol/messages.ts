@@ -173,6 +173,8 @@ export interface EventQuery {
   readonly kind?: string;
   /** What one of the fields that are text holds, in whatever case. */
   readonly text?: string;
+  /** Which trace it belongs to: 32 hex digits. */
+  readonly traceId?: string;
   /** Only what came after the event with this id. */
   readonly since?: number;
   /** Only what happened at this time or later: ISO 8601, UTC. */

@@ -19,6 +19,14 @@ test('recent() gives the last events that are wanted, numbered without gaps', ()
   assert.deepEqual(log.recent({ from: '9999-01-01T00:00:00.000Z' }), []);
 });
 
+test('recent() gives what belongs to one trace, and nothing that only names it', () => {
+  const log = new EventLog();
+  log.tell('a', { n: 1, traceId: 'x' });
+  log.tell('a', { n: 2, traceId: 'y' });
+  log.tell('a', { n: 3, text: 'x' });
+  assert.deepEqual(numbers(log.recent({ traceId: 'x' })), [1]);
+});
+
 test('fields do not take the place of number, time and kind', () => {
   const log = new EventLog();
   log.tell('a', { id: 'x', kind: 'y' });

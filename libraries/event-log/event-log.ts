@@ -21,6 +21,8 @@ export interface EventFilter {
   readonly kind?: string;
   /** What one of the fields that are text holds, in whatever case. */
   readonly text?: string;
+  /** What the field traceId is. */
+  readonly traceId?: string;
   /** Only what came after the event of this number. */
   readonly since?: number;
   /** Only what happened at this time or later: ISO 8601, UTC. */
@@ -135,8 +137,9 @@ function toEvent({ id, atMs, kind, fields }: Entry): LoggedEvent {
   return { ...own, ...fields, ...own };
 }
 
-function matches(entry: Entry, { kind = '', text, from }: EventFilter): boolean {
+function matches(entry: Entry, { kind = '', text, from, traceId }: EventFilter): boolean {
   if (!entry.kind.startsWith(kind)) return false;
+  if (traceId !== undefined && entry.fields['traceId'] !== traceId) return false;
   if (from !== undefined && entry.atMs < Date.parse(from)) return false;
   if (text === undefined) return true;
   const wanted = text.toLowerCase();

@@ -15,6 +15,7 @@ import {
   type ClientDuplexStream,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { currentTrace, formatTraceparent } from '@lade/tracing';
 import { fromServiceError } from './status.ts';
 import { toMethodDefinition, type AnyMethod } from './method-definition.ts';
 import { MAX_MESSAGE_BYTES } from './server.ts';
@@ -174,6 +175,8 @@ function headers({ namespace, lease }: CallOptions): Metadata {
   const metadata = new Metadata();
   if (namespace !== undefined) metadata.set('containerd-namespace', namespace);
   if (lease !== undefined) metadata.set('containerd-lease', lease);
+  const trace = currentTrace();
+  if (trace?.spanId !== undefined) metadata.set('traceparent', formatTraceparent(trace));
   return metadata;
 }
 

@@ -180,7 +180,12 @@ test('listen() replaces a stale socket, and refuses a live one and what is no so
 
 test('every call is told when it has been answered, with what its first message was about', async (t) => {
   const calls: AnsweredCall[] = [];
+  const begun: unknown[] = [];
   const watch: CallWatch = {
+    async around({ method, request, header }, answer) {
+      begun.push([method, (request as { key?: string })?.key, header('containerd-namespace')]);
+      await answer();
+    },
     subjectOf: (request) => request as object,
     tell: (call) => calls.push(call),
   };
@@ -217,6 +222,12 @@ test('every call is told when it has been answered, with what its first message 
     ['stat', '', 'b', 'not_found'],
     ['list', '', ['f'], 'aborted'],
     ['write', '', 'first', undefined],
+  ]);
+  assert.deepEqual(begun, [
+    ['Stat', 'a', 'k8s.io'],
+    ['Stat', 'b', ''],
+    ['List', undefined, ''],
+    ['Write', undefined, ''],
   ]);
   assert.ok(calls.every(({ service, ms }) => service.startsWith('containerd.services.') && ms >= 0));
 });

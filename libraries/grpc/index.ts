@@ -1,4 +1,4 @@
 export { GrpcClient, type CallOptions } from './client.ts';
 export type { CallContext, ServiceHandlers } from './handlers.ts';
 export { GrpcServer, MAX_MESSAGE_BYTES } from './server.ts';
-export type { AnsweredCall, CallWatch } from './watch-handler.ts';
+export type { AnsweredCall, CallWatch, StartedCall } from './watch-handler.ts';

@@ -3,7 +3,7 @@ import { chmod, lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-import type { DescService } from '@bufbuild/protobuf';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import {
   Server,
   ServerCredentials,
@@ -63,7 +63,8 @@ export class GrpcServer implements AsyncDisposable {
       const handler = byName[localName]?.bind<AnyHandler>(handlers);
       if (!handler) throw new TypeError(`${service.typeName} has no handler for ${localName}`);
       const answer = ADAPTERS[methodKind](this.#watch ? watchHandler(method, handler, this.#watch) : handler);
-      const handle = (...call: Parameters<Answer>): void => this.#track(answer(...call));
+      const handle = (call: AnyCall, callback: sendUnaryData<unknown>): void =>
+        this.#track(this.#around(method, call, async () => answer(call as never, callback)));
       return [localName, handle as UntypedHandleCall] as const;
     });
     this.#server.addService(toServiceDefinition(service), Object.fromEntries(implementation));
@@ -95,6 +96,17 @@ export class GrpcServer implements AsyncDisposable {
     await within(DRAIN_MS, Promise.race([Promise.allSettled(this.#running), closed]));
     await within(CLOSE_MS, closed);
     this.#server.forceShutdown();
+  }
+
+  async #around(method: DescMethod, call: AnyCall, answer: () => Promise<void>): Promise<void> {
+    if (!this.#watch) return answer();
+    const started = {
+      service: method.parent.typeName,
+      method: method.name,
+      request: 'request' in call ? call.request : undefined,
+      header: (name: string) => headerOf(call, name),
+    };
+    return this.#watch.around(started, answer);
   }
 
   #track(answering: Promise<void>): void {
@@ -205,6 +217,10 @@ async function send(
   }
 }
 
+function headerOf(call: AnyCall, name: string): string {
+  return String(call.metadata.get(name)[0] ?? '');
+}
+
 /** grpc-js says "cancelled" after every call, also one that went well: whoever still holds the signal is not to hear that. */
 async function serve<T>(call: AnyCall, work: (context: CallContext) => Promise<T>): Promise<T> {
   const stop = new AbortController();
@@ -213,7 +229,7 @@ async function serve<T>(call: AnyCall, work: (context: CallContext) => Promise<T
   emitter.once('cancelled', abort);
   try {
     return await work({
-      namespace: String(call.metadata.get('containerd-namespace')[0] ?? ''),
+      namespace: headerOf(call, 'containerd-namespace'),
       signal: stop.signal,
     });
   } finally {

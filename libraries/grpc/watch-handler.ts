@@ -19,8 +19,22 @@ export interface AnsweredCall {
   readonly code?: ErrorCode;
 }
 
+/** A call that is about to be answered. */
+export interface StartedCall {
+  /** With its package. */
+  readonly service: string;
+  /** As its definition names it: "Prepare". */
+  readonly method: string;
+  /** Undefined where the caller sends several. */
+  readonly request: unknown;
+  /** Of the call's metadata; '' without one. */
+  readonly header: (name: string) => string;
+}
+
 /** Is told of every call when it has been answered. */
 export interface CallWatch {
+  /** Runs what answers a call, and all that it leads to. */
+  around(call: StartedCall, answer: () => Promise<void>): Promise<void>;
   /** What is to be kept of the first message until then. */
   subjectOf(request: unknown): object;
   tell(call: AnsweredCall): void;

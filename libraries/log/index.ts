@@ -5,4 +5,5 @@ export {
   type LogLevel,
   type LogRecord,
   type Logger,
+  type LoggerOptions,
 } from './logger.ts';

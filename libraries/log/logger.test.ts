@@ -27,13 +27,22 @@ test('createLogger() writes one JSON object a line from its level on', () => {
 test('createLogger() tells every line to whoever listens, also those that are not written', () => {
   const lines: string[] = [];
   const told: LogRecord[] = [];
-  const log = createLogger(
-    (line) => lines.push(line),
-    'error',
-    (record) => told.push(record),
-  );
+  const log = createLogger((line) => lines.push(line), 'error', { tell: (record) => told.push(record) });
   log.debug('read', { error: new CodedError('not_found', 'Cannot find k') });
   assert.deepEqual(lines, []);
   const fields = { error: 'Cannot find k', code: 'not_found' };
   assert.deepEqual(told, [{ level: 'debug', message: 'read', fields }]);
+});
+
+test('createLogger() writes what it is told of the place into every line', () => {
+  const lines: string[] = [];
+  let traceId = 'a';
+  const log = createLogger((line) => lines.push(line), 'info', { context: () => ({ traceId }) });
+  log.info('one');
+  traceId = 'b';
+  log.info('two');
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as { traceId: string }).traceId),
+    ['a', 'b'],
+  );
 });

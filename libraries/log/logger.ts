@@ -12,6 +12,8 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
+const NO_FIELDS: LogFields = {};
+
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** One line of the log. */
@@ -22,11 +24,18 @@ export interface LogRecord {
   readonly fields: LogFields;
 }
 
-/** One JSON object a line, as log collectors take it. `tell` gets every line, also those below the level. */
+export interface LoggerOptions {
+  /** Gets every line, also those below the level. */
+  readonly tell?: (record: LogRecord) => void;
+  /** Fields that every line has where it is written. */
+  readonly context?: () => LogFields;
+}
+
+/** One JSON object a line, as log collectors take it. */
 export function createLogger(
   write: (line: string) => void,
   minimum: LogLevel = 'info',
-  tell?: (record: LogRecord) => void,
+  { tell, context = () => NO_FIELDS }: LoggerOptions = {},
 ): Logger {
   const at =
     (level: LogLevel) =>
@@ -37,7 +46,7 @@ export function createLogger(
       tell?.({ level, message, fields });
       if (!isWritten) return;
       const time = new Date().toISOString();
-      write(`${JSON.stringify({ time, level, message, ...fields })}\n`);
+      write(`${JSON.stringify({ time, level, message, ...context(), ...fields })}\n`);
     };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

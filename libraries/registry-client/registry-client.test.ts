@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -6,7 +7,7 @@ import { test } from 'node:test';
 import { isCodedError, type ErrorCode } from '@lade/errors';
 import { digestOf, parseReference } from '@lade/oci';
 import { collectBytes } from '@lade/streams';
-import { RegistryClient } from './index.ts';
+import { RegistryClient, type RegistryRequest } from './index.ts';
 import { openStand } from './testing/stand.ts';
 
 const MAX = 4 << 20;
@@ -31,6 +32,37 @@ test('an image is resolved by tag and digest, its manifest and blobs are read', 
   assert.deepEqual(await collectBytes(tagged.blob(layer), MAX), layerBytes);
   const rest = await collectBytes(tagged.blob(layer, { offset: 1_000_000 }), MAX);
   assert.deepEqual(rest, layerBytes.subarray(1_000_000));
+});
+
+test('every request is told once, where it was made, without what its query may hold', async () => {
+  await using stand = await openStand();
+  const told: RegistryRequest[] = [];
+  const place = new AsyncLocalStorage<string>();
+  const places: unknown[] = [];
+  const tell = (request: RegistryRequest): void => {
+    told.push(request);
+    places.push(place.getStore());
+  };
+  using client = RegistryClient.open({ tell });
+  const { address } = stand.origin;
+  const image = client.repository(stand.reference(address));
+  await place.run('a', async () => image.resolve());
+  await place.run('b', async () => collectBytes(image.blob(stand.layer), MAX));
+  await stand.origin[Symbol.asyncDispose]();
+  await place.run('c', async () => assert.rejects(image.resolve()));
+  const [resolved, read, ...failed] = told;
+  assert.deepEqual(
+    [resolved?.method, resolved?.url, resolved?.status],
+    ['HEAD', `http://${address}/v2/some/app/manifests/1`, 200],
+  );
+  assert.deepEqual(
+    [read?.method, read?.url, read?.status],
+    ['GET', `http://${address}/v2/some/app/blobs/${stand.layer.digest}`, 200],
+  );
+  assert.ok(failed.length > 0);
+  for (const { status, code } of failed) assert.deepEqual([status, code], [undefined, 'unavailable']);
+  assert.deepEqual(places, ['a', 'b', ...failed.map(() => 'c')]);
+  assert.ok(told.every(({ url, ms }) => !url.includes('?') && ms >= 0));
 });
 
 test('what is not there is told with its name and a cure', async () => {

@@ -5,12 +5,15 @@ import { isLoopback } from './is-loopback.ts';
 import { Repository } from './repository.ts';
 import { RepositoryRequests } from './repository-requests.ts';
 import { Transport, type ProxyVariables } from './transport.ts';
+import type { RegistryRequest } from './watch-exchange.ts';
 
 export interface RegistryClientOptions {
   /** Anybody's, when left out. */
   readonly credentials?: CredentialSource;
   /** None, when left out. */
   readonly proxies?: ProxyVariables;
+  /** Gets every request when its answer has been read or given up. */
+  readonly tell?: (request: RegistryRequest) => void;
 }
 
 export interface RepositoryOptions {
@@ -23,8 +26,8 @@ export class RegistryClient implements Disposable {
   readonly #transport: Transport;
   readonly #authorizations: Authorizations;
 
-  private constructor({ credentials, proxies = {} }: RegistryClientOptions) {
-    this.#transport = new Transport(proxies);
+  private constructor({ credentials, proxies = {}, tell }: RegistryClientOptions) {
+    this.#transport = new Transport(proxies, tell);
     this.#authorizations = new Authorizations(this.#transport, credentials);
   }
 

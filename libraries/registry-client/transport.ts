@@ -1,6 +1,7 @@
 import type { Agent, IncomingMessage } from 'node:http';
 import { CodedError } from '@lade/errors';
 import { isLoopback } from './is-loopback.ts';
+import { watchExchange, type TellRequest } from './watch-exchange.ts';
 
 // Not imports: naming their exports would load Node's WebSocket, and 5 MB of fetch with it.
 const http = process.getBuiltinModule('node:http');
@@ -33,7 +34,10 @@ export class Transport implements Disposable {
   readonly #local = new http.Agent({ keepAlive: true });
   #secure: Agent | undefined;
 
-  constructor(proxies: ProxyVariables) {
+  readonly #tell: TellRequest | undefined;
+
+  constructor(proxies: ProxyVariables, tell?: TellRequest) {
+    this.#tell = tell;
     this.#proxies = proxies;
     this.#plain = new http.Agent({ keepAlive: true, proxyEnv: { ...proxies } });
   }
@@ -75,6 +79,7 @@ export class Transport implements Disposable {
     outgoing.once('response', resolve);
     outgoing.on('error', reject);
     outgoing.once('timeout', () => outgoing.destroy(silent(url)));
+    if (this.#tell) watchExchange(outgoing, { method, url }, this.#tell);
     outgoing.end(body);
     return promise;
   }

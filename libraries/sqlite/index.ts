@@ -1,2 +1,2 @@
 export { migrate, openDatabase, transaction, type Database } from './database.ts';
-export { QueueWorker, type QueueTable, type QueueWork } from './queue-worker.ts';
+export { QueueWorker, type QueuedItem, type QueueTable, type QueueWork } from './queue-worker.ts';

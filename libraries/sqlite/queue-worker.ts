@@ -1,13 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromUnknown } from '@lade/errors';
 import type { Logger } from '@lade/log';
+import { inTrace, type TraceContext } from '@lade/tracing';
 
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 60_000;
 
+export interface QueuedItem<T> {
+  readonly id: number;
+  readonly item: T;
+  /** What has led to it. */
+  readonly trace: TraceContext | undefined;
+}
+
 /** Where a durable queue is kept. */
 export interface QueueTable<T> {
-  first(): { readonly id: number; readonly item: T } | undefined;
+  first(): QueuedItem<T> | undefined;
   moveToEnd(id: number): void;
   remove(id: number): void;
 }
@@ -72,7 +80,8 @@ export class QueueWorker<T> implements AsyncDisposable {
         await this.#wake.promise;
         continue;
       }
-      if (await this.#attemptSafely(next.id, next.item)) retryMs = FIRST_RETRY_MS;
+      const { id, item, trace } = next;
+      if (await inTrace(trace, async () => this.#attemptSafely(id, item))) retryMs = FIRST_RETRY_MS;
       else {
         await sleep(retryMs * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);

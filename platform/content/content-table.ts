@@ -1,5 +1,6 @@
 import { labelOf, nowNs, type Labels } from '@lade/containerd-store';
-import { migrate, transaction, type Database } from '@lade/sqlite';
+import { migrate, transaction, type Database, type QueuedItem } from '@lade/sqlite';
+import { currentTrace, formatTraceparent, parseTraceparent } from '@lade/tracing';
 import type { ContentDigest } from './content-digest.ts';
 import type { ContentInfo } from './content-info.ts';
 
@@ -17,6 +18,7 @@ const STEPS = [
      labels TEXT NOT NULL, listed INTEGER NOT NULL
    ) STRICT;
    CREATE TABLE content_uploads (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE REFERENCES content (digest)) STRICT;`,
+  'ALTER TABLE content_uploads ADD COLUMN traceparent TEXT;',
 ];
 
 const PAGE_ROWS = 200;
@@ -54,9 +56,9 @@ export class ContentTable {
     this.#setListed = db.prepare('UPDATE content SET listed = ? WHERE digest = ?');
     this.#remove = db.prepare('DELETE FROM content WHERE digest = ?');
     this.#digests = db.prepare('SELECT digest FROM content');
-    this.#enqueue = db.prepare('INSERT OR IGNORE INTO content_uploads (digest) VALUES (?)');
+    this.#enqueue = db.prepare('INSERT OR IGNORE INTO content_uploads (digest, traceparent) VALUES (?, ?)');
     this.#isWaiting = db.prepare('SELECT 1 FROM content_uploads WHERE digest = ?');
-    this.#firstUpload = db.prepare('SELECT id, digest FROM content_uploads ORDER BY id LIMIT 1');
+    this.#firstUpload = db.prepare('SELECT id, digest, traceparent FROM content_uploads ORDER BY id LIMIT 1');
     this.#moveToEnd = db.prepare(
       'UPDATE content_uploads SET id = (SELECT max(id) FROM content_uploads) + 1 WHERE id = ?',
     );
@@ -88,7 +90,8 @@ export class ContentTable {
       this.#dequeue.run(digest);
       const now = nowNs();
       this.#put.run(digest, sizeBytes, now, now, JSON.stringify(labels));
-      if (upload || waits) this.#enqueue.run(digest);
+      const trace = currentTrace();
+      if (upload || waits) this.#enqueue.run(digest, trace ? formatTraceparent(trace) : null);
     });
   }
 
@@ -123,9 +126,10 @@ export class ContentTable {
     return this.#isWaiting.get(digest) !== undefined;
   }
 
-  firstUpload(): { readonly id: number; readonly item: ContentDigest } | undefined {
+  firstUpload(): QueuedItem<ContentDigest> | undefined {
     const row = this.#firstUpload.get();
-    return row && { id: Number(row['id']), item: row['digest'] as ContentDigest };
+    const trace = parseTraceparent(String(row?.['traceparent'] ?? ''));
+    return row && { id: Number(row['id']), item: row['digest'] as ContentDigest, trace };
   }
 
   moveToEnd(id: number): void {

@@ -1,6 +1,7 @@
 import { isCodedError } from '@lade/errors';
 import type { Logger } from '@lade/log';
 import { QueueWorker } from '@lade/sqlite';
+import { inSpan } from '@lade/tracing';
 import type { Bucket } from '@lade/bucket';
 import type { ContentDigest } from './content-digest.ts';
 import type { ContentFolder } from './content-folder.ts';
@@ -43,7 +44,11 @@ export function createContentUploads(parts: ContentUploadsParts): QueueWorker<Co
       try {
         const path = folder.blobPath(digest);
         const reuse = await parts.uses.begin(digest, signal);
-        const sizeBytes = await uploadContent(digest, path, { bucket, replace, signal });
+        const sizeBytes = await inSpan(
+          'upload content',
+          { attributes: { 'lade.digest': digest } },
+          async () => uploadContent(digest, path, { bucket, replace, signal }),
+        );
         await reuse.confirm();
         leave(digest);
         parts.uploaded(digest, sizeBytes);

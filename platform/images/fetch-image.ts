@@ -1,5 +1,6 @@
 import type { Descriptor, Digest, Platform, Reference } from '@lade/oci';
 import { eventsOf, type ByteSource } from '@lade/streams';
+import { inSpan } from '@lade/tracing';
 import { putContents } from './image-contents.ts';
 import { LayerDownloads } from './layer-downloads.ts';
 import type { NodeImages, NodeLayers } from './node-images.ts';
@@ -36,7 +37,8 @@ export async function* fetchImage(
 ): AsyncGenerator<PullEvent> {
   const { platform = machinePlatform(), snapshotter = 'lade', ...given } = options;
   const { node, image, signal } = given;
-  const found = target ?? (await image.resolve(signal ? { signal } : {}));
+  const resolve = async (): Promise<Descriptor> => image.resolve(signal ? { signal } : {});
+  const found = target ?? (await inSpan('resolve', { attributes: { 'lade.image': name } }, resolve));
   const contents = await readRegistryImage(found, { name, platform, snapshotter, ...given });
   const { digest } = found;
   const layers = contents.layers.length;
@@ -99,7 +101,9 @@ async function bringLayers(
       );
       await downloads.arrival(i);
       tell({ kind: 'converting', ...position });
-      await prepared.unpack(layer, position.diffId);
+      await inSpan('unpack layer', { attributes: { 'lade.diff_id': position.diffId } }, async () =>
+        prepared.unpack(layer, position.diffId),
+      );
     }
     tell({ kind: 'present', ...position });
   }
@@ -123,15 +127,17 @@ async function download(
     toldAt = Date.now();
     tell({ kind: 'downloading', ...position, bytes, totalBytes: layer.size });
   };
-  await downloads.run(
-    layer.digest,
-    async (tellAll, shared) => {
-      const bytesFrom = (offset: number): ByteSource =>
-        counted(image.blob(layer, { offset, signal: shared }), offset, tellAll);
-      await node.storeLayer(layer, bytesFrom, { signal: shared });
-    },
-    { tell: tellBytes, signal },
-  );
+  const fetch = async (): Promise<void> =>
+    downloads.run(
+      layer.digest,
+      async (tellAll, shared) => {
+        const bytesFrom = (offset: number): ByteSource =>
+          counted(image.blob(layer, { offset, signal: shared }), offset, tellAll);
+        await node.storeLayer(layer, bytesFrom, { signal: shared });
+      },
+      { tell: tellBytes, signal },
+    );
+  await inSpan('download layer', { attributes: { 'lade.digest': layer.digest } }, fetch);
 }
 
 async function* counted(

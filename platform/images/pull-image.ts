@@ -1,6 +1,7 @@
 import { fromUnknown, wrapError } from '@lade/errors';
 import type { Logger } from '@lade/log';
 import { parseReference, type Descriptor, type Reference } from '@lade/oci';
+import { inSpan } from '@lade/tracing';
 import { fetchImage, type FetchOptions } from './fetch-image.ts';
 import type { ImageRecord } from './image-record.ts';
 import type { PullEvent } from './pull-event.ts';
@@ -94,7 +95,9 @@ async function resolveSoon(
   { image, log, signal }: PullOptions & Pick<FetchOptions, 'image'>,
 ): Promise<Descriptor | undefined> {
   try {
-    return await image.resolve({ signal: within(REGISTRY_MS, signal) });
+    return await inSpan('resolve', { attributes: { 'lade.image': name } }, async () =>
+      image.resolve({ signal: within(REGISTRY_MS, signal) }),
+    );
   } catch (reason) {
     signal?.throwIfAborted();
     log.debug('registry does not tell what a name points at', { image: name, error: reason });

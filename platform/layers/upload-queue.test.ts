@@ -5,6 +5,7 @@ import { CodedError } from '@lade/errors';
 import { SILENT } from '@lade/log';
 import { chainId, digestOf, type Digest } from '@lade/oci';
 import { transaction, type Database } from '@lade/sqlite';
+import { createTrace, currentTrace, inTrace } from '@lade/tracing';
 import { openTestNode } from './testing/test-layers.ts';
 import { UploadQueue, type Upload } from './upload-queue.ts';
 
@@ -95,6 +96,20 @@ test('what was enqueued is there after the next start, but for what was rolled b
   after.start();
   await drained(after);
   assert.deepEqual(seen, [A, C]);
+});
+
+test('an upload belongs to the trace in which it was enqueued, also after the next start', async (t) => {
+  const db = await openDatabase(t);
+  const before = new UploadQueue(db, async () => assert.fail('not started'), SILENT);
+  const trace = createTrace();
+  inTrace(trace, () => before.enqueue(A));
+  before.enqueue(B);
+  const seen: (string | undefined)[] = [];
+  const after = new UploadQueue(db, async () => void seen.push(currentTrace()?.traceId), SILENT);
+  await using _ = after;
+  after.start();
+  await drained(after);
+  assert.deepEqual(seen, [trace.traceId, undefined]);
 });
 
 test('disposal stops the upload under way and keeps it', async (t) => {

@@ -2,12 +2,14 @@ import { isCodedError } from '@lade/errors';
 import type { Logger } from '@lade/log';
 import { parseDigest, type Digest } from '@lade/oci';
 import { QueueWorker, migrate, type Database } from '@lade/sqlite';
+import { currentTrace, formatTraceparent, parseTraceparent } from '@lade/tracing';
 
 const STEPS = [
   `CREATE TABLE uploads (
      id INTEGER PRIMARY KEY, chain_id TEXT NOT NULL UNIQUE, parent_chain_id TEXT, diff_id TEXT NOT NULL
    ) STRICT;
    CREATE INDEX uploads_by_diff_id ON uploads (diff_id);`,
+  'ALTER TABLE uploads ADD COLUMN traceparent TEXT;',
 ];
 
 /** A layer on top of a chain that the bucket has to get. */
@@ -33,7 +35,8 @@ export class UploadQueue implements AsyncDisposable {
     const table = {
       first() {
         const row = statements.first.get();
-        return row && { id: Number(row['id']), item: readUpload(row) };
+        const trace = parseTraceparent(String(row?.['traceparent'] ?? ''));
+        return row && { id: Number(row['id']), item: readUpload(row), trace };
       },
       moveToEnd: (id: number) => void statements.moveToEnd.run(id),
       remove: (id: number) => void statements.remove.run(id),
@@ -42,9 +45,11 @@ export class UploadQueue implements AsyncDisposable {
     this.#worker = new QueueWorker(table, { name: 'upload', run: upload, describe, isHopeless }, log);
   }
 
-  /** Part of the caller's transaction, if one is open. */
+  /** Part of the caller's transaction, if one is open; and of the caller's trace, also after a restart. */
   enqueue({ chainId, parentChainId, diffId }: Upload): void {
-    this.#statements.insert.run(chainId, parentChainId ?? null, diffId);
+    const trace = currentTrace();
+    const traceparent = trace ? formatTraceparent(trace) : null;
+    this.#statements.insert.run(chainId, parentChainId ?? null, diffId, traceparent);
     this.#worker.wake();
   }
 
@@ -84,7 +89,9 @@ function readUpload(row: Record<string, unknown>): Upload {
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the statements' own types say it best
 function prepare(db: Database) {
   return {
-    insert: db.prepare('INSERT OR IGNORE INTO uploads (chain_id, parent_chain_id, diff_id) VALUES (?, ?, ?)'),
+    insert: db.prepare(
+      'INSERT OR IGNORE INTO uploads (chain_id, parent_chain_id, diff_id, traceparent) VALUES (?, ?, ?, ?)',
+    ),
     first: db.prepare('SELECT * FROM uploads ORDER BY id LIMIT 1'),
     byDiffId: db.prepare('SELECT 1 FROM uploads WHERE diff_id = ?'),
     count: db.prepare('SELECT count(*) AS n FROM uploads'),

@@ -96,11 +96,7 @@ test('records that are none, or of later releases, are left out', async () => {
     await bucket.put(`nodes/${name}`, Buffer.from(text));
   await bucket.put('nodes/f', Buffer.alloc(100_000));
   const told: unknown[] = [];
-  const log = createLogger(
-    () => {},
-    'error',
-    ({ fields }) => told.push(fields['key']),
-  );
+  const log = createLogger(() => {}, 'error', { tell: ({ fields }) => told.push(fields['key']) });
   assert.deepEqual(
     (await listNodes(bucket, { log })).map(({ name }) => name),
     ['a'],

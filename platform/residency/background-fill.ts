@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@lade/log';
+import { outsideTraces } from '@lade/tracing';
 import type { Foreground } from './foreground.ts';
 import type { ResidentBlob } from './resident-blob.ts';
 
@@ -30,7 +31,7 @@ export class BackgroundFill implements AsyncDisposable {
   add(blob: ResidentBlob): void {
     if (this.#options.bytesPerSecond === 0 || this.#stop.signal.aborted) return;
     this.#blobs.set(blob, 0);
-    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    this.#running ??= outsideTraces(() => this.#run()).finally(() => (this.#running = undefined));
   }
 
   has(blob: ResidentBlob): boolean {

@@ -3,6 +3,7 @@ import { CodedError } from '@lade/errors';
 import { ChunkTable, readLocalIndex, type ChunkCatalogue } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { hexOf, type Digest } from '@lade/oci';
+import { outsideTraces } from '@lade/tracing';
 import { allocatedBytes } from './allocated-bytes.ts';
 import { BlobFile, type PunchHole } from './blob-file.ts';
 import { evictCold, isPublished } from './evict-cold.ts';
@@ -131,7 +132,9 @@ export class CacheQuota implements Room, AsyncDisposable {
 
   /** One eviction at a time; all who need room share it. Resolves to the bytes it gave back. */
   #evict(): Promise<number> {
-    this.#evicting ??= this.#evictToLow().finally(() => (this.#evicting = undefined));
+    this.#evicting ??= outsideTraces(async () => this.#evictToLow()).finally(
+      () => (this.#evicting = undefined),
+    );
     return this.#evicting;
   }
 

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { wrapError } from '@lade/errors';
 import { LAYER_FILES } from '@lade/layers';
 import type { Digest } from '@lade/oci';
+import { inSpan } from '@lade/tracing';
 import type { FillModeName, FillModes, MountTarget } from './fill-mode.ts';
 
 /** What is known of a mount, and of what will become of it. */
@@ -90,7 +91,8 @@ export class LayerMountPoints {
     const { number } = layer;
     const mounted = this.#mounted.get(number);
     if (mounted) return mounted;
-    const mounting = this.#mount(layer, target);
+    const attributes = { 'lade.diff_id': layer.diffId };
+    const mounting = inSpan('mount layer', { attributes }, async () => this.#mount(layer, target));
     this.#mounted.set(number, mounting);
     mounting.catch(() => this.#mounted.delete(number));
     return mounting;

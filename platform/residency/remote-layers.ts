@@ -4,6 +4,7 @@ import { readChainRecord, readRecordedIndex, type ChainKeys, type ChainRecord } 
 import type { Logger } from '@lade/log';
 import { SharedCalls } from '@lade/streams';
 import type { Digest } from '@lade/oci';
+import { inSpan } from '@lade/tracing';
 import type { LocalLayers, PinnedLayer } from './local-layers.ts';
 
 /** A pinned layer, and the chain that it stands on. */
@@ -78,7 +79,9 @@ export class RemoteLayers {
     if (Date.now() < this.#restUntil) return undefined;
     const started = Date.now();
     try {
-      const layer = await this.#find(chain, parentChain, options.signal);
+      const layer = await inSpan('find layer', { attributes: { 'lade.chain_id': chain } }, async () =>
+        this.#find(chain, parentChain, options.signal),
+      );
       const { bucket, log } = this.#options;
       const fields = {
         chainId: chain,

@@ -11,7 +11,8 @@ import { Kind, Snapshots, type Info } from '@lade/protocol/snapshots';
 import { Snapshotter } from '@lade/snapshots';
 import { testSnapshotter, type ConformanceSubject } from '@lade/snapshots/conformance';
 import { openDatabase } from '@lade/sqlite';
-import { diffHandlers, snapshotHandlers, type LayerMaker, type LayerUnpacker } from './index.ts';
+import { KnownTraces } from '@lade/tracing';
+import { CallTraces, diffHandlers, snapshotHandlers, type LayerMaker, type LayerUnpacker } from './index.ts';
 
 const LAYER = digestOf('layer');
 const NOBODY: LayerUnpacker & LayerMaker = {
@@ -51,7 +52,10 @@ async function openBed(root: string, ports: Partial<LayerUnpacker & LayerMaker> 
   const server = stack.use(new GrpcServer());
   server.add(Snapshots, snapshotHandlers(snapshotter));
   const both = { ...NOBODY, ...ports };
-  server.add(Diff, diffHandlers(snapshotter, { unpacker: both, maker: both }));
+  server.add(
+    Diff,
+    diffHandlers(snapshotter, { unpacker: both, maker: both, traces: new CallTraces(new KnownTraces()) }),
+  );
   await server.listen(join(root, 's.sock'));
   const client = stack.use(new GrpcClient(join(root, 's.sock')));
   const owned = stack.move();

@@ -4,11 +4,12 @@ import { create } from '@bufbuild/protobuf';
 import { ReadContentRequestSchema } from '@lade/protocol/content';
 import { ApplyRequestSchema } from '@lade/protocol/diff';
 import { PrepareSnapshotRequestSchema } from '@lade/protocol/snapshots';
-import { watchCalls } from './index.ts';
+import { KnownTraces } from '@lade/tracing';
+import { CallTraces, watchCalls } from './index.ts';
 
 test('watchCalls() names a call as people do, with what it is about', () => {
   const told: unknown[] = [];
-  const watch = watchCalls((name, fields) => told.push([name, fields]));
+  const watch = watchCalls(new CallTraces(new KnownTraces()), (name, fields) => told.push([name, fields]));
   const chain = { 'containerd.io/snapshot.ref': 'sha256:c' };
   const requests = [
     ['snapshots', 'prepare', create(PrepareSnapshotRequestSchema, { key: 'k', parent: 'p', labels: chain })],

@@ -1,5 +1,7 @@
 import type { CallWatch } from '@lade/grpc';
 import { SNAPSHOT_REF } from '@lade/snapshots';
+import { tellOfSpan, type SpanEnd } from '@lade/tracing';
+import type { CallTraces } from './call-traces.ts';
 
 /** What containerd's requests are about, whichever of them these fields belong to. */
 interface AnyRequest {
@@ -24,15 +26,40 @@ interface CallFields {
 }
 
 /** Tells the calls of our three services as `snapshots.prepare`, `content.read`, `diff.apply` …, with what each was about. */
-export function watchCalls(tell: (name: string, fields: CallFields) => void): CallWatch {
+export function watchCalls(traces: CallTraces, tell: (name: string, fields: CallFields) => void): CallWatch {
   return {
-    subjectOf: (request) => subjectOf(request as AnyRequest),
+    around: async (call, answer) => traces.around(call, answer),
+    subjectOf(given) {
+      const request = given as AnyRequest;
+      if (request.ref !== undefined) traces.joinIngest(request.ref);
+      return subjectOf(request);
+    },
     tell({ service, method, subject, namespace, ms, code }) {
+      tellOfSpan(() => describeEnd(subject, code));
       // containerd.services.snapshots.v1.Snapshots
       const [, , name = service] = service.split('.');
       const fields = { ...subject, ...(namespace === '' ? {} : { namespace }), ms };
       tell(`${name}.${method}`, code === undefined ? fields : { ...fields, code });
     },
+  };
+}
+
+/** What gRPC's servers are to blame for, by OpenTelemetry's conventions. */
+const FAILURES: readonly (string | undefined)[] = [
+  'unknown',
+  'deadline_exceeded',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'data_loss',
+];
+
+function describeEnd(subject: object, code: string | undefined): SpanEnd {
+  const named = Object.entries(subject).map(([name, value]) => [`lade.${name}`, value as string] as const);
+  const status = { 'rpc.status_code': (code ?? 'ok').toUpperCase() };
+  return {
+    attributes: { ...Object.fromEntries(named), ...status },
+    error: FAILURES.includes(code) ? code : undefined,
   };
 }
 

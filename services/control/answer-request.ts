@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encodeError } from '@lade/control-protocol';
 import type { Logger } from '@lade/log';
+import { createTrace, inTrace, parseTraceparent } from '@lade/tracing';
 import type { ControlPlatform } from './control-platform.ts';
 import { findRoute } from './find-route.ts';
 import { guardRoute, guardSite, type Transport } from './guard-request.ts';
@@ -22,8 +23,20 @@ export interface AnswerContext {
   readonly signal: AbortSignal;
 }
 
-/** Answers one request, whatever happens; resolves when the answer is out or its client has gone. */
+/**
+ * Answers one request, whatever happens; resolves when the answer is out or its client has gone. What it leads to is of the trace that
+ * the client names in `traceparent`, or of a new one.
+ */
 export async function answerRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: AnswerContext,
+): Promise<void> {
+  const trace = parseTraceparent(String(request.headers['traceparent'] ?? '')) ?? createTrace();
+  await inTrace(trace, async () => answerInTrace(request, response, context));
+}
+
+async function answerInTrace(
   request: IncomingMessage,
   response: ServerResponse,
   context: AnswerContext,

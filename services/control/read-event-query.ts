@@ -5,14 +5,21 @@ import { CodedError } from '@lade/errors';
 /** What a request for events wants; a client that comes back says in Last-Event-ID where it was. Throws `invalid_argument`. */
 export function readEventQuery({ url = '', headers }: IncomingMessage): EventQuery {
   const query = new URLSearchParams(url.split('?')[1]);
-  const [kind, text, follow] = [query.get('kind'), query.get('text'), query.get('follow') ?? 'false'];
+  const [kind, text, traceId] = [query.get('kind'), query.get('text'), query.get('traceId')];
+  const follow = query.get('follow') ?? 'false';
   if (follow !== 'true' && follow !== 'false') throw unusable('follow', follow, 'true or false');
   return {
     ...(kind === null ? {} : { kind }),
     ...(text === null ? {} : { text }),
+    ...(traceId === null ? {} : { traceId: traceIn(traceId) }),
     ...startOf(String(headers['last-event-id'] ?? query.get('since') ?? '')),
     follow: follow === 'true',
   };
+}
+
+function traceIn(value: string): string {
+  if (/^[\da-f]{32}$/.test(value)) return value;
+  throw unusable('traceId', value, '32 hex digits');
 }
 
 function startOf(since: string): Pick<EventQuery, 'since' | 'from'> {

@@ -6,7 +6,7 @@ import { printable } from '../printable.ts';
 import { writeJsonLine } from '../write-json.ts';
 
 const USAGE =
-  'events [--follow] [--kind KIND] [--text TEXT] [--since ID|TIME|DURATION] [--json] [--address SOCKET]';
+  'events [--follow] [--kind KIND] [--text TEXT] [--trace ID] [--since ID|TIME|DURATION] [--json] [--address SOCKET]';
 const UNITS: Readonly<Record<string, number>> = { s: 1000, min: 60_000, h: 3_600_000 };
 const KIND_WIDTH = 'containerd.snapshots.prepare'.length;
 /** Fields that say what an event is about, in the order in which they are shown, without their names. */
@@ -20,15 +20,17 @@ export const events = defineCommand({
     follow: { type: 'boolean' },
     kind: { type: 'string' },
     text: { type: 'string' },
+    trace: { type: 'string' },
     since: { type: 'string' },
   },
   check: ({ since }) => void startOf(since),
   async run({ values, terminal: { stdout } }) {
     using client = openClient(values);
-    const { follow, kind, text, since } = values;
+    const { follow, kind, text, trace, since } = values;
     const query: EventQuery = {
       ...(kind === undefined ? {} : { kind }),
       ...(text === undefined ? {} : { text }),
+      ...(trace === undefined ? {} : { traceId: trace }),
       ...(follow ? { follow } : {}),
       ...startOf(since),
     };

@@ -28,9 +28,14 @@ export const pull = defineCommand({
       ...(from === undefined ? {} : { from: sourceIn(from) }),
       ...(plainHttp === undefined ? {} : { plainHttp }),
     };
-    for await (const event of client.pull(request)) {
-      if (values.json) writeJsonLine(terminal.stdout, event);
-      else progress.tell(event);
+    try {
+      for await (const event of client.pull(request)) {
+        if (values.json) writeJsonLine(terminal.stdout, event);
+        else progress.tell(event);
+      }
+    } catch (reason) {
+      progress.tellFailure();
+      throw reason;
     }
     return 0;
   },

@@ -6,6 +6,7 @@ import { MEDIA_TYPES, isLayerType, parseDigest, type Digest } from '@lade/oci';
 import { DescriptorSchema } from '@lade/protocol';
 import { ApplyResponseSchema, DiffResponseSchema, type Diff } from '@lade/protocol/diff';
 import type { SnapshotChanges, Snapshotter } from '@lade/snapshots';
+import type { CallTraces } from '../call-traces.ts';
 import { fromWireMounts } from '../snapshots/translate.ts';
 import { fromTimestamp } from '../timestamp.ts';
 
@@ -46,6 +47,12 @@ export interface LayerMaker {
   ): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
 }
 
+interface DiffPorts {
+  readonly unpacker: LayerUnpacker;
+  readonly maker: LayerMaker;
+  readonly traces: Pick<CallTraces, 'joinSnapshot'>;
+}
+
 /**
  * containerd.services.diff.v1.Diff. Apply converts the layer instead of unpacking it into the mounts, and has nothing to do where they show it
  * already, as to clients that do not know what it means that a new snapshot is read-only; Diff reads the changes
@@ -54,7 +61,7 @@ export interface LayerMaker {
  */
 export function diffHandlers(
   snapshotter: Snapshotter,
-  { unpacker, maker }: { readonly unpacker: LayerUnpacker; readonly maker: LayerMaker },
+  { unpacker, maker, traces }: DiffPorts,
 ): ServiceHandlers<typeof Diff> {
   return {
     async apply({ diff, mounts }, { namespace, signal }) {
@@ -64,6 +71,7 @@ export function diffHandlers(
       const staged = target ? undefined : snapshotter.changesBetween([], fromWireMounts(mounts));
       const key = target?.key ?? (staged?.layer && staged.keys[0]);
       if (key === undefined) throw unimplemented('the mounts belong to another snapshotter');
+      traces.joinSnapshot(key);
       if (!isLayerType(diff.mediaType)) throw unimplemented(`${diff.mediaType} is no layer tar`);
       const layer = { digest: parseDigest(diff.digest), sizeBytes: Number(diff.size) };
       using unpacked = await unpacker.unpack(layer, {

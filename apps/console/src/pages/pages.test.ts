@@ -51,6 +51,7 @@ test('a pull tells each layer where it is, also when the registry is asked later
   const at = { diffId, number: 2, of: 3 };
   const events: PullEvent[] = [
     { kind: 'fetching', ...at },
+    { kind: 'traced', traceId: '4bf92f3577b34da6a3ce929d0e0e4736' },
     { kind: 'resolved', digest: diffId, layers: 3, source: 'registry' },
     { kind: 'downloading', ...at, bytes: 5, totalBytes: 10 },
     { kind: 'converting', ...at },

@@ -26,6 +26,7 @@ const WAITING: LayerProgress = { diffId: undefined, step: 'waiting', bytes: 0, t
 
 export function advance(progress: PullProgress, event: PullEvent): PullProgress {
   const { layers } = progress;
+  if (event.kind === 'traced') return progress;
   if (event.kind === 'resolved')
     return { ...progress, fromRegistry: true, layers: resize(layers, event.layers) };
   if (event.kind === 'restored') {
