@@ -120,14 +120,19 @@ export class CacheQuota implements Room, AsyncDisposable {
     });
   }
 
-  /** Whether that gave anything back. */
+  /** Whether that gave anything back. An eviction that began before may have found only what others were just reading. */
   async #makeRoom(): Promise<boolean> {
+    const before = this.#evicting;
     this.#isInNeed = true;
-    const freed = await this.#evict().catch((error: unknown) => {
+    if (before && (await this.#freedBy(before)) > 0) return true;
+    return (await this.#freedBy(this.#evict())) > 0;
+  }
+
+  async #freedBy(eviction: Promise<number>): Promise<number> {
+    return eviction.catch((error: unknown) => {
       if (!this.#stop.signal.aborted) this.#options.log.error('cache cannot be reduced', { error });
       return 0;
     });
-    return freed > 0;
   }
 
   /** One eviction at a time; all who need room share it. Resolves to the bytes it gave back. */
