@@ -1,4 +1,5 @@
 import { CodedError, isCodedError, wrapError, type ErrorCode } from '@lade/errors';
+import { OPERATION_CLASSES } from './count-operations.ts';
 import type { RequestClass } from './requests.ts';
 import type { BucketEvent } from './watch-bucket.ts';
 
@@ -36,13 +37,6 @@ const REFUSED: readonly ErrorCode[] = ['permission_denied', 'unauthenticated', '
 /** Of what was asked for, too: of the bucket only where somebody can do something about it. */
 const REFUSED_WITH_CURE: readonly ErrorCode[] = ['failed_precondition', 'invalid_argument'];
 const ANSWERS: readonly ErrorCode[] = ['not_found', 'already_exists', 'aborted', 'out_of_range'];
-const KINDS = {
-  get: 'read',
-  head: 'read',
-  put: 'write',
-  list: 'list',
-  delete: 'delete',
-} as const satisfies Record<BucketEvent['operation'], RequestClass>;
 const CURE = 'Check the endpoint, the proxy and the network';
 
 /** What the outcome of all that is done with a bucket says of its condition. Asks nothing itself. */
@@ -70,7 +64,7 @@ export class BucketHealth {
     const verdict = judge(event, reason);
     if (verdict === undefined) return;
     const { operation, key } = event;
-    const [at, kind] = [new Date(), KINDS[operation]];
+    const [at, kind] = [new Date(), OPERATION_CLASSES[operation]];
     // So that the newest is the last of them.
     this.#failing.delete(kind);
     if (verdict === 'answered') this.#reached();

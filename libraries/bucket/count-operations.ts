@@ -3,7 +3,8 @@ import type { Bucket } from './bucket.ts';
 import type { BucketRequest, RequestClass } from './requests.ts';
 import { watchBucket, type BucketEvent } from './watch-bucket.ts';
 
-const CLASSES = {
+/** What an operation is priced as. */
+export const OPERATION_CLASSES = {
   get: 'read',
   head: 'read',
   put: 'write',
@@ -24,7 +25,7 @@ const ANSWERS: readonly ErrorCode[] = [
 export function countOperations(bucket: Bucket, tell: (request: BucketRequest) => void): Bucket {
   return watchBucket(bucket, ({ operation, bytes = 0, code }) =>
     tell({
-      class: CLASSES[operation],
+      class: OPERATION_CLASSES[operation],
       isError: code !== undefined && !ANSWERS.includes(code),
       sentBytes: operation === 'put' ? bytes : 0,
       receivedBytes: operation === 'get' ? bytes : 0,
