@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { CodedError } from '@lade/errors';
 import { rangeEnd, type ByteRange } from '../byte-range.ts';
 import type { Traffic } from '../traffic.ts';
+import { ArrivingChunks } from './arriving-chunks.ts';
 
 /** The Range header that asks for it; undefined for a whole object. */
 export function rangeHeader({ offset, length }: ByteRange): string | undefined {
@@ -50,7 +51,8 @@ export async function* readBody(
   let seen = 0;
   try {
     signal?.throwIfAborted();
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    const chunks = new ArrivingChunks(stream);
+    for (let chunk = await chunks.next(); chunk; chunk = await chunks.next()) {
       seen += chunk.byteLength;
       if (traffic?.receive) await traffic.receive(chunk.byteLength, signal);
       yield chunk;
@@ -62,7 +64,10 @@ export async function* readBody(
     signal?.removeEventListener('abort', abort);
     stream.destroy();
   }
-  if (seen !== bodyBytes) throw cutShort(`${seen} of ${bodyBytes} bytes came`);
+  if (seen === bodyBytes) return;
+  // Where it aborts without a reason, the stream just ends.
+  signal?.throwIfAborted();
+  throw cutShort(`${seen} of ${bodyBytes} bytes came`);
 }
 
 /** The ETag without its quotes: some stores give them in one answer and not in another. */

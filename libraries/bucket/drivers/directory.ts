@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CodedError, wrapError } from '@lade/errors';
@@ -22,6 +22,7 @@ import { promisedBody, promisedSize } from '../promised-body.ts';
 import { makeFolderOf, syncFolders, writeDurably } from './durable-file.ts';
 import { waitForLock } from './file-lock.ts';
 import { pathOfKey, segmentOfName } from './file-names.ts';
+import { readPiece, readUpTo, wholePiece } from './file-pieces.ts';
 
 const READ_BYTES = 1 << 20;
 const STALE_MS = 24 * 3_600_000;
@@ -110,14 +111,20 @@ class DirectoryBucket implements Bucket {
     options.signal?.throwIfAborted();
     try {
       await using file = await open(path, 'r');
-      const stats = await file.stat({ bigint: true });
+      const { offset, length } = range;
+      // At once, since to hand each to a thread takes as long as to do it.
+      const [stats, early] = await Promise.all([
+        file.stat({ bigint: true }),
+        length <= READ_BYTES ? readUpTo(file, offset, length) : undefined,
+      ]);
       if (!stats.isFile()) throw notFound(this.location, key);
       const { sizeBytes, version } = infoOf(key, stats);
       const end = rangeEnd(range, sizeBytes, key);
+      if (early) return { sizeBytes, version, body: fromBytes(wholePiece(early, offset, end)) };
       const body =
-        end - range.offset <= READ_BYTES
-          ? fromBytes(await readPiece(file, range.offset, end))
-          : this.#read(key, version, { start: range.offset, end }, options.signal);
+        end - offset <= READ_BYTES
+          ? fromBytes(await readPiece(file, offset, end))
+          : this.#read(key, version, { start: offset, end }, options.signal);
       return { sizeBytes, version, body };
     } catch (reason) {
       throw this.#failure(reason, key, 'read');
@@ -249,17 +256,6 @@ interface Wanted {
 function mayHold(key: string, { prefix, startAfter }: Wanted): boolean {
   if (!key.startsWith(prefix) && !prefix.startsWith(key)) return false;
   return startAfter.startsWith(key) || compareKeys(key, startAfter) > 0;
-}
-
-async function readPiece(file: FileHandle, start: number, end: number): Promise<Uint8Array> {
-  const piece = Buffer.allocUnsafe(Math.max(0, end - start));
-  for (let at = 0; at < piece.byteLength;) {
-    const { bytesRead } = await file.read(piece, at, piece.byteLength - at, start + at);
-    if (bytesRead === 0)
-      throw new CodedError('unavailable', `Cannot read an object: its file was cut to ${start + at} bytes`);
-    at += bytesRead;
-  }
-  return piece;
 }
 
 async function statFile(path: string): Promise<BigIntStats | undefined> {

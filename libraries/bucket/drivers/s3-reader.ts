@@ -1,15 +1,14 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { CodedError } from '@lade/errors';
 import { collectBytes } from '@lade/streams';
-import { SignatureV4 } from '@smithy/signature-v4';
 import type { WaitOptions } from '../bucket.ts';
 import { retryRefused } from '../retry-refused.ts';
 import { createTransport, type Transport } from './obs/obs-transport.ts';
 import { textOf } from './obs/xml.ts';
 import type { S3Options } from './s3-client.ts';
 import { mayBeRefusal } from './s3-errors.ts';
+import { createReadSigner, type S3ReadSigner } from './s3-read-signer.ts';
 import { tryAgain } from './try-again.ts';
 import { watchRequest } from './watch-request.ts';
 
@@ -23,10 +22,10 @@ const MAX_ERROR_BYTES = 256 << 10;
 const MIN_SKEW_MS = 60_000;
 const DEFAULT_REGION = 'us-east-1';
 
-/** Reads objects with the SDK's signatures and endpoints, but without its way of sending, which takes several times as long. */
+/** Reads objects at the SDK's endpoints, but without its way of signing and sending, which takes several times as long. */
 export class S3Reader implements Disposable {
   readonly #client: S3Client;
-  readonly #signer: SignatureV4;
+  readonly #sign: S3ReadSigner;
   readonly #base: URL;
   readonly #transport: Transport;
   readonly #options: S3Options;
@@ -42,13 +41,7 @@ export class S3Reader implements Disposable {
     this.#options = options;
     this.#transport = createTransport(options);
     this.#base = url;
-    this.#signer = new SignatureV4({
-      service: 's3',
-      region,
-      credentials: async () => options.credentials.get(),
-      uriEscapePath: false,
-      sha256: NodeHash,
-    });
+    this.#sign = createReadSigner(region);
   }
 
   /** The answer to a GET of the full key, its body unread. What fails is given to `toFailure`. */
@@ -68,20 +61,12 @@ export class S3Reader implements Disposable {
   }
 
   async #try(storeKey: string, range: string | undefined, options: WaitOptions): Promise<S3Answer> {
-    const { protocol, hostname, host, port, pathname } = this.#base;
+    const { protocol, host, pathname } = this.#base;
     const path = `${pathname.replace(/\/$/, '')}/${storeKey.split('/').map(escapeSegment).join('/')}`;
-    const headers = { host, ...(range === undefined ? {} : { range }) };
-    const request = {
-      method: 'GET',
-      protocol,
-      hostname,
-      path,
-      headers,
-      ...(port === '' ? {} : { port: Number(port) }),
-    };
-    const signingDate = new Date(Date.now() + this.#client.config.systemClockOffset);
-    const signed = await this.#signer.sign(request, { signingDate });
-    const sending = { method: 'GET', headers: signed.headers, body: undefined, signal: options.signal };
+    const credentials = await this.#options.credentials.get();
+    const date = new Date(Date.now() + this.#client.config.systemClockOffset);
+    const headers = this.#sign({ host, path, range, date }, credentials);
+    const sending = { method: 'GET', headers, body: undefined, signal: options.signal };
     const send = async (): Promise<IncomingMessage> =>
       this.#transport.send(`${protocol}//${host}${path}`, sending);
     const watched = { kind: 'read', sentBytes: 0, signal: options.signal, send } as const;
@@ -124,28 +109,4 @@ function escapeSegment(segment: string): string {
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-}
-
-/** What the signer hashes with: it gives no other secrets than these. */
-class NodeHash {
-  readonly #begin: () => Hash | Hmac;
-  #hash: Hash | Hmac;
-
-  constructor(secret?: unknown) {
-    this.#begin = () =>
-      secret === undefined ? createHash('sha256') : createHmac('sha256', secret as string | Uint8Array);
-    this.#hash = this.#begin();
-  }
-
-  update(bytes: string | Uint8Array): void {
-    this.#hash.update(bytes);
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-
-  reset(): void {
-    this.#hash = this.#begin();
-  }
 }
