@@ -20,8 +20,8 @@ const NO_BODY = hash('sha256', '');
 export type S3ReadSigner = (read: S3Read, credentials: Credentials) => Headers;
 
 /**
- * Signs reads by Signature Version 4, as the SDK does (its own signer is for all kinds of requests, and takes as long as half of a read
- * of 1 MiB): the key of a day is derived once.
+ * Signs reads by Signature Version 4, as the SDK does, whose signer is for all kinds of requests and takes six times as long: the key
+ * of a day is derived once, and nothing is waited for.
  */
 export function createReadSigner(region: string): S3ReadSigner {
   let derived: { readonly from: string; readonly key: KeyObject } | undefined;
