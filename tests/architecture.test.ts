@@ -19,7 +19,7 @@ const OWNERS: readonly (readonly [RegExp, string])[] = [
   [/^@opentelemetry\//, 'libraries/tracing'],
   [/^node:sqlite$/, 'libraries/sqlite'],
 ];
-const CLI_MAY_IMPORT = ['errors', 'oci', 'control-protocol', 'containerd-config', 'daemon'];
+const CLI_MAY_IMPORT = ['errors', 'oci', 'bucket-cost', 'control-protocol', 'containerd-config', 'daemon'];
 
 interface Unit {
   readonly name: string;

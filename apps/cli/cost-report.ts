@@ -1,19 +1,6 @@
-import type { BucketKind, BucketRequests, NodeSummary } from '@lade/control-protocol';
+import type { CostReport } from '@lade/bucket-cost';
 import { formatBytes } from './format-bytes.ts';
 import { formatTable, type Column } from './format-table.ts';
-import { costOfRequests, costOfStored, type Prices } from './prices.ts';
-
-/** What all nodes together have asked of the bucket, and what it stores; with prices also what that may cost. */
-export interface CostReport {
-  readonly months: readonly {
-    readonly month: string;
-    readonly requests: BucketRequests;
-    readonly cost?: number;
-  }[];
-  /** As of now, for a whole month. */
-  readonly stored: readonly (BucketKind & { readonly cost?: number })[];
-  readonly prices?: Prices;
-}
 
 const RIGHT = 'right';
 const MONTH_COLUMNS: readonly Column[] = [
@@ -32,23 +19,6 @@ const NO_PRICES = 'Give --prices FILE to see what that may cost.\n';
 const NOT_INCLUDED =
   'not included: free quotas and tiers, taxes, requests of other programs, of lost counts and of the months before these, ' +
   'objects below a least size, old versions, unfinished uploads, and traffic that the cloud does not charge.\n';
-
-export function costReport(
-  nodes: readonly NodeSummary[],
-  stored: readonly BucketKind[],
-  prices: Prices | undefined,
-): CostReport {
-  const names = [...new Set(nodes.flatMap(({ requests }) => Object.keys(requests)))].sort();
-  const months = names.map((month) => {
-    const requests = addUp(nodes.flatMap((node) => node.requests[month] ?? []));
-    return { month, requests, ...(prices ? { cost: costOfRequests(requests, prices) } : {}) };
-  });
-  const kinds = stored.map((kind) => ({
-    ...kind,
-    ...(prices ? { cost: costOfStored(kind.bytes, prices) } : {}),
-  }));
-  return { months, stored: kinds, ...(prices ? { prices } : {}) };
-}
 
 export function formatCost({ months, stored, prices }: CostReport): string {
   const costColumn: Column[] = prices ? [{ title: `~${prices.currency}`, align: RIGHT }] : [];
@@ -80,18 +50,4 @@ export function formatCost({ months, stored, prices }: CostReport): string {
 function formatAmount(amount: number): string {
   if (amount === 0) return '0';
   return amount < 0.01 ? '<0.01' : amount.toFixed(2);
-}
-
-function addUp(all: readonly BucketRequests[]): BucketRequests {
-  const sum = (name: keyof BucketRequests): BucketRequests['read'] => {
-    const total = { requests: 0, errors: 0, sentBytes: 0, receivedBytes: 0 };
-    for (const { [name]: figures } of all) {
-      total.requests += figures.requests;
-      total.errors += figures.errors;
-      total.sentBytes += figures.sentBytes;
-      total.receivedBytes += figures.receivedBytes;
-    }
-    return total;
-  };
-  return { read: sum('read'), write: sum('write'), list: sum('list'), delete: sum('delete') };
 }

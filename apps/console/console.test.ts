@@ -343,6 +343,43 @@ test('garbage is shown by a dry run, and removed only when that is confirmed', a
   assert.deepEqual(faults, []);
 });
 
+test('the bucket is priced by a file that stays in the browser, and one that is none is refused', async () => {
+  await using api = await startApiServer();
+  await using opening = await openPage(opened.browser, { url: `${api.url}/#/bucket` });
+  const { page, faults, audit } = opening;
+  const choose = async (prices: object): Promise<void> =>
+    page.getByLabel('Choose prices').setInputFiles({
+      name: 'prices.json',
+      mimeType: 'application/json',
+      buffer: Buffer.from(JSON.stringify(prices)),
+    });
+  await page.getByText('Prices differ by region and contract').waitFor();
+  await choose({ currency: 'EUR', asOf: 'May' });
+  await page.getByText('want that per1000Requests.read is a number').waitFor();
+  await page.getByText('See docs/reference/nodes.md').waitFor();
+  const per1000Requests = { read: 0.5, write: 5, list: 5, delete: 0 };
+  await choose({
+    currency: 'EUR',
+    asOf: 'May',
+    per1000Requests,
+    perGiB: { received: 1, sent: 0, storedForAMonth: 0 },
+  });
+  // Two nodes, each 120,000 reads, 4,000 writes and 2 GiB.
+  await page.getByText('164.00 EUR').waitFor();
+  assert.deepEqual(await audit(), []);
+  await page.reload();
+  await page.getByText('An estimate at your prices of May').waitFor();
+  await page.getByRole('button', { name: 'Forget prices' }).click();
+  await page.getByText('164.00 EUR').waitFor({ state: 'detached' });
+  assert.deepEqual(faults, []);
+});
+
+test('an image tells what it shares with others', async () => {
+  await using api = await startApiServer();
+  await using opening = await openPage(opened.browser, { url: `${api.url}/#/images` });
+  await opening.page.getByText('are layers that other images have, too').first().waitFor();
+});
+
 test('nobody looks: nothing is asked until somebody does again', async () => {
   await using api = await startApiServer();
   await using opening = await openPage(opened.browser, { url: api.url });

@@ -1,6 +1,7 @@
+import { costReport } from '@lade/bucket-cost';
 import type { BucketRequests, NodeSummary } from '@lade/control-protocol';
 import { defineCommand, wrongUsage } from '../command.ts';
-import { costReport, formatCost } from '../cost-report.ts';
+import { formatCost } from '../cost-report.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { formatTable, type Column } from '../format-table.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';

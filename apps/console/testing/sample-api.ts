@@ -6,6 +6,7 @@ import type {
   ImageSummary,
   LayerFile,
   LayerMap,
+  NodeSummary,
   LayerSummary,
   Status,
   Trace,
@@ -208,22 +209,40 @@ async function* events(node: SampleNode, signal: AbortSignal): AsyncGenerator<ob
   }
 }
 
-const NODES = [
+const NOTHING_ASKED = { requests: 0, errors: 0, sentBytes: 0, receivedBytes: 0 };
+const ASKED = {
+  read: { requests: 120_000, errors: 0, sentBytes: 48_000_000, receivedBytes: 2 ** 31 },
+  write: { requests: 4000, errors: 0, sentBytes: 2 ** 30, receivedBytes: 0 },
+  list: NOTHING_ASKED,
+  delete: NOTHING_ASKED,
+};
+
+const NODES: readonly NodeSummary[] = [
   {
     name: 'node-a.internal',
     state: 'running',
     version: '0.1.0',
     seenAt: new Date().toISOString(),
+    fillMode: 'fanotify',
     layers: 11,
     diskBytes: 412_000_000,
+    uploadsWaiting: 0,
+    startedAt: timeAfter(-90_000),
+    countedSince: timeAfter(-90_000),
+    requests: { '2026-11': ASKED },
   },
   {
     name: 'node-b.internal',
     state: 'gone',
     version: '0.1.0',
     seenAt: timeAfter(-7200),
+    fillMode: 'fanotify',
     layers: 8,
     diskBytes: 204_000_000,
+    uploadsWaiting: 0,
+    startedAt: timeAfter(-90_000),
+    countedSince: timeAfter(-90_000),
+    requests: { '2026-11': ASKED },
   },
 ];
 

@@ -30,6 +30,15 @@ export const enBucket = {
     list: 'Lists',
     delete: 'Deletions',
   },
+  cost: 'Cost',
+  costNote: (asOf: string) =>
+    `An estimate at your prices of ${asOf}, without free quotas, taxes and what other programs do`,
+  costNoPrices:
+    'Prices differ by region and contract: choose a file with yours, as “lade nodes --cost --prices” takes it',
+  choosePrices: 'Choose prices …',
+  forgetPrices: 'Forget prices',
+  month: 'Month',
+  storedForAMonth: 'What is stored now, for a month',
   nodes: 'Nodes on this bucket',
   lastSeen: (time: string) => `seen ${time}`,
   noNodes: 'No node has written here yet.',

@@ -117,6 +117,7 @@ export const enPages = {
     details: 'Layers',
     compressed: 'Compressed',
     onDisk: 'On disk here',
+    shared: (part: string, whole: string) => `${part} of ${whole} are layers that other images have, too`,
     resident: 'Resident',
     openMap: 'Map',
     uploaded: 'in the bucket',

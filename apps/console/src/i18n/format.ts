@@ -76,6 +76,12 @@ export function shortImage(name: string): string {
   return name.replace(/^docker\.io\/(?:library\/)?/, '');
 }
 
+/** As precisely as an estimate is. */
+export function formatCost(cost: number, currency: string): string {
+  const amount = cost > 0 && cost < 0.01 ? '<0.01' : cost.toFixed(2);
+  return `${amount} ${currency}`;
+}
+
 const formats = new Map<string, Intl.NumberFormat>();
 
 function decimal(value: number, digits: number): string {

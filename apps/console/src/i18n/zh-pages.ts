@@ -116,6 +116,7 @@ export const zhPages: typeof enPages = {
     details: '层',
     compressed: '压缩后',
     onDisk: '本地占用',
+    shared: (part, whole) => `${whole} 中有 ${part} 的层与其他镜像共用`,
     resident: '驻留',
     openMap: '地图',
     uploaded: '已在存储桶',

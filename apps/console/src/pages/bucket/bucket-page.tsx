@@ -1,5 +1,6 @@
 import { computed, defineComponent, watch } from 'vue';
-import type { BucketContents } from '@lade/control-protocol';
+import type { BucketContents, NodeSummary } from '@lade/control-protocol';
+import type { ApiError } from '../../api/api-error.ts';
 import { fetchBucket, fetchNodes } from '../../api/endpoints.ts';
 import { Badge } from '../../components/badge.tsx';
 import { EmptyNote } from '../../components/empty-note.tsx';
@@ -10,6 +11,7 @@ import { useNow } from '../../composables/use-now.ts';
 import { usePoll } from '../../composables/use-poll.ts';
 import { formatAgo, formatBytes, formatCount, formatRate } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
+import { CostPanel } from './cost-panel.tsx';
 import { GarbagePanel } from './garbage-panel.tsx';
 import { LineChart, type ChartPoint } from './line-chart.tsx';
 import { ObjectBrowser } from './object-browser.tsx';
@@ -18,6 +20,7 @@ import { trafficSamples } from './traffic.ts';
 
 export const BucketPage = defineComponent(() => {
   const contents = usePoll(fetchBucket, 60_000);
+  const nodes = usePoll(fetchNodes, 30_000);
   const { value: status } = useStatus();
   return () => {
     const words = t().bucket;
@@ -33,8 +36,11 @@ export const BucketPage = defineComponent(() => {
         </div>
         <div class="columns">
           <GarbagePanel onRemoved={contents.refresh} />
-          <NodesPanel />
+          <NodesPanel nodes={nodes.value.value} error={nodes.error.value} />
         </div>
+        {contents.value.value && nodes.value.value ? (
+          <CostPanel contents={contents.value.value} nodes={nodes.value.value} />
+        ) : null}
         {status.value ? <RequestTable status={status.value} /> : null}
         <ObjectBrowser />
       </div>
@@ -120,26 +126,33 @@ const TrafficPanel = defineComponent(
   { props: ['contents'] },
 );
 
-const NodesPanel = defineComponent(() => {
-  const nodes = usePoll(fetchNodes, 30_000);
-  const now = useNow();
-  return () => {
-    const words = t().bucket;
-    return (
-      <Panel title={words.nodes} flush>
-        {nodes.error.value ? <ErrorNote error={nodes.error.value} /> : null}
-        {nodes.value.value?.length === 0 ? <p class="quiet pad">{words.noNodes}</p> : null}
-        <ul class="node-list">
-          {(nodes.value.value ?? []).map((node) => (
-            <li key={node.name}>
-              <strong class="break">{node.name}</strong>
-              <Badge tone={node.state === 'gone' ? 'warn' : 'good'}>
-                {() => words.lastSeen(formatAgo(node.seenAt, now.value))}
-              </Badge>
-            </li>
-          ))}
-        </ul>
-      </Panel>
-    );
-  };
-});
+interface NodesPanelProps {
+  readonly nodes: readonly NodeSummary[] | undefined;
+  readonly error: ApiError | undefined;
+}
+
+const NodesPanel = defineComponent(
+  (props: NodesPanelProps) => {
+    const now = useNow();
+    return () => {
+      const words = t().bucket;
+      return (
+        <Panel title={words.nodes} flush>
+          {props.error ? <ErrorNote error={props.error} /> : null}
+          {props.nodes?.length === 0 ? <p class="quiet pad">{words.noNodes}</p> : null}
+          <ul class="node-list">
+            {(props.nodes ?? []).map((node) => (
+              <li key={node.name}>
+                <strong class="break">{node.name}</strong>
+                <Badge tone={node.state === 'gone' ? 'warn' : 'good'}>
+                  {() => words.lastSeen(formatAgo(node.seenAt, now.value))}
+                </Badge>
+              </li>
+            ))}
+          </ul>
+        </Panel>
+      );
+    };
+  },
+  { props: ['nodes', 'error'] },
+);

@@ -15,6 +15,8 @@ export const ImageCard = defineComponent(
   (props: {
     readonly image: ImageSummary;
     readonly layers: readonly LayerSummary[];
+    /** Those that other images have, too. */
+    readonly shared: ReadonlySet<string>;
     readonly onRun: () => void;
     readonly onRemove: () => void;
   }) => {
@@ -27,6 +29,9 @@ export const ImageCard = defineComponent(
       const here = image.layers.filter((layer) => layer.here).length;
       const size = image.layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
       const sizes = sizesHere(image, known);
+      const sharedBytes = image.layers
+        .filter(({ diffId }) => props.shared.has(diffId))
+        .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
       return (
         <article class="panel image">
           <div class="image-head">
@@ -54,6 +59,9 @@ export const ImageCard = defineComponent(
                 {words.onDisk}: {formatBytes(sizes.diskBytes)}
               </span>
               <Meter part={sizes.residentBytes} whole={sizes.blobBytes} label={words.resident} />
+              {sharedBytes === 0 ? null : (
+                <span class="quiet">{words.shared(formatBytes(sharedBytes), formatBytes(size))}</span>
+              )}
               <StartTimes starts={image.starts ?? []} />
             </div>
             <div class="row-actions">
@@ -100,7 +108,7 @@ export const ImageCard = defineComponent(
       );
     };
   },
-  { props: ['image', 'layers', 'onRun', 'onRemove'] },
+  { props: ['image', 'layers', 'shared', 'onRun', 'onRemove'] },
 );
 
 type KnownLayers = ReadonlyMap<string, LayerSummary>;

@@ -1,5 +1,5 @@
 import { defineComponent, ref, useId } from 'vue';
-import type { PullRequest } from '@lade/control-protocol';
+import type { ImageSummary, PullRequest } from '@lade/control-protocol';
 import { fetchImages, fetchLayers, removeImage } from '../../api/endpoints.ts';
 import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
 import { EmptyNote } from '../../components/empty-note.tsx';
@@ -28,6 +28,7 @@ export const ImagesPage = defineComponent(() => {
   return () => {
     const words = t().images;
     const name = removing.value;
+    const shared = sharedLayers(images.value.value ?? []);
     return (
       <div class="page">
         <PageHead title={words.title} subtitle={words.subtitle} />
@@ -44,6 +45,7 @@ export const ImagesPage = defineComponent(() => {
             key={`${image.name} ${image.platform}`}
             image={image}
             layers={layers.value.value ?? []}
+            shared={shared}
             onRun={() => (running.value = image.name)}
             onRemove={() => (removing.value = image.name)}
           />
@@ -67,6 +69,19 @@ export const ImagesPage = defineComponent(() => {
     );
   };
 });
+
+/** Layers of more than one image; an image under several names is one. */
+function sharedLayers(images: readonly ImageSummary[]): ReadonlySet<string> {
+  const owners = new Map<string, string>();
+  const shared = new Set<string>();
+  for (const { digest, layers } of images)
+    for (const { diffId } of layers) {
+      const owner = owners.get(diffId) ?? digest;
+      owners.set(diffId, owner);
+      if (owner !== digest) shared.add(diffId);
+    }
+  return shared;
+}
 
 const PullForm = defineComponent(
   (props: { readonly onPull: (request: PullRequest) => void }) => {
