@@ -10,7 +10,10 @@ import type { AddressInfo } from 'node:net';
  */
 const bytes = Buffer.alloc(Number(process.argv[2]), 'lade');
 
-const server = createServer((request, response) => {
+/** Longer than a turn of the others takes: a connection closed for idleness may be one that a request is just sent over. */
+const KEPT_MS = 600_000;
+
+const server = createServer({ keepAliveTimeout: KEPT_MS }, (request, response) => {
   const [, first = '0', last = ''] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
   const body = bytes.subarray(Number(first), Number(last) + 1);
   response.writeHead(206, {
