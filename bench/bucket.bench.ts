@@ -6,6 +6,8 @@ import { median, round, spread } from './statistics.ts';
 const DRIVERS = ['s3', 'obs', 'directory'] as const;
 const IN_FLIGHT = [1, 4, 16, 64] as const;
 const RUNS = 7;
+/** Before it counts, of both: connections are opened, and all that a daemon runs all day is compiled. */
+const WARM_UP = 4;
 const LARGE = { rangeBytes: 1 << 20, reads: 256 } as const;
 const SMALL = { rangeBytes: 64 << 10, reads: 1024 } as const;
 /** Four fifths of the bare client's throughput. */
@@ -46,9 +48,10 @@ async function compare(
   load: Load,
   { runs = RUNS, signal }: BenchContext,
 ): Promise<Pair[]> {
-  // Once before it counts: connections are opened, code is compiled.
-  await time(driver, inFlight, load);
-  await time(bare, inFlight, load);
+  for (let round = 0; round < WARM_UP; round++) {
+    await time(driver, inFlight, load);
+    await time(bare, inFlight, load);
+  }
   const pairs: Pair[] = [];
   while (pairs.length < runs) {
     signal.throwIfAborted();
