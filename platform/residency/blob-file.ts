@@ -42,6 +42,8 @@ export class BlobFile implements AsyncDisposable {
   readonly #promised: Uint8Array;
   #absentCount: number;
   #saving: Promise<void> = Promise.resolve();
+  /** Writes and punches: how many have begun, and of them are under way. */
+  #changes = { begun: 0, underWay: 0 };
 
   private constructor(
     options: BlobFileOptions,
@@ -143,18 +145,34 @@ export class BlobFile implements AsyncDisposable {
 
   async write(number: number, raw: Uint8Array): Promise<void> {
     const [start] = this.#extent(number);
-    for (let at = 0; at < raw.byteLength;) {
-      const { bytesWritten } = await this.#blob.write(raw, at, raw.byteLength - at, start + at);
-      at += bytesWritten;
-    }
-    this.allocatedBytes += raw.byteLength;
+    await this.#change(async () => {
+      for (let at = 0; at < raw.byteLength;) {
+        const { bytesWritten } = await this.#blob.write(raw, at, raw.byteLength - at, start + at);
+        at += bytesWritten;
+      }
+      return raw.byteLength;
+    });
   }
 
   /** Gives the room of a chunk back. Its record must have been saved as absent. */
   async punch(number: number, punchHole: PunchHole): Promise<void> {
     const [start, end] = this.#extent(number);
-    await punchHole(this.#blob.fd, start, end - start);
-    this.allocatedBytes -= end - start;
+    await this.#change(async () => {
+      await punchHole(this.#blob.fd, start, end - start);
+      return start - end;
+    });
+  }
+
+  /** Work that resolves to the bytes by which the file has grown. */
+  async #change(work: () => Promise<number>): Promise<void> {
+    this.#changes.begun++;
+    this.#changes.underWay++;
+    try {
+      const grown = await work();
+      this.allocatedBytes += grown;
+    } finally {
+      this.#changes.underWay--;
+    }
   }
 
   /** Every chunk is in the file, as its writer knows; holds until the machine stops, and for ever once saved. */
@@ -183,8 +201,10 @@ export class BlobFile implements AsyncDisposable {
 
   async #writeRecord(boot: string | undefined, chunks = this.#residentChunks()): Promise<void> {
     const { diffId, table } = this.#options;
+    const { begun, underWay } = this.#changes;
     const { ctimeNs, blocks } = await this.#blob.stat({ bigint: true });
-    this.allocatedBytes = Number(blocks) * 512;
+    // Beside a change it may have that already, or not yet.
+    if (underWay === 0 && begun === this.#changes.begun) this.allocatedBytes = Number(blocks) * 512;
     const record = { diffId, chunkCount: table.count, changedNs: ctimeNs, boot, chunks };
     await writeResidentRecord(this.#record, record);
   }

@@ -37,7 +37,8 @@ async function readAll(
 test('three times as much is read through the cache as it holds, and it never passes its limit', async () => {
   await using world = await openLazyWorld({ contents: CONTENTS, cache });
   const folders = [await mountLayer(world, 0), await mountLayer(world, 1), await mountLayer(world, 2)];
-  const sizes = async (): Promise<number[]> => Promise.all(folders.map(allocatedBytes));
+  const sizes = async (): Promise<number[]> =>
+    Promise.all(folders.map(async (folder) => allocatedBytes(folder)));
   const check = async (): Promise<void> => {
     // While chunks go from one folder and come into another, a sum of what was seen at different times is no size of the cache.
     let [before, now] = [await sizes(), await sizes()];
@@ -60,7 +61,7 @@ test('layers that nothing has mounted go first, the one used longest ago before 
   await world.node.reopen();
   await mountLayer(world, 2);
   await readAll(world, 2);
-  const [first, second] = await Promise.all(folders.map(allocatedBytes));
+  const [first, second] = await Promise.all(folders.map(async (folder) => allocatedBytes(folder)));
   assert.ok((first ?? 0) < MIB && (second ?? 0) > 5 * MIB, `${first} ${second}`);
   const [row] = world.node.layers.list();
   assert.equal(row?.diskBytes, first);

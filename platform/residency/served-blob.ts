@@ -262,12 +262,12 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
     const table = ChunkTable.of(index);
     const onWhole = (): void => this.whole();
     const onSaved = async (): Promise<void> => {
-      const told = blob.allocatedBytes;
       // The folder is gone when the layer was removed meanwhile.
-      const bytes = await allocatedBytes(folder).catch(() => undefined);
-      if (bytes === undefined) return;
-      this.#toldBytes = told;
-      layers.setDiskBytes(diffId, bytes);
+      const others = await allocatedBytes(folder, LAYER_FILES.blob).catch(() => undefined);
+      if (others === undefined) return;
+      // Without a pause, so that no byte counts twice or not at all.
+      this.#toldBytes = blob.allocatedBytes;
+      layers.setDiskBytes(diffId, others + this.#toldBytes);
     };
     const options = { folder, diffId, table, bits, boot, onWhole, onSaved };
     const blob = await ResidentBlob.open(options, this.#context);
