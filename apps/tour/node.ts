@@ -8,6 +8,7 @@ import { CodedError } from '@lade/errors';
 import {
   killProcessesOf,
   startContainerd,
+  sweepOnDeath,
   unmountBelow,
   type Containerd,
   type ProgramResult,
@@ -44,10 +45,19 @@ export class LadeNode implements AsyncDisposable {
   readonly root: string;
   readonly address: string;
   readonly #options: NodeOptions;
+  readonly #watchdog: AsyncDisposable;
   #daemon: DaemonProcess;
 
-  private constructor(options: NodeOptions, containerd: Containerd, daemon: DaemonProcess) {
+  private constructor(
+    options: NodeOptions,
+    {
+      watchdog,
+      containerd,
+      daemon,
+    }: { watchdog: AsyncDisposable; containerd: Containerd; daemon: DaemonProcess },
+  ) {
     this.#options = options;
+    this.#watchdog = watchdog;
     this.containerd = containerd;
     this.#daemon = daemon;
     this.root = join(options.folder, 'lade');
@@ -64,6 +74,8 @@ export class LadeNode implements AsyncDisposable {
     } = options;
     await mkdir(folder, { recursive: true });
     await using stack = new AsyncDisposableStack();
+    // The keeper outlives the daemon, and so whoever has started both and was killed.
+    const watchdog = stack.use(await sweepOnDeath(folder, join(folder, 'no-containerd.sock'), process.env));
     stack.defer(async () => removeFolder(folder));
     const snapshotter = {
       name: 'lade',
@@ -77,7 +89,7 @@ export class LadeNode implements AsyncDisposable {
       await startContainerd({ packages, folder: join(folder, 'cd'), config, cri }),
     );
     const daemon = stack.use(await startDaemon(options, containerd.address));
-    const node = new LadeNode(options, containerd, daemon);
+    const node = new LadeNode(options, { watchdog, containerd, daemon });
     await node.#connects();
     stack.move();
     return node;
@@ -184,6 +196,7 @@ export class LadeNode implements AsyncDisposable {
     await this.containerd[Symbol.asyncDispose]();
     await this.#daemon[Symbol.asyncDispose]();
     await removeFolder(this.#options.folder);
+    await this.#watchdog[Symbol.asyncDispose]();
   }
 }
 

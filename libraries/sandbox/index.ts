@@ -39,5 +39,5 @@ export { startS3StandIn } from './s3-stand-in.ts';
 export type { StandIn, StandInRequest } from './stand-in.ts';
 export { readAgain, type ReadAgain } from './read-again.ts';
 export { openSlowLink, type LinkTraffic, type SlowLink, type SlowLinkOptions } from './slow-link.ts';
-export { killProcessesOf, mountPointsBelow, unmountBelow } from './sweep.ts';
+export { findProcessesOf, killProcessesOf, mountPointsBelow, unmountBelow } from './sweep.ts';
 export { sweepOnDeath } from './sweep-on-death.ts';

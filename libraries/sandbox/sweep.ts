@@ -62,13 +62,17 @@ async function killShims(address: string): Promise<void> {
 
 /** Kills the processes that were told a path below `folder` when they were started, and waits until they are gone. */
 export async function killProcessesOf(folder: string): Promise<void> {
+  for (let found = await findProcessesOf(folder); found.length > 0; found = await findProcessesOf(folder)) {
+    for (const pid of found) kill(pid);
+    await sleep(20);
+  }
+}
+
+/** The ids of the processes, but for this one, that were told a path below `folder` when they were started. */
+export async function findProcessesOf(folder: string): Promise<number[]> {
   const isMeant = ({ pid, args }: Process): boolean =>
     pid !== process.pid && args.some((arg) => arg.startsWith(folder + sep));
-  for (let found = (await listProcesses()).filter(isMeant); found.length > 0;) {
-    for (const { pid } of found) kill(pid);
-    await sleep(20);
-    found = (await listProcesses()).filter(isMeant);
-  }
+  return (await listProcesses()).filter(isMeant).map(({ pid }) => pid);
 }
 
 /** Unmounts everything mounted on `folder` or below it, the latest first; what is in use disappears all the same. */
