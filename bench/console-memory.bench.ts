@@ -4,7 +4,7 @@ import type { ConsoleLink, LayerSummary } from '@lade/control-protocol';
 import { buildImage, startOrigin } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import type { BenchCase, BenchContext } from './benchmark.ts';
-import { readMemory, resetPeak } from './process-memory.ts';
+import { inMegabytes, MEGABYTE, readMemory, resetPeak } from './process-memory.ts';
 import { startNode } from './start-node.ts';
 import { median, round, spread } from './statistics.ts';
 
@@ -12,7 +12,6 @@ const RUNS = 3;
 /** Before a daemon is measured, so that it has settled. */
 const REST_MS = 5_000;
 const WATCHED_MS = 4_000;
-const MEGABYTE = 1_000_000;
 /** What the console may cost the daemon while somebody looks. */
 const LIMIT_BYTES = 15 * MEGABYTE;
 /** What is noise between two daemons at rest. */
@@ -101,8 +100,4 @@ function toCase(
     runs: ratios.length,
     spread: spread(ratios),
   };
-}
-
-function inMegabytes(bytes: number): number {
-  return Math.round(bytes / MEGABYTE);
 }

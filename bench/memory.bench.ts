@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ContainerdClient } from '@lade/containerd-client';
 import type { BenchCase, BenchContext } from './benchmark.ts';
-import { readMemory, resetPeak } from './process-memory.ts';
+import { inMegabytes, MEGABYTE, readMemory, resetPeak } from './process-memory.ts';
 import { startNode } from './start-node.ts';
 import { median, round, spread } from './statistics.ts';
 import { storeImage } from './stored-image.ts';
@@ -10,7 +10,6 @@ import { unpack } from './unpack.ts';
 const RUNS = 3;
 /** Before "idle" is measured. */
 const REST_MS = 5_000;
-const MEGABYTE = 1_000_000;
 
 /** Name → what the daemon may have in physical memory at most, in bytes. */
 const LIMITS = {
@@ -75,8 +74,4 @@ function toCase(phase: Phase, bytes: readonly number[]): BenchCase {
     spread: spread(ratios),
     megabytes: inMegabytes(median(bytes)),
   };
-}
-
-function inMegabytes(bytes: number): number {
-  return Math.round(bytes / MEGABYTE);
 }

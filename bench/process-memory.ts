@@ -1,5 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 
+export const MEGABYTE = 1_000_000;
+
 /** Bytes in physical memory: now, and at most since the start or resetPeak(). */
 export interface ProcessMemory {
   readonly residentBytes: number;
@@ -20,4 +22,8 @@ export async function readMemory(pid: number): Promise<ProcessMemory> {
 /** Lets the peak begin at what is resident now: value 5 of /proc/<pid>/clear_refs. */
 export async function resetPeak(pid: number): Promise<void> {
   await writeFile(`/proc/${pid}/clear_refs`, '5');
+}
+
+export function inMegabytes(bytes: number): number {
+  return Math.round(bytes / MEGABYTE);
 }
