@@ -1,4 +1,5 @@
 import { codeOf } from '@lade/errors';
+import { wallClockNs } from '@lade/linux';
 import { atPlace, currentPlace, inTrace, type Place } from './current-trace.ts';
 import { currentSink, type Attributes, type SpanKind, type SpanSink } from './span-sink.ts';
 import { createSpanId, type TraceContext } from './trace-context.ts';
@@ -79,9 +80,9 @@ function isSampled(sink: SpanSink, parent: TraceContext, name: string): boolean 
   return isLocal ? parent.isSampled : sink.isSampled(parent, name);
 }
 
-/** Since 1970, more exact than the clock alone. */
+/** Since 1970, as other processes whose spans stand beside ours read it. */
 export function nowMs(): number {
-  return performance.timeOrigin + performance.now();
+  return Number(wallClockNs()) / 1e6;
 }
 
 /** Begins a span below `parent`; undefined where nobody wants spans. */
