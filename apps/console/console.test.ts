@@ -348,13 +348,15 @@ test('the bucket is priced by a file that stays in the browser, and one that is 
   await using api = await startApiServer();
   await using opening = await openPage(opened.browser, { url: `${api.url}/#/bucket` });
   const { page, faults, audit } = opening;
-  const choose = async (prices: object): Promise<void> =>
+  const choose = async (prices: object | string): Promise<void> =>
     page.getByLabel('Choose prices').setInputFiles({
       name: 'prices.json',
       mimeType: 'application/json',
-      buffer: Buffer.from(JSON.stringify(prices)),
+      buffer: Buffer.from(typeof prices === 'string' ? prices : JSON.stringify(prices)),
     });
   await page.getByText('Prices differ by region and contract').waitFor();
+  await choose('currency: EUR');
+  await page.getByText('Cannot use prices prices.json: want that it is JSON').waitFor();
   await choose({ currency: 'EUR', asOf: 'May' });
   await page.getByText('want that per1000Requests.read is a number').waitFor();
   await page.getByText('See docs/reference/nodes.md').waitFor();

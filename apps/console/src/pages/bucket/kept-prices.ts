@@ -12,7 +12,7 @@ export const prices: ShallowRef<Prices | undefined> = shallowRef(kept());
 export async function takePrices(file: File): Promise<ApiError | undefined> {
   try {
     const text = await file.text();
-    prices.value = parsePrices(JSON.parse(text), file.name);
+    prices.value = parsePrices(text, file.name);
     localStorage.setItem(KEY, text);
     return undefined;
   } catch (reason) {
@@ -29,7 +29,7 @@ export function forgetPrices(): void {
 
 function kept(): Prices | undefined {
   try {
-    return parsePrices(JSON.parse(localStorage.getItem(KEY) ?? 'null'), KEY);
+    return parsePrices(localStorage.getItem(KEY) ?? '', KEY);
   } catch {
     return undefined;
   }
