@@ -209,10 +209,10 @@ async function testPacks(t: TestContext, site: Site, mode: (typeof LAZY_MODES)[n
       const watch = await Watch.begin(other);
       await assertReads(ours.large(1));
       await watch.assertNames(twinBlob, largeChunk(index, 3).hash);
-      const { copiedChunks, verificationFailures, failedChunks } = await watch.counted();
+      const { fills, verificationFailures, failedChunks } = await watch.counted();
       // The chunk in the bucket was not asked for.
       assert.deepEqual([verificationFailures, failedChunks], [1, 0]);
-      assert.ok(copiedChunks >= 10, `${copiedChunks} copied`);
+      assert.ok(fills.copied.chunks >= 10, `${fills.copied.chunks} copied`);
       await bucket.put(key, pack);
     },
   );

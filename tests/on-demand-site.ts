@@ -155,11 +155,17 @@ export class Watch {
   }
 
   async counted(): Promise<Status['residency']> {
-    const { residency } = await statusOf(this.#node);
-    const names = Object.keys(residency) as (keyof Status['residency'])[];
-    const grown = names.map((name) => [name, residency[name] - this.#before[name]]);
-    return Object.fromEntries(grown) as Status['residency'];
+    return grownBy((await statusOf(this.#node)).residency, this.#before);
   }
+}
+
+/** What counters have grown by since `before`, at every depth. */
+function grownBy<T extends object>(now: T, before: T): T {
+  const grown = Object.entries(now).map(([name, value]: [string, number | object]) => {
+    const old = before[name as keyof T] as number | object;
+    return [name, typeof value === 'object' ? grownBy(value, old as object) : value - (old as number)];
+  });
+  return Object.fromEntries(grown) as T;
 }
 
 export async function readObject(bucket: Bucket, key: string): Promise<Buffer> {

@@ -24,6 +24,7 @@ import { readMetrics } from './metrics.ts';
 import { nameNode } from './name-node.ts';
 import type { Platform } from './open-platform.ts';
 import { createPullToNode } from './pull-to-node.ts';
+import { describeResidency } from './residency-status.ts';
 import { summariseImages } from './summarise-images.ts';
 import { VERSION } from './version.ts';
 
@@ -82,7 +83,7 @@ export function createControlPlatform(
         },
         layers: layers.list().length,
         plainSnapshots: platform.snapshotter.plainSnapshots().length,
-        residency: { ...counters, waitMs: Math.round(counters.waitMs) },
+        residency: describeResidency(counters),
         bucketRequests: platform.requests.counts,
         ...(keeperRestarts === undefined ? {} : { keeper: { restarts: keeperRestarts } }),
       };

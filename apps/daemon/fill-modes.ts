@@ -53,8 +53,8 @@ const LAZY: readonly GateKind[] = ['fanotify', 'fuse'];
 /** Opens the mode that is configured, and those in which an earlier daemon has left mounts. Throws when it cannot be had. */
 export async function openFillModes(options: FillModesOptions): Promise<OpenFillModes> {
   const { config, residency, log } = options;
-  const full = createFullMode(residency, ({ index }, result) => {
-    log.info('layer fetched', { diffId: index.header.diffId, ...result });
+  const full = createFullMode(residency, ({ index }, fills) => {
+    log.info('layer fetched', { diffId: index.header.diffId, fills });
   });
   const left = await leftMounts(config.root);
   if (config.fill === 'full' && left.size === 0 && !existsSync(join(config.root, 'keeper.sock')))

@@ -1,8 +1,9 @@
 import { BUCKET_STATES, type RequestFigures } from '@lade/bucket';
 import type { Metric } from '@lade/control-service';
-import { residentBytes } from '@lade/residency';
+import { FILL_SOURCES, WAIT_CAUSES, residentBytes, type FillFigures } from '@lade/residency';
 import type { CallTimes } from './call-times.ts';
 import type { Platform } from './open-platform.ts';
+import { toSamples } from './to-samples.ts';
 import { VERSION } from './version.ts';
 
 /** What Prometheus is told (docs/reference/metrics.md). */
@@ -61,17 +62,16 @@ function healthMetrics({ health: { condition }, clock }: Platform): Metric[] {
 }
 
 function fillMetrics({ counters }: Platform): Metric[] {
-  const chunks = [
-    ['bucket', counters.fetchedChunks],
-    ['copied', counters.copiedChunks],
-    ['adopted', counters.adoptedChunks],
-    ['zero', counters.zeroChunks],
-  ] as const;
+  const bySource = (name: string, help: string, of: (figures: FillFigures) => number): Metric => ({
+    ...counter(name, help, 0),
+    samples: FILL_SOURCES.map((source) => ({ labels: { source }, value: of(counters.fills[source]) })),
+  });
+  const ended = sum(Object.values(counters.readWaits).map(({ count }) => count));
   return [
-    {
-      ...counter('lade_fill_chunks_total', 'Chunks made resident, by where their bytes came from.', 0),
-      samples: chunks.map(([source, value]) => ({ labels: { source }, value })),
-    },
+    bySource('lade_fill_chunks_total', 'Chunks made resident, by where they came from.', (it) => it.chunks),
+    bySource('lade_fill_bytes_total', 'Their bytes, as they are in the blob.', (it) => it.bytes),
+    waitMetric(counters),
+    gauge('lade_reads_waiting', 'Reads that wait now.', counters.waits - ended),
     counter(
       'lade_fill_failed_chunks_total',
       'Chunks that could not be made resident.',
@@ -85,8 +85,6 @@ function fillMetrics({ counters }: Platform): Metric[] {
     counter('lade_fill_requests_total', 'Requests to the bucket for fills.', counters.requests),
     counter('lade_fill_retries_total', 'Requests that repeat one that failed.', counters.retries),
     counter('lade_fill_hedges_total', 'Second requests beside one that was slow.', counters.hedges),
-    counter('lade_read_waits_total', 'Reads that had to wait for bytes.', counters.waits),
-    counter('lade_read_wait_seconds_total', 'How long they waited.', counters.waitMs / 1000),
     counter('lade_evicted_bytes_total', 'Given up for the cache size.', counters.evictedBytes),
     counter(
       'lade_verification_failures_total',
@@ -95,6 +93,12 @@ function fillMetrics({ counters }: Platform): Metric[] {
     ),
     counter('lade_healed_total', 'Of those, replaced by a sound copy.', counters.healed),
   ];
+}
+
+function waitMetric({ readWaits }: Platform['counters']): Metric {
+  const help = 'Reads that had to wait, by where the last of their bytes came from.';
+  const samples = WAIT_CAUSES.flatMap((source) => toSamples(readWaits[source], { source }));
+  return { name: 'lade_read_wait_seconds', type: 'histogram', help, samples };
 }
 
 async function layerMetrics({ layers, snapshotter, uploads, content }: Platform): Promise<Metric[]> {

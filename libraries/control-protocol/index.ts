@@ -9,6 +9,7 @@ export type {
   ConsoleLink,
   DaemonEvent,
   EventQuery,
+  FillSource,
   ImageLayer,
   ImageSummary,
   LayerSummary,

@@ -72,11 +72,8 @@ export interface ConsoleLink {
 
 /** What was done since the daemon started to make bytes of layers resident. Numbers that only grow. */
 export interface ResidencyStatus {
-  /** Chunks that became resident: fetched from the bucket, copied from another layer, found in their own file, or nothing but zeros. */
-  readonly fetchedChunks: number;
-  readonly copiedChunks: number;
-  readonly adoptedChunks: number;
-  readonly zeroChunks: number;
+  /** What became resident, by where it came from; bytes as they are in the blob. */
+  readonly fills: Readonly<Record<FillSource, { readonly chunks: number; readonly bytes: number }>>;
   /** Asked of the bucket, as stored there. */
   readonly fetchedBytes: number;
   readonly requests: number;
@@ -89,11 +86,18 @@ export interface ResidencyStatus {
   readonly healed: number;
   /** Chunks that could not be made resident: their readers got an error. */
   readonly failedChunks: number;
-  /** Reads that had to wait, and for how long in all. */
+  /** Reads that have begun to wait, and for how long those have waited that do no more. */
   readonly waits: number;
   readonly waitMs: number;
+  /** Those that wait no more, by where the last of their bytes came from; `none`: they were here, `failed`: they could not be had. */
+  readonly readWaits: Readonly<
+    Record<FillSource | 'none' | 'failed', { readonly reads: number; readonly ms: number }>
+  >;
   readonly evictedBytes: number;
 }
+
+/** Packs of the bucket, its stream of hot chunks, another layer of this node, their own file, or nothing but zeros. */
+export type FillSource = 'bucket' | 'hot' | 'copied' | 'adopted' | 'zero';
 
 /** An image that the bucket or this node's containerd knows, for one platform. */
 export interface ImageSummary {

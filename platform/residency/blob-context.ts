@@ -22,9 +22,3 @@ export interface BlobContext {
   readonly counters: ResidencyCounters;
   readonly log: Logger;
 }
-
-/** Where the bytes of a blob came from: the bucket, as stored there, or other blobs of the node. */
-export interface FillResult {
-  readonly fetchedBytes: number;
-  readonly copiedBytes: number;
-}

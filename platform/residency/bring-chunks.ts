@@ -3,9 +3,10 @@ import { open } from 'node:fs/promises';
 import { CodedError } from '@lade/errors';
 import type { Chunk, ChunkTable } from '@lade/layers';
 import type { Digest } from '@lade/oci';
-import type { BlobContext, FillResult } from './blob-context.ts';
+import type { BlobContext } from './blob-context.ts';
 import type { BlobFile } from './blob-file.ts';
 import type { Ticket } from './fetch-queue.ts';
+import type { FillSource } from './fills.ts';
 import { frameOf, type Frame } from './frame-runs.ts';
 
 /** A blob, and who waits for its chunks. */
@@ -14,15 +15,13 @@ export interface ChunkSink {
   readonly table: ChunkTable;
   readonly file: BlobFile;
   /** The chunk's bytes are checked and in the file. */
-  arrived(number: number, from: FillResult): void;
+  arrived(number: number, source: FillSource): void;
   failed(number: number, reason: unknown): void;
   /** The file has other bytes than it should. */
   damaged(number: number): void;
   /** Aborted when the blob is closed. */
   readonly signal: AbortSignal;
 }
-
-const NOTHING: FillResult = { fetchedBytes: 0, copiedBytes: 0 };
 
 interface ChunkFrame extends Frame {
   readonly number: number;
@@ -43,19 +42,18 @@ export async function bringChunks(
   for (const number of wanted) {
     try {
       const found = await findHere(number, sink, ticket, context);
-      if ('pack' in found) frames.push(found);
-      else sink.arrived(number, found);
+      if (typeof found === 'string') sink.arrived(number, found);
+      else frames.push(found);
     } catch (reason) {
       sink.failed(number, reason);
     }
   }
   await context.fetcher.fetch(frames, ticket, {
-    async deliver({ number, room, storedBytes }, raw) {
+    async deliver({ number, room }, raw) {
       using _ = room;
       try {
         await sink.file.write(number, raw);
-        context.counters.fetchedChunks++;
-        sink.arrived(number, { fetchedBytes: storedBytes, copiedBytes: 0 });
+        sink.arrived(number, 'bucket');
       } catch (reason) {
         sink.failed(number, reason);
       }
@@ -74,31 +72,26 @@ async function findHere(
   sink: ChunkSink,
   ticket: Ticket,
   context: BlobContext,
-): Promise<FillResult | ChunkFrame> {
-  const { counters, room, fetcher } = context;
+): Promise<FillSource | ChunkFrame> {
+  const { room, fetcher } = context;
   const { diffId, table, file } = sink;
   const chunk = table.get(number);
   const isSuspect = file.isSuspect(number);
   if (isSuspect) {
     const found = await file.inspect(number);
     if (found === 'damaged') sink.damaged(number);
-    if (found === 'sound') {
-      counters.adoptedChunks++;
-      return NOTHING;
-    }
+    if (found === 'sound') return 'adopted';
   }
   if (chunk.place.kind === 'zero') {
     if (isSuspect) await file.write(number, Buffer.alloc(chunk.rawBytes));
-    counters.zeroChunks++;
-    return NOTHING;
+    return 'zero';
   }
   using owned = new DisposableStack();
   const reserved = owned.use(await room.reserve(chunk.rawBytes, ticket.urgency));
   const copy = await copyLocal(chunk, file.path, context);
   if (copy) {
     await file.write(number, copy);
-    counters.copiedChunks++;
-    return { fetchedBytes: 0, copiedBytes: copy.byteLength };
+    return 'copied';
   }
   const frame = frameOf(chunk, table.packs) ?? (await fetcher.findFrame(chunk));
   if (!frame) throw lost(diffId, chunk);

@@ -43,9 +43,7 @@ async function take(chunks: readonly HotChunk[], sink: ChunkSink, context: Strea
     try {
       using _ = await context.room.reserve(run.raw.byteLength, 'ahead');
       await sink.file.write(run.first, run.raw);
-      context.counters.fetchedChunks += run.end - run.first;
-      for (let n = run.first; n < run.end; n++)
-        sink.arrived(n, { fetchedBytes: sink.table.get(n).rawBytes, copiedBytes: 0 });
+      for (let n = run.first; n < run.end; n++) sink.arrived(n, 'hot');
     } catch (reason) {
       for (let n = run.first; n < run.end; n++) sink.failed(n, reason);
     }

@@ -78,7 +78,7 @@ test('a reader that comes while its chunk is punched gets the bytes', async () =
   await using filler = openFiller(layer);
   const blob = await filler.open();
   await fillWhole(blob, {});
-  const readers: Promise<void>[] = [];
+  const readers: Promise<unknown>[] = [];
   const punch: EvictionPorts['punchHole'] = async (fd, offset, length) => {
     readers.push(blob.fill(offset, length));
     await punchHole(fd, offset, length);
@@ -130,7 +130,9 @@ test('when everything is warm, that is taken which nobody asks for in the second
   const blob = await filler.open();
   await fillWhole(blob, {});
   const touch = async (): Promise<void> => blob.bits.touched.set(0, layer.table.blobBytes);
-  const ask = async (): Promise<void> => blob.fill(0, 1);
+  const ask = async (): Promise<void> => {
+    await blob.fill(0, 1);
+  };
   const { freedBytes: freed } = await evictCold([coldOf(blob, touch, ask)], ALL, PORTS);
   assert.ok(freed > 3_000_000 && blob.isResident(0) && !blob.isResident(1));
 });

@@ -16,7 +16,9 @@ export async function fillWhole(
   await forEachConcurrently(
     Array.from({ length: count }, (_, i) => i * PART_BYTES),
     PARTS,
-    async (offset, signal) => blob.fill(offset, PART_BYTES, { ...rest, signal }),
+    async (offset, signal) => {
+      await blob.fill(offset, PART_BYTES, { ...rest, signal });
+    },
     signal ? { signal } : {},
   );
 }

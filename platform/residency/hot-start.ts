@@ -5,6 +5,7 @@ import { publishHotChunks } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
 import type { AnnouncedStarts } from './announced-starts.ts';
+import type { Fills } from './fills.ts';
 import type { Foreground } from './foreground.ts';
 import { recordStart } from './record-start.ts';
 import type { ResidencyCounters } from './residency-counters.ts';
@@ -66,12 +67,16 @@ async function bringHot(
   });
   if (!hot) return false;
   const resident = await blob.open();
-  const before = resident.filled.fetchedBytes;
+  const before = fetchedBytes(resident.fills);
   await resident.anticipate(hot);
-  if (resident.filled.fetchedBytes > before) reads.brought(diffId);
+  if (fetchedBytes(resident.fills) > before) reads.brought(diffId);
   counters.requests++;
   counters.fetchedBytes += hot.fetchedBytes;
   return true;
+}
+
+function fetchedBytes({ bucket, hot }: Fills): number {
+  return bucket.bytes + hot.bytes;
 }
 
 async function recordHot(

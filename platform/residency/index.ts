@@ -1,6 +1,7 @@
 export type { CacheQuota } from './cache-quota.ts';
 export type { PunchHole } from './blob-file.ts';
 export type { FillMode, FillModeName, FillModes, FillTarget, MountTarget } from './fill-mode.ts';
+export { FILL_SOURCES, type FillFigures } from './fills.ts';
 export { Foreground } from './foreground.ts';
 export { createFullMode } from './full-mode.ts';
 export { parseMountName, type ErofsMounter, type MountManner } from './layer-mounts.ts';
@@ -9,6 +10,7 @@ export { LayerTable, type LayerRow } from './layer-table.ts';
 export { LocalLayers, type LocalLayersOptions, type PinnedLayer } from './local-layers.ts';
 export { MadeLayers } from './made-layers.ts';
 export { ReadBook, type LayerReads, type ReadFigures } from './read-book.ts';
+export { WAIT_CAUSES } from './read-waits.ts';
 export { RemoteLayers, type RemoteLayersOptions } from './remote-layers.ts';
 export type { FileRead, OnDemandFile, OnDemandFiles } from './on-demand-files.ts';
 export { openResidency, type Residency, type ResidencyOptions } from './open-residency.ts';

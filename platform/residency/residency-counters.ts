@@ -1,10 +1,9 @@
-/** What residency has done since the daemon started, for metrics and the control API. Plain numbers that only grow. */
+import { createFills, type Fills } from './fills.ts';
+import { createReadWaits, type ReadWaits } from './read-waits.ts';
+
+/** What residency has done since the daemon started, for metrics and the control API. Numbers that only grow. */
 export interface ResidencyCounters {
-  /** Chunks made resident, by where their bytes came from. */
-  fetchedChunks: number;
-  copiedChunks: number;
-  adoptedChunks: number;
-  zeroChunks: number;
+  readonly fills: Fills;
   /** Bytes asked of the bucket, as stored. */
   fetchedBytes: number;
   requests: number;
@@ -16,18 +15,17 @@ export interface ResidencyCounters {
   healed: number;
   /** Chunks that could not be made resident. */
   failedChunks: number;
-  /** Questions of readers that had to wait, and for how long in all. */
+  /** Reads that have begun to wait, and for how long those have waited that do no more. */
   waits: number;
   waitMs: number;
+  /** Reads that have waited. */
+  readonly readWaits: ReadWaits;
   evictedBytes: number;
 }
 
 export function createCounters(): ResidencyCounters {
   return {
-    fetchedChunks: 0,
-    copiedChunks: 0,
-    adoptedChunks: 0,
-    zeroChunks: 0,
+    fills: createFills(),
     fetchedBytes: 0,
     requests: 0,
     retries: 0,
@@ -37,6 +35,7 @@ export function createCounters(): ResidencyCounters {
     failedChunks: 0,
     waits: 0,
     waitMs: 0,
+    readWaits: createReadWaits(),
     evictedBytes: 0,
   };
 }

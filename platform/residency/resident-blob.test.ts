@@ -73,7 +73,7 @@ test('however many ask for a chunk, it is fetched once', async () => {
   gate.resolve();
   await Promise.all(asked);
   assert.equal(bucket.gets.length, 1);
-  assert.equal(filler.counters.fetchedChunks, 1);
+  assert.equal(filler.counters.fills.bucket.chunks, 1);
 });
 
 test('an abort ends the wait, and what is on its way still comes', async () => {
@@ -118,7 +118,7 @@ test('chunks that another blob of the node has are copied, if they are what they
     await fillWhole(await filler.open(), {});
     await assertFilled(layer);
     assert.equal(bucket.gets.length > 0, fetched, path);
-    assert.equal(filler.counters.copiedChunks > 0, path !== '/nowhere');
+    assert.equal(filler.counters.fills.copied.chunks > 0, path !== '/nowhere');
     assert.equal(filler.counters.verificationFailures > 0, path === stale);
     assert.equal(layer.log.join('').includes(stale), path === stale);
     layer.log.length = 0;
@@ -136,8 +136,8 @@ test('a chunk that was written but not recorded is adopted by its hash, without 
   assert.ok(!blob.isResident(0), 'trusted what nobody had checked');
   await fillWhole(blob, {});
   await assertFilled(layer);
-  assert.equal(filler.counters.fetchedChunks, 1);
-  assert.ok(filler.counters.adoptedChunks > 10);
+  assert.equal(filler.counters.fills.bucket.chunks, 1);
+  assert.ok(filler.counters.fills.adopted.chunks > 10);
 });
 
 test('a record is believed only if it is whole, of this layer, and of the blob as it is', async () => {
@@ -174,7 +174,10 @@ test('a record is believed only if it is whole, of this layer, and of the blob a
   const opened = await filler.open();
   assert.ok(!opened.isResident(0), 'believed in a blob that was changed');
   await opened.fill(0, 1_000_000);
-  assert.deepEqual([filler.counters.fetchedChunks, filler.counters.adoptedChunks > 0], [1, true]);
+  assert.deepEqual(
+    [filler.counters.fills.bucket.chunks, filler.counters.fills.adopted.chunks > 0],
+    [1, true],
+  );
   assert.deepEqual([filler.counters.verificationFailures, filler.counters.healed], [1, 1]);
   assert.ok(layer.log.join('').includes(blob), 'the damage is not named');
 });
@@ -189,7 +192,7 @@ test('a blob that was cut short is filled again where it is', async () => {
   await using filler = openFiller(layer);
   await fillWhole(await filler.open(), {});
   await assertFilled(layer);
-  assert.ok(filler.counters.adoptedChunks > 0 && filler.counters.fetchedChunks > 0);
+  assert.ok(filler.counters.fills.adopted.chunks > 0 && filler.counters.fills.bucket.chunks > 0);
 });
 
 test('a reader whose chunk cannot be had gets the error, others get theirs', async () => {

@@ -3,12 +3,13 @@ import { CodedError, isCodedError } from '@lade/errors';
 import { LAYER_FILES, type ChunkTable, type HotChunks } from '@lade/layers';
 import type { Digest } from '@lade/oci';
 import { orAbort } from '@lade/streams';
-import type { BlobContext, FillResult } from './blob-context.ts';
+import type { BlobContext } from './blob-context.ts';
 import { BlobDamage } from './blob-damage.ts';
 import { BlobFile, type BlobFileOptions, type PunchHole } from './blob-file.ts';
 import { bringChunks, type ChunkSink } from './bring-chunks.ts';
 import { bringStart } from './bring-start.ts';
 import { Ticket, type Urgency } from './fetch-queue.ts';
+import { countFill, createFills, type FillSource } from './fills.ts';
 
 const SAVE_AFTER_BYTES = 32 << 20;
 const SAVE_AFTER_MS = 3_000;
@@ -21,7 +22,7 @@ export interface ResidentBlobOptions extends BlobFileOptions {
 }
 
 interface Filling {
-  readonly done: PromiseWithResolvers<void>;
+  readonly done: PromiseWithResolvers<FillSource>;
   readonly ticket: Ticket;
 }
 
@@ -32,6 +33,8 @@ interface Filling {
 export class ResidentBlob implements AsyncDisposable {
   readonly diffId: Digest;
   readonly table: ChunkTable;
+  /** Since it was opened. */
+  readonly fills = createFills();
   readonly #file: BlobFile;
   readonly #options: ResidentBlobOptions;
   readonly #context: BlobContext;
@@ -41,8 +44,6 @@ export class ResidentBlob implements AsyncDisposable {
   readonly #damage: BlobDamage;
   readonly #sink: ChunkSink;
   readonly #work = new Set<Promise<unknown>>();
-  #fetchedBytes = 0;
-  #copiedBytes = 0;
   #unsavedBytes = 0;
   #saveTimer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
@@ -59,7 +60,7 @@ export class ResidentBlob implements AsyncDisposable {
       diffId: this.diffId,
       table: this.table,
       file,
-      arrived: (number, from) => this.#arrived(number, from),
+      arrived: (number, source) => this.#arrived(number, source),
       failed: (number, reason) => this.#failed(number, reason),
       damaged: (number) => this.#damage.found(number),
       signal: this.#stop.signal,
@@ -91,10 +92,6 @@ export class ResidentBlob implements AsyncDisposable {
     return this.#file.isWhole;
   }
 
-  get filled(): FillResult {
-    return { fetchedBytes: this.#fetchedBytes, copiedBytes: this.#copiedBytes };
-  }
-
   get allocatedBytes(): number {
     return this.#file.allocatedBytes;
   }
@@ -104,27 +101,29 @@ export class ResidentBlob implements AsyncDisposable {
   }
 
   /**
-   * Makes every chunk of the range resident. Throws when one of them cannot be had; an abort ends the wait alone, what is
-   * on its way still comes.
+   * Makes every chunk of the range resident; resolves to where the last one to come came from, if one had to. Throws when one of
+   * them cannot be had; an abort ends the wait alone, what is on its way still comes.
    */
   async fill(
     offset: number,
     length: number,
     options: { readonly urgency?: Urgency; readonly signal?: AbortSignal } = {},
-  ): Promise<void> {
+  ): Promise<FillSource | undefined> {
     const { urgency = 'demand', signal } = options;
     signal?.throwIfAborted();
     const { first, end } = this.table.range(offset, length);
-    const joined = this.#join(first, end, urgency);
-    const own = this.#start(first, end, urgency);
+    let last: FillSource | undefined;
+    const noting = (chunks: readonly Promise<FillSource>[]): Promise<void>[] =>
+      chunks.map(async (chunk) => chunk.then((source) => void (last = source)));
+    const joined = noting(this.#join(first, end, urgency));
+    const own = noting(this.#start(first, end, urgency));
     await orAbort(Promise.all(own), signal);
     const others = await orAbort(Promise.allSettled(joined), signal);
     // What others began may have failed by their shorter patience.
-    if (others.every(({ status }) => status === 'fulfilled')) return;
-    await orAbort(
-      Promise.all([...this.#join(first, end, urgency), ...this.#start(first, end, urgency)]),
-      signal,
-    );
+    if (others.every(({ status }) => status === 'fulfilled')) return last;
+    const again = noting([...this.#join(first, end, urgency), ...this.#start(first, end, urgency)]);
+    await orAbort(Promise.all(again), signal);
+    return last;
   }
 
   /**
@@ -193,8 +192,8 @@ export class ResidentBlob implements AsyncDisposable {
   }
 
   /** Waits for chunks that others brought under way, now at least as urgent. */
-  #join(first: number, end: number, urgency: Urgency): Promise<void>[] {
-    const joined: Promise<void>[] = [];
+  #join(first: number, end: number, urgency: Urgency): Promise<FillSource>[] {
+    const joined: Promise<FillSource>[] = [];
     for (let n = first; n < end; n++) {
       const filling = this.#filling.get(n);
       filling?.ticket.raise(urgency);
@@ -203,9 +202,9 @@ export class ResidentBlob implements AsyncDisposable {
     return joined;
   }
 
-  #start(first: number, end: number, urgency: Urgency): Promise<void>[] {
+  #start(first: number, end: number, urgency: Urgency): Promise<FillSource>[] {
     const ticket = new Ticket(urgency);
-    const started = new Map<number, Promise<void>>();
+    const started = new Map<number, Promise<FillSource>>();
     for (let n = first; n < end; n++) {
       if (this.isResident(n) || this.#filling.has(n)) continue;
       if (this.#condemned.has(n)) this.#spare(n, urgency);
@@ -225,19 +224,20 @@ export class ResidentBlob implements AsyncDisposable {
   }
 
   #open(number: number, ticket: Ticket): Filling {
-    const filling = { done: Promise.withResolvers<void>(), ticket };
+    const filling = { done: Promise.withResolvers<FillSource>(), ticket };
     filling.done.promise.catch(() => {});
     this.#filling.set(number, filling);
     return filling;
   }
 
-  #arrived(number: number, { fetchedBytes, copiedBytes }: FillResult): void {
-    this.#fetchedBytes += fetchedBytes;
-    this.#copiedBytes += copiedBytes;
-    this.#unsavedBytes += this.table.get(number).rawBytes;
+  #arrived(number: number, source: FillSource): void {
+    const { rawBytes } = this.table.get(number);
+    countFill(this.#context.counters.fills, source, rawBytes);
+    countFill(this.fills, source, rawBytes);
+    this.#unsavedBytes += rawBytes;
     this.#file.setResident(number);
     this.#damage.mended(number);
-    this.#finish(number)?.resolve();
+    this.#finish(number)?.resolve(source);
     this.#saveLater();
   }
 
@@ -248,7 +248,7 @@ export class ResidentBlob implements AsyncDisposable {
   }
 
   /** Nobody new waits for it; those who do are told by the result. */
-  #finish(number: number): PromiseWithResolvers<void> | undefined {
+  #finish(number: number): PromiseWithResolvers<FillSource> | undefined {
     const filling = this.#filling.get(number);
     this.#filling.delete(number);
     return filling?.done;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { BlockBits } from '@lade/block-bits';
+import { addDuration } from '@lade/durations';
 import { ChunkTable, LAYER_FILES, type LayerIndex } from '@lade/layers';
 import { absentBytes } from './absent-bytes.ts';
 import { allocatedBytes } from './allocated-bytes.ts';
@@ -11,6 +12,7 @@ import { countWait } from './count-wait.ts';
 import type { FileRead, OnDemandFile } from './on-demand-files.ts';
 import { prepareStart, type StartedBlob } from './hot-start.ts';
 import { ReadAhead, type Window } from './read-ahead.ts';
+import type { WaitCause } from './read-waits.ts';
 import { ResidentBlob } from './resident-blob.ts';
 import type { ServeContext } from './serve-context.ts';
 import { StartWatch } from './start-watch.ts';
@@ -88,7 +90,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
   async fill(offset: number, length: number, reader: string): Promise<void> {
     const { counters, foreground, reads } = this.#context;
     using _ = foreground.enter();
-    let filledBytes = 0;
+    let [filledBytes, cause]: [number, WaitCause] = [0, 'failed'];
     using wait = countWait(counters, this.waited);
     this.#start.noticeRead();
     this.#readers++;
@@ -98,9 +100,10 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
       const filled = blob.fill(offset, length);
       const { first, end } = blob.table.range(offset, length);
       this.#bringAhead(blob, this.#readAhead.missed(blob.table.offsetOf(first), blob.table.offsetOf(end)));
-      await filled;
+      cause = (await filled) ?? 'none';
     } finally {
       this.#readers--;
+      addDuration(counters.readWaits[cause], wait.ms);
       reads.waited(this, { offset, length, reader }, { ms: wait.ms, filledBytes });
     }
   }

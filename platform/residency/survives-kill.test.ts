@@ -48,8 +48,8 @@ test('whenever a fill is killed, the next one finds nothing wrong and fetches wh
     const here = [...layer.table].slice(0, chunks).filter(({ place }) => place.kind !== 'zero').length;
     const all = [...layer.table].filter(({ place }) => place.kind !== 'zero').length;
     assert.ok(
-      filler.counters.fetchedChunks <= all - here,
-      `${filler.counters.fetchedChunks} fetched after ${chunks}`,
+      filler.counters.fills.bucket.chunks <= all - here,
+      `${filler.counters.fills.bucket.chunks} fetched after ${chunks}`,
     );
   }
 });

@@ -1,6 +1,13 @@
-import type { BucketHealthStatus, BucketRequests, ResidencyStatus, Status } from '@lade/control-protocol';
+import type {
+  BucketHealthStatus,
+  BucketRequests,
+  FillSource,
+  ResidencyStatus,
+  Status,
+} from '@lade/control-protocol';
 import { defineCommand } from '../command.ts';
 import { formatBytes } from '../format-bytes.ts';
+import { formatDuration } from '../format-duration.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
 import { printable } from '../printable.ts';
 import { writeJson } from '../write-json.ts';
@@ -59,13 +66,27 @@ function describeLayers({ layers, plainSnapshots }: Status): string {
   return plainSnapshots === 0 ? String(layers) : `${layers}, ${plainSnapshots} more as plain snapshots`;
 }
 
+const SOURCES: readonly (readonly [FillSource, string])[] = [
+  ['bucket', 'from packs of the bucket'],
+  ['hot', 'from its hot chunks'],
+  ['copied', 'copied from other layers here'],
+  ['adopted', 'found in their own file'],
+  ['zero', 'nothing but zeros'],
+];
+
+function describeFills({ fills, readWaits }: ResidencyStatus): Line[] {
+  return SOURCES.filter(([source]) => fills[source].chunks > 0).map(([source, words], i) => {
+    const { chunks, bytes } = fills[source];
+    const { reads, ms } = readWaits[source];
+    const waits = reads === 0 ? '' : `, ${reads} reads waited ${formatDuration(ms / reads)} each`;
+    return [i === 0 ? 'chunks' : '', `${chunks} ${words}, ${formatBytes(bytes)}${waits}`];
+  });
+}
+
 function describeResidency(done: ResidencyStatus): Line[] {
-  const { fetchedChunks, copiedChunks, adoptedChunks, zeroChunks, fetchedBytes, requests } = done;
+  const { fetchedBytes, requests } = done;
   return [
-    [
-      'chunks',
-      `${fetchedChunks} fetched, ${copiedChunks} copied, ${adoptedChunks} found here, ${zeroChunks} zeros`,
-    ],
+    ...describeFills(done),
     [
       'fetched',
       `${formatBytes(fetchedBytes)} in ${requests} requests, ${done.retries} retries, ${done.hedges} hedges`,

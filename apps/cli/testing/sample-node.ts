@@ -17,10 +17,13 @@ export const STATUS: Status = {
   layers: 2,
   plainSnapshots: 1,
   residency: {
-    fetchedChunks: 40,
-    copiedChunks: 2,
-    adoptedChunks: 1,
-    zeroChunks: 3,
+    fills: {
+      bucket: { chunks: 30, bytes: 9_400_000 },
+      hot: { chunks: 10, bytes: 2_600_000 },
+      copied: { chunks: 2, bytes: 300_000 },
+      adopted: { chunks: 1, bytes: 65_536 },
+      zero: { chunks: 3, bytes: 196_608 },
+    },
     fetchedBytes: 12_300_000,
     requests: 20,
     retries: 5,
@@ -30,6 +33,15 @@ export const STATUS: Status = {
     failedChunks: 1,
     waits: 30,
     waitMs: 2500,
+    readWaits: {
+      bucket: { reads: 20, ms: 2400 },
+      hot: { reads: 8, ms: 90 },
+      copied: { reads: 1, ms: 1 },
+      adopted: { reads: 0, ms: 0 },
+      zero: { reads: 0, ms: 0 },
+      none: { reads: 0, ms: 0 },
+      failed: { reads: 1, ms: 9 },
+    },
     evictedBytes: 0,
   },
   bucketRequests: {

@@ -25,7 +25,7 @@ import { createLazyMode } from '../lazy-mode.ts';
 import { LocalLayers } from '../local-layers.ts';
 import type { OnDemandFiles } from '../on-demand-files.ts';
 import { openResidency, type Residency, type ResidencyOptions } from '../open-residency.ts';
-import type { FillResult } from '../blob-context.ts';
+import type { Fills } from '../fills.ts';
 
 /** Mounts in name only: nothing here looks through one. */
 export class RecordingMounter implements ErofsMounter {
@@ -63,7 +63,7 @@ export interface TestNode extends AsyncDisposable {
   readonly log: readonly string[];
   readonly mounter: RecordingMounter;
   readonly waiting: Set<Digest>;
-  readonly fills: FillResult[];
+  readonly fills: Fills[];
   readonly layers: LocalLayers;
   readonly catalogue: ChunkCatalogue;
   readonly table: LayerTable;
@@ -98,7 +98,7 @@ export async function openTestNode(bucket: Bucket, options: TestNodeOptions = {}
   const lines: string[] = [];
   const log = createLogger((line) => void lines.push(line));
   const waiting = new Set<Digest>();
-  const fills: FillResult[] = [];
+  const fills: Fills[] = [];
   const table = new LayerTable(db);
   const residency = stack.use(
     await openResidency({ root, bucket, catalogue, table, log, ...(cache ? { cache } : {}) }),

@@ -10,6 +10,7 @@ import { useStatus } from '../../composables/status.ts';
 import { formatBytes, formatCount, formatDuration } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import { EventLine } from '../events/event-line.tsx';
+import { FillTable } from './fill-table.tsx';
 import { examine, needsAttention, type Finding } from './health.ts';
 
 const RECENT = 12;
@@ -42,6 +43,7 @@ export const OverviewPage = defineComponent(() => {
             <NodePanel status={status.value} />
           </div>
         ) : null}
+        {status.value ? <FillTable status={status.value} /> : null}
         <RecentEvents />
       </div>
     );
@@ -81,7 +83,6 @@ function Counters({ status: { residency } }: { readonly status: Status }) {
   const figures = [
     [words.fetched, formatBytes(residency.fetchedBytes), ''],
     [words.requests, formatCount(residency.requests), words.retried(formatCount(residency.retries))],
-    [words.copied, formatCount(residency.copiedChunks + residency.adoptedChunks), ''],
     [words.waits, formatCount(residency.waits), words.waited(formatDuration(residency.waitMs))],
     [words.evicted, formatBytes(residency.evictedBytes), ''],
   ] as const;

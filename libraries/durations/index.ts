@@ -1,0 +1,1 @@
+export { addDuration, createDurations, DURATION_BOUNDS, type Durations } from './durations.ts';
