@@ -272,9 +272,20 @@ test('lade nodes lists who shares the bucket, and what that costs at given price
   assert.match(refused.stderr, /per1000Requests\.list is a number/);
 });
 
+test('lade events --since takes minutes as docker writes them, and days', async (t) => {
+  const lade = await withDaemon(t);
+  for (const [since, ms] of Object.entries({ '10m': 600_000, '1d': 86_400_000 })) {
+    const begin = Date.now();
+    const { stdout } = await lade('events', '--since', since);
+    const [, from = ''] = /"from":"([^"]+)"/.exec(stdout) ?? [];
+    const now = Date.parse(from) + ms;
+    assert.ok(begin <= now && now <= Date.now(), `${since}: ${from}`);
+  }
+});
+
 test('lade events prints a line per event for people, and JSON lines for scripts', async (t) => {
   const lade = await withDaemon(t);
-  const { code, stdout, stderr } = await lade('events', '--follow', '--kind', 'b', '--since', '7');
+  const { code, stdout, stderr } = await lade('events', '-f', '--kind', 'b', '--since', '7');
   assert.deepEqual([code, stderr], [0, '']);
   assert.deepEqual(stdout.split('\n'), [
     '01:02:03.456  bucket.put                    packs/\uFFFDx  1.2 MB  12.5 ms',

@@ -5,5 +5,6 @@ export const LADE: readonly [command: string, ...args: string[]] = [
   process.execPath,
   '--max-semi-space-size=1',
   '--v8-pool-size=1',
+  '--',
   fileURLToPath(new URL('../cli/lade.mjs', import.meta.url)),
 ];

@@ -21,7 +21,7 @@ export type Transport =
 
 /**
  * Keeps web pages out. On loopback a foreign Host header means a name that was rebound to this address; a foreign Origin
- * header means a page of another site. Throws a RequestRefusal.
+ * header means a page of another site, and so does what browsers tell of where a request comes from. Throws a RequestRefusal.
  */
 export function guardSite({ headers, method }: IncomingMessage, { kind }: Transport): void {
   const { host = '', origin } = headers;
@@ -36,6 +36,8 @@ export function guardSite({ headers, method }: IncomingMessage, { kind }: Transp
   if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
     throw new RequestRefusal(403, 'permission_denied', `Cannot serve origin ${origin}: it is another site`);
   }
+  if (isEmbedded(headers))
+    throw new RequestRefusal(403, 'permission_denied', 'Cannot serve a page of another site');
   if (kind !== 'unix' && method === 'POST' && !BODY_TYPES.test(headers['content-type'] ?? '')) {
     throw new RequestRefusal(
       415,
@@ -46,6 +48,16 @@ export function guardSite({ headers, method }: IncomingMessage, { kind }: Transp
       },
     );
   }
+}
+
+/**
+ * An image or a frame in a page of another site: it has no Origin and cannot see the answer, but makes the daemon list its bucket, which
+ * costs money. Who follows a link is no page.
+ */
+function isEmbedded(headers: IncomingMessage['headers']): boolean {
+  const [site, mode, into] = ['site', 'mode', 'dest'].map((name) => headers[`sec-fetch-${name}`]);
+  const isLink = mode === 'navigate' && into === 'document';
+  return (site === 'cross-site' || site === 'same-site') && !isLink;
 }
 
 /** Lets in whoever may call this route. Throws a RequestRefusal. */

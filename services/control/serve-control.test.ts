@@ -280,6 +280,14 @@ test('pages of other sites and rebound names are refused', async (t) => {
   assert.equal(await status({ host, origin: `http://localhost:${port}` }), 403);
   assert.equal(await status({ host, origin: address }), 200);
   assert.equal(await status({ host, origin: `https://${host}` }), 200);
+  const from = async (site: string, mode: string, dest: string): Promise<number> =>
+    status({ host, 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest });
+  assert.equal(await from('cross-site', 'no-cors', 'image'), 403);
+  assert.equal(await from('same-site', 'no-cors', 'script'), 403, 'another port of this machine');
+  assert.equal(await from('cross-site', 'navigate', 'iframe'), 403);
+  assert.equal(await from('cross-site', 'navigate', 'document'), 200, 'a link');
+  assert.equal(await from('same-origin', 'cors', 'empty'), 200);
+  assert.equal(await from('none', 'navigate', 'document'), 200, 'typed');
   assert.equal(
     (await send({ socketPath, path: '/v1/status', headers: { origin: 'http://evil.test' } })).status,
     403,

@@ -6,8 +6,14 @@ import { printable } from '../printable.ts';
 import { writeJsonLine } from '../write-json.ts';
 
 const USAGE =
-  'events [--follow] [--kind KIND] [--text TEXT] [--trace ID] [--since ID|TIME|DURATION] [--json] [--address SOCKET]';
-const UNITS: Readonly<Record<string, number>> = { s: 1000, min: 60_000, h: 3_600_000 };
+  'events [-f|--follow] [--kind KIND] [--text TEXT] [--trace ID] [--since ID|TIME|DURATION] [--json] [--address SOCKET]';
+const UNITS: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 const KIND_WIDTH = 'containerd.snapshots.prepare'.length;
 /** Fields that say what an event is about, in the order in which they are shown, without their names. */
 const SUBJECTS = ['message', 'key', 'name', 'digest', 'ref'];
@@ -17,7 +23,7 @@ export const events = defineCommand({
   summary: 'tell what the daemon has done: with its bucket, for containerd, and by itself',
   options: {
     ...CLIENT_OPTIONS,
-    follow: { type: 'boolean' },
+    follow: { type: 'boolean', short: 'f' },
     kind: { type: 'string' },
     text: { type: 'string' },
     trace: { type: 'string' },
@@ -46,10 +52,10 @@ export const events = defineCommand({
 function startOf(since: string | undefined): Pick<EventQuery, 'since' | 'from'> {
   if (since === undefined) return {};
   if (/^\d+$/.test(since)) return { since: Number(since) };
-  const [, count, unit = ''] = /^(\d+)(s|min|h)$/.exec(since) ?? [];
+  const [, count, unit = ''] = /^(\d+)(s|m|min|h|d)$/.exec(since) ?? [];
   const from = new Date(count === undefined ? since : Date.now() - Number(count) * (UNITS[unit] ?? 0));
   if (!Number.isNaN(from.getTime())) return { from: from.toISOString() };
-  throw wrongUsage(`${since} is no id, time, or duration such as 10min`, `Usage: lade ${USAGE}`);
+  throw wrongUsage(`${since} is no id, time, or duration such as 10m`, `Usage: lade ${USAGE}`);
 }
 
 /** Time of day, kind, what it is about, size and duration, the rest by name. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -41,6 +41,24 @@ test('the same bytes put again and again have versions of their own', async (t) 
   const versions = new Set<string>();
   for (let i = 0; i < 50; i++) versions.add((await bucket.put('k', Buffer.from('x'))).version);
   assert.equal(versions.size, 50);
+});
+
+test('a folder that is gone is no empty bucket', async (t) => {
+  const folder = join(await temporaryFolder(t), 'bucket');
+  const bucket = await openDirectoryBucket(folder);
+  await bucket.put('a/k', Buffer.from('x'));
+  await rename(folder, `${folder}.away`);
+  const attempts = {
+    get: async () => bucket.get('a/k'),
+    head: async () => bucket.head('a/k'),
+    list: async () => Array.fromAsync(bucket.list('')),
+    put: async () => bucket.put('a/k', Buffer.from('y')),
+    'put on a condition': async () => bucket.put('a/k', Buffer.from('y'), { condition: { absent: true } }),
+  };
+  for (const [name, attempt] of Object.entries(attempts))
+    await assert.rejects(attempt(), /: the folder of the bucket is gone$/, name);
+  await rename(`${folder}.away`, folder);
+  assert.equal((await bucket.head('a/k')).sizeBytes, 1);
 });
 
 test('two openings of one folder share its conditions', async (t) => {

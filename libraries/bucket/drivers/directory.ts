@@ -19,6 +19,7 @@ import { byteRange, rangeEnd } from '../byte-range.ts';
 import { checkCondition, notFound } from '../failures.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
 import { promisedBody, promisedSize } from '../promised-body.ts';
+import { directoryFailure, folderGone, isFolder, isMissing, type Attempt } from './directory-failures.ts';
 import { makeFolderOf, syncFolders, writeDurably } from './durable-file.ts';
 import { waitForLock } from './file-lock.ts';
 import { pathOfKey, segmentOfName } from './file-names.ts';
@@ -58,11 +59,6 @@ async function makeTemporary(folder: string): Promise<void> {
   }
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  const stats = await stat(path).catch(() => undefined);
-  return stats?.isDirectory() === true;
-}
-
 async function removeStale(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
@@ -99,7 +95,7 @@ class DirectoryBucket implements Bucket {
       return { version };
     } catch (reason) {
       options.signal?.throwIfAborted();
-      throw this.#failure(reason, key, 'put');
+      throw await this.#failure(reason, key, 'put');
     } finally {
       await rm(temporary, { force: true });
     }
@@ -127,18 +123,19 @@ class DirectoryBucket implements Bucket {
           : this.#read(key, version, { start: offset, end }, options.signal);
       return { sizeBytes, version, body };
     } catch (reason) {
-      throw this.#failure(reason, key, 'read');
+      throw await this.#failure(reason, key, 'read');
     }
   }
 
   async head(key: string, options: WaitOptions = {}): Promise<ObjectInfo> {
     const path = this.#path(key);
     options.signal?.throwIfAborted();
-    const stats = await statFile(path).catch((reason: unknown) => {
-      throw this.#failure(reason, key, 'read');
+    const stats = await statFile(path).catch(async (reason: unknown) => {
+      throw await this.#failure(reason, key, 'read');
     });
-    if (!stats) throw notFound(this.location, key);
-    return infoOf(key, stats);
+    if (stats) return infoOf(key, stats);
+    await this.#expectFolder(key, 'read');
+    throw notFound(this.location, key);
   }
 
   async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
@@ -148,7 +145,7 @@ class DirectoryBucket implements Bucket {
       yield* this.#walk(this.#folder, '', walk);
     } catch (reason) {
       options.signal?.throwIfAborted();
-      throw this.#failure(reason, `${prefix}*`, 'list');
+      throw await this.#failure(reason, `${prefix}*`, 'list');
     }
   }
 
@@ -157,8 +154,8 @@ class DirectoryBucket implements Bucket {
     using _lock = await this.#lock(options);
     for (const [i, path] of paths.entries()) {
       options.signal?.throwIfAborted();
-      await unlink(path).catch((reason: unknown) => {
-        if (!isMissing(reason)) throw this.#failure(reason, keys[i] ?? '', 'delete');
+      await unlink(path).catch(async (reason: unknown) => {
+        if (!isMissing(reason)) throw await this.#failure(reason, keys[i] ?? '', 'delete');
       });
     }
   }
@@ -180,7 +177,13 @@ class DirectoryBucket implements Bucket {
 
   async #check(path: string, key: string, options: PutOptions): Promise<void> {
     const stats = await statFile(path);
+    if (!stats) await this.#expectFolder(key, 'put');
     checkCondition(options, stats && versionOf(stats), this.location, key);
+  }
+
+  async #expectFolder(key: string, action: Attempt['action']): Promise<void> {
+    const attempt = { folder: this.#folder, location: this.location, key, action };
+    if (!(await isFolder(this.#folder))) throw folderGone(attempt);
   }
 
   /** Under the lock, because rename(2) asks nothing about what it replaces. */
@@ -210,13 +213,16 @@ class DirectoryBucket implements Bucket {
       }
     } catch (reason) {
       signal?.throwIfAborted();
-      throw this.#failure(reason, key, 'read');
+      throw await this.#failure(reason, key, 'read');
     }
   }
 
   /** The objects below a folder, given by its path and by how their keys start, in order. */
   async *#walk(folder: string, start: string, wanted: Wanted): AsyncGenerator<ObjectInfo> {
-    const entries = await readdir(folder, { withFileTypes: true }).catch(ifMissing([]));
+    const entries = await readdir(folder, { withFileTypes: true }).catch((reason: unknown) => {
+      if (folder !== this.#folder && isMissing(reason)) return [];
+      throw reason;
+    });
     const found = entries
       .filter((entry) => !entry.name.startsWith('.') && (entry.isFile() || entry.isDirectory()))
       .map((entry) => ({
@@ -236,13 +242,8 @@ class DirectoryBucket implements Bucket {
     }
   }
 
-  #failure(reason: unknown, key: string, action: string): unknown {
-    if (reason instanceof CodedError) return reason;
-    if (action === 'read' && isMissing(reason)) return notFound(this.location, key);
-    const attempted = `Cannot ${action} ${key} in ${this.location}`;
-    if ((reason as NodeJS.ErrnoException).code === 'EEXIST')
-      return new CodedError('failed_precondition', `${attempted}: one of its folders is an object`);
-    return wrapError(reason, attempted, cureOf(reason));
+  #failure(reason: unknown, key: string, action: Attempt['action']): Promise<unknown> {
+    return directoryFailure(reason, { folder: this.#folder, location: this.location, key, action });
   }
 }
 
@@ -272,23 +273,9 @@ function infoOf(key: string, stats: BigIntStats): ObjectInfo {
   return { key, sizeBytes: Number(stats.size), version: versionOf(stats), modifiedAt: stats.mtime };
 }
 
-/** No file of that path; also where a folder of that path is, or a file in place of one of its folders. */
-function isMissing(reason: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes((reason as NodeJS.ErrnoException).code ?? '');
-}
-
 function ifMissing<T>(value: T): (reason: unknown) => T {
   return (reason) => {
     if (isMissing(reason)) return value;
     throw reason;
   };
-}
-
-function cureOf(reason: unknown): { cure?: string } {
-  const { code } = reason as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return { cure: 'Free space on the disk of the bucket' };
-  if (code === 'EROFS' || code === 'EACCES')
-    return { cure: 'Make the folder of the bucket writable for the daemon' };
-  if (code === 'ENAMETOOLONG') return { cure: 'Use keys whose segments are shorter than 254 bytes' };
-  return {};
 }
