@@ -1,30 +1,17 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parse } from 'yaml';
 import { ControlClient, type GarbageEvent, type LayerEvent, type LayerFiles } from '@lade/control-protocol';
 import { SILENT } from '@lade/log';
 import { digestOf } from '@lade/oci';
 import { serveControl, type ControlPlatform } from './index.ts';
+import { assertFits } from './testing/contract.ts';
 
 /*
  * What is answered of layers and of the bucket, held against the schemas of openapi.yaml.
  */
-const ajv = new Ajv2020({
-  strict: false,
-  formats: { 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ },
-});
-ajv.addSchema(parse(readFileSync(join(import.meta.dirname, 'openapi.yaml'), 'utf8')) as object, 'api');
-
-function assertFits(schema: string, value: unknown): void {
-  const validate = ajv.getSchema(`api#/components/schemas/${schema}`);
-  assert.ok(validate?.(value), `${schema}: ${JSON.stringify(value)} ${ajv.errorsText(validate?.errors)}`);
-}
-
 const DIFF_ID = digestOf('layer');
 const TIME = '2026-11-27T01:02:03.004Z';
 const FILES: LayerFiles[] = [

@@ -1,35 +1,20 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdtempDisposable } from 'node:fs/promises';
 import { request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parse } from 'yaml';
 import type { ContainerSummary, OutputEvent, RunEvent } from '@lade/control-protocol';
 import { SILENT } from '@lade/log';
 import { collectBytes } from '@lade/streams';
 import { serveControl, type ContainerWork, type ControlPlatform } from './index.ts';
+import { assertFits } from './testing/contract.ts';
 import { NO_CONTAINERS } from './testing/no-containers.ts';
 
 /*
  * What the handlers answer, held against the schemas of openapi.yaml, and what they are asked against what they pass on.
  */
-
-const contract = parse(readFileSync(join(import.meta.dirname, 'openapi.yaml'), 'utf8')) as object;
-const ajv = new Ajv2020({
-  strict: false,
-  formats: { 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/ },
-});
-ajv.addSchema(contract, 'api');
-
-function assertFits(schema: string, value: unknown): void {
-  const validate = ajv.getSchema(`api#/components/schemas/${schema}`);
-  assert.ok(validate, schema);
-  assert.ok(validate(value), `${schema}: ${JSON.stringify(value)} ${ajv.errorsText(validate.errors)}`);
-}
 
 const TIME = '2026-11-27T01:02:03.004Z';
 const RUNNING: ContainerSummary = {

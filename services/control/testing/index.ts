@@ -1,0 +1,1 @@
+export { OPERATIONS, assertAnswers } from './contract.ts';
