@@ -19,6 +19,12 @@ test('parseConfig() takes flags before variables before the file before defaults
   assert.equal(config.root, '/var/lib/lade');
 });
 
+test('parseConfig() takes what is known of a daemon before defaults alone', () => {
+  const known = { root: '/known', containerd: '/known.sock' };
+  const config = parseConfig(['--containerd', '/flag.sock'], {}, known);
+  assert.deepEqual([config.root, config.containerd], ['/known', '/flag.sock']);
+});
+
 test('without a bucket the node keeps one below its root', () => {
   assert.equal(parseConfig(['--root', '/r'], {}).bucketUrl, 'file:///r/bucket');
 });

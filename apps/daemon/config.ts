@@ -91,22 +91,24 @@ type Settings = Record<Setting, string>;
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly Setting[];
 
-/** Reads `lade serve` arguments. Throws `invalid_argument` naming the setting. */
+/** Reads `lade serve` arguments; what they leave open is as in `known`, if there. Throws `invalid_argument` naming the setting. */
 export function parseConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  known: Partial<Pick<Settings, 'root' | 'containerd'>> = {},
 ): DaemonConfig {
   const flags = parseFlags(argv);
   const file = flags.config === undefined ? {} : readConfigFile(flags.config);
+  const defaults: Settings = { ...SETTINGS, ...known };
   const setting = (name: Setting): string =>
-    flags[name] ?? env[`LADE_${name.toUpperCase().replaceAll('-', '_')}`] ?? file[name] ?? SETTINGS[name];
+    flags[name] ?? env[`LADE_${name.toUpperCase().replaceAll('-', '_')}`] ?? file[name] ?? defaults[name];
   const settings = Object.fromEntries(SETTING_NAMES.map((name) => [name, setting(name)])) as Settings;
   const root = resolve(settings.root);
   return {
     root,
     address: absolute(settings.address, 'address'),
     environment: (name) => env[name],
-    bucketUrl: settings.bucket === '' ? `file://${root}/bucket` : settings.bucket,
+    bucketUrl: settings.bucket === '' ? defaultBucket(root) : settings.bucket,
     bucketLimits: parseLimits(settings),
     containerd: absolute(settings.containerd, 'containerd'),
     http: settings.http === '' ? undefined : parseHttp(settings.http),
@@ -131,6 +133,11 @@ export function parseConfig(
     logLevel: parseLogLevel(settings['log-level']),
     telemetry: Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('OTEL_'))),
   };
+}
+
+/** What a daemon works with when no bucket is named. */
+export function defaultBucket(root: string): string {
+  return `file://${root}/bucket`;
 }
 
 function parseFlags(argv: readonly string[]): Partial<Settings> & { config?: string } {

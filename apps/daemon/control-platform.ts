@@ -76,6 +76,7 @@ export function createControlPlatform(
         bucket: bucket.location,
         bucketHealth: describeBucket(condition, platform.clock),
         fillMode: platform.fillMode,
+        containerdAddress: config.containerd,
         ...(containerd === undefined ? {} : { containerd }),
         uploads: {
           waiting: ofLayers.waiting + ofContent.waiting,

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { StoreClock, openBucket, openMultipartSteps } from '@lade/bucket';
+import type { Status } from '@lade/control-protocol';
 import { describeMissing } from './bucket-permissions.ts';
-import type { DiagnoseOptions, Finding } from './doctor.ts';
+import type { DiagnoseOptions, Finding, Outcome } from './doctor.ts';
 import { failed } from './failed-outcome.ts';
 import { openProbeFolder } from './doctor-root.ts';
 import { tryBucket, type TriedBucket } from './try-bucket.ts';
@@ -15,7 +16,9 @@ const SKEW_MS = 60_000;
 export async function examineBucket({
   bucketUrl,
   environment,
+  daemon,
 }: DiagnoseOptions): Promise<readonly Finding[]> {
+  if (bucketUrl === undefined && daemon) return [{ check: CHECK, ...judgeHealth(daemon) }];
   if (bucketUrl === undefined)
     return [{ check: CHECK, state: 'warning', found: 'none is named', cure: 'Name one with --bucket' }];
   const folder = await missingFolder(bucketUrl);
@@ -41,6 +44,17 @@ export async function examineBucket({
   const [source] = sources;
   if (source === undefined) return findings;
   return findings.map(({ found, ...rest }) => ({ ...rest, found: `${found}; credentials: ${source}` }));
+}
+
+/** Who runs may have credentials that nobody else has, so that its own experience counts. */
+function judgeHealth({ bucket, bucketHealth: { state, since, lastError } }: Status): Outcome {
+  if (state === 'healthy') return { state: 'ok', found: `${bucket}: healthy for the daemon since ${since}` };
+  if (!lastError) return { state: 'ok', found: `${bucket}: the daemon has asked nothing of it yet` };
+  return {
+    state: state === 'degraded' ? 'warning' : 'failed',
+    found: `${bucket}: ${state} for the daemon since ${since}: ${lastError.message}`,
+    cure: lastError.cure ?? 'See the log of the daemon',
+  };
 }
 
 /** One finding where all is allowed and right, else one for each thing that is not. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -201,6 +201,46 @@ test('a containerd is judged by its version and by whether it has loaded us', as
   assert.deepEqual(await found('containerd plugin'), ['ok', 'containerd has loaded lade']);
   answers.version = '1.5.9';
   assert.equal((await found('containerd'))[0], 'failed');
+});
+
+test('the bucket of a daemon that runs is judged by what it meets, unless one is named', async (t) => {
+  const root = await temporaryFolder(t);
+  const [bucket, since] = ['s3://bucket/prefix', '2026-11-01T10:00:00.000Z'];
+  const lastError = { code: 'permission_denied', message: 'Cannot put: refused', cure: 'Give it the right' };
+  for (const [state, judged] of [
+    ['healthy', 'ok'],
+    ['degraded', 'warning'],
+    ['refused', 'failed'],
+  ] as const) {
+    const bucketHealth = { state, since, ...(state === 'healthy' ? {} : { lastError }) };
+    const daemon = {
+      bucket,
+      bucketHealth,
+      version: '1',
+      layers: 0,
+      uploads: { waiting: 0 },
+    } as unknown as Status;
+    const found = (await examine({ root, daemon })).get('bucket');
+    assert.equal(found?.state, judged);
+    assert.ok(found.found.includes(bucket) && found.found.includes(state));
+    assert.equal(found.cure, state === 'healthy' ? undefined : lastError.cure);
+    const named = (await examine({ root, daemon, bucketUrl: 'memory:' })).get('bucket');
+    assert.deepEqual([named?.state, named?.found.startsWith('memory:')], ['ok', true]);
+  }
+});
+
+test('a plain user is told once what only root can do', async (t) => {
+  const root = await temporaryFolder(t);
+  await chmod(root, 0o755);
+  const findings = await examineBelow(t, ['setpriv', '--reuid', '65534', '--clear-groups'], root);
+  if (!findings) return;
+  const failures = [...findings.values()].filter(({ state }) => state === 'failed');
+  assert.deepEqual(
+    failures.map(({ check }) => check),
+    ['privileges'],
+  );
+  assert.match(findings.get('EROFS')?.found ?? '', /only root/);
+  assert.equal(findings.get('bucket')?.state, 'ok');
 });
 
 test('a daemon that runs is found, with what its uploads lack', async (t) => {

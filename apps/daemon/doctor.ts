@@ -1,4 +1,5 @@
 import type { Environment } from '@lade/bucket';
+import type { Status } from '@lade/control-protocol';
 import { examineBucket } from './doctor-bucket.ts';
 import { examineContainerd, examinePlugin } from './doctor-containerd.ts';
 import { examineDaemon } from './doctor-daemon.ts';
@@ -7,6 +8,8 @@ import { examineKernel, examinePrivileges } from './doctor-kernel.ts';
 import { examineErofs, examineOverlayfs } from './doctor-mounts.ts';
 import { failed } from './failed-outcome.ts';
 import { examineDisk, examineRoot, examineSparseFiles } from './doctor-root.ts';
+
+export { findDaemon } from './doctor-daemon.ts';
 
 export interface DiagnoseOptions {
   /** The daemon's root folder; need not exist. */
@@ -18,6 +21,8 @@ export interface DiagnoseOptions {
   readonly environment?: Environment;
   /** containerd's socket. */
   readonly containerd?: string;
+  /** What the daemon says that serves `address`, if one does; see findDaemon(). */
+  readonly daemon?: Status | undefined;
 }
 
 /** What one check has found. A warning lets Lade work, less well. */
@@ -48,12 +53,29 @@ const CHECKS: readonly (readonly [check: string, examine: Examine])[] = [
   ['daemon', examineDaemon],
 ];
 
+/** What a plain user finds of these are consequences of that alone. */
+const ROOT_ONLY: ReadonlySet<string> = new Set([
+  'root',
+  'sparse files',
+  'EROFS',
+  'overlayfs',
+  'fill on demand',
+  'containerd',
+  'containerd plugin',
+  'daemon',
+]);
+
 /**
  * Examines whether a daemon can work here, by doing what it would do: mounts and objects are made and removed again.
  * Needs no daemon. A check that fails is a finding; nothing is thrown.
  */
 export async function* diagnose(options: DiagnoseOptions): AsyncGenerator<Finding> {
+  const isRoot = process.geteuid?.() === 0;
   for (const [check, examine] of CHECKS) {
+    if (!isRoot && ROOT_ONLY.has(check)) {
+      yield { check, state: 'warning', found: 'not examined: only root can' };
+      continue;
+    }
     const outcome = await examine(options).catch(failed);
     if ('found' in outcome) yield { check, ...outcome };
     else yield* outcome;

@@ -9,7 +9,7 @@ import { bucketContents } from './bucket-contents.ts';
 import { LadeNode } from './node.ts';
 import { formatReport, megabytes, seconds, type NodeFigures } from './report.ts';
 import { openSourceImage, type SourceImage } from './source-image.ts';
-import { openTourBucket, type TourBucket } from './tour-bucket.ts';
+import { openTourBucket } from './tour-bucket.ts';
 
 const CACHE = process.env['LADE_CACHE'] ?? join(import.meta.dirname, '../../.cache');
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -50,14 +50,14 @@ async function takeTour(given: TourArguments, signal: AbortSignal): Promise<void
   );
   const { containerdVersion } = given;
   const { url: bucketUrl } = bucket;
-  const start = async (name: string): Promise<LadeNode> =>
+  const start = async (name: string, ...flags: readonly string[]): Promise<LadeNode> =>
     stack.use(
       await LadeNode.start({
         folder: join(folder, name),
         bucketUrl,
         packages,
         containerdVersion,
-        flags: ['--http', '127.0.0.1:0'],
+        flags: ['--http', '127.0.0.1:0', ...flags],
       }),
     );
 
@@ -69,11 +69,12 @@ async function takeTour(given: TourArguments, signal: AbortSignal): Promise<void
   await image[Symbol.asyncDispose]();
 
   say('\n3. Second node: empty, with nothing but the bucket');
-  const second = await start('b');
+  // Nothing completes its layers unasked, so that their maps show what a container reads.
+  const second = await start('b', '--background-rate', '0');
   const secondFigures = await secondNode(second, reference, image.command, signal);
 
   say(`\n${formatReport([firstFigures, secondFigures], await bucketContents(bucketUrl))}`);
-  if (!given.isOnce) await keepRunning({ second, reference, bucket }, signal);
+  if (!given.isOnce) await keepRunning(second, reference, signal);
   say('Cleaning up.');
 }
 
@@ -165,18 +166,14 @@ async function fetchedBytes(node: LadeNode): Promise<number> {
   return residency.fetchedBytes;
 }
 
-async function keepRunning(
-  {
-    second,
-    reference,
-    bucket,
-  }: { readonly second: LadeNode; readonly reference: string; readonly bucket: TourBucket },
-  signal: AbortSignal,
-): Promise<void> {
+async function keepRunning(second: LadeNode, reference: string, signal: AbortSignal): Promise<void> {
   const { url } = JSON.parse(await second.ladeOrThrow('console', '--json')) as ConsoleLink;
   say(`Both nodes keep running. The console of the second one, in a browser on this machine:
 
   ${url}
+
+Open a layer of the image there, then run a container: the chunks light up that it reads. This node brings no others
+(--background-rate 0).
 
 In another terminal, from this folder:
 
@@ -185,7 +182,7 @@ In another terminal, from this folder:
   npm run -s lade -- run --rm -it ${reference} sh
   npm run -s lade -- events --follow
   npm run -s lade -- verify ${reference}
-  npm run -s lade -- doctor --bucket '${bucket.shown}' --containerd ${second.containerd.address}
+  npm run -s lade -- doctor
   tail -f ${second.logFile}
 
 Ctrl-C ends the tour and removes everything.`);

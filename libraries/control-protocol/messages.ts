@@ -11,6 +11,8 @@ export interface Status {
   readonly bucket: string;
   /** How blobs become resident: "full", "fanotify" or "fuse". */
   readonly fillMode: string;
+  /** The socket of the containerd that it talks to. */
+  readonly containerdAddress: string;
   /** containerd's version, when the daemon can talk to one. */
   readonly containerd?: string;
   readonly bucketHealth: BucketHealthStatus;

@@ -33,6 +33,7 @@ const STATUS: Status = {
     clockAheadMs: 300_400,
   },
   fillMode: 'full',
+  containerdAddress: '/run/containerd/containerd.sock',
   uploads: { waiting: 2, lastError: 'Cannot put' },
   layers: 1,
   plainSnapshots: 0,

@@ -1,3 +1,5 @@
+import type { Status } from '@lade/control-protocol';
+import type { parseConfig } from '@lade/daemon/config';
 import type { Finding } from '@lade/daemon/doctor';
 import type { Command, TextStream } from '../command.ts';
 import { printable } from '../printable.ts';
@@ -6,22 +8,25 @@ import { writeJson } from '../write-json.ts';
 const STATE_WIDTH = 9;
 const CHECK_WIDTH = 19;
 
-/** Takes the options of `lade serve`, so that it examines what the daemon would run with. */
+/** Takes the options of `lade serve`, so that it examines what the daemon would run with, or does: one that runs is asked. */
 export const doctor: Command = {
   usage:
     'doctor [--json] [--bucket URL] [--root DIR] [--address SOCKET] [--containerd SOCKET] [--config FILE]',
   summary: 'examine kernel, disk, containerd and bucket, and say what to do; needs no daemon',
   async prepare(argv) {
-    const { parseConfig } = await import('@lade/daemon/config');
+    const { defaultBucket, parseConfig } = await import('@lade/daemon/config');
     const isJson = argv.includes('--json');
-    const { root, bucketUrl, environment, containerd, address } = parseConfig(
-      argv.filter((argument) => argument !== '--json'),
-      process.env,
-    );
+    const settings = argv.filter((argument) => argument !== '--json');
+    const given = parseConfig(settings, process.env);
     return async ({ stdout }) => {
-      const { diagnose } = await import('@lade/daemon/doctor');
+      const { diagnose, findDaemon } = await import('@lade/daemon/doctor');
+      const daemon = await findDaemon(given.address).catch(() => undefined);
+      const config = daemon ? parseConfig(settings, process.env, settingsOf(daemon)) : given;
+      const { root, environment, containerd, address, bucketUrl } = config;
+      // What the daemon uses is its to tell; what is named is tried.
+      const bucket = daemon && bucketUrl === defaultBucket(root) ? {} : { bucketUrl };
       const findings: Finding[] = [];
-      for await (const finding of diagnose({ root, bucketUrl, environment, containerd, address })) {
+      for await (const finding of diagnose({ root, environment, containerd, address, daemon, ...bucket })) {
         findings.push(finding);
         if (!isJson) tell(finding, stdout);
       }
@@ -30,6 +35,10 @@ export const doctor: Command = {
     };
   },
 };
+
+function settingsOf({ root, containerdAddress }: Status): Parameters<typeof parseConfig>[2] {
+  return { root, containerd: containerdAddress };
+}
 
 function tell({ check, state, found, cure }: Finding, stdout: TextStream): void {
   stdout.write(`${state.padEnd(STATE_WIDTH)}${check.padEnd(CHECK_WIDTH)}${printable(found)}\n`);

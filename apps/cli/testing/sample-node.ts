@@ -12,6 +12,7 @@ export const STATUS: Status = {
   bucket: 's3://bucket/prefix',
   bucketHealth: { state: 'healthy', since: '2026-11-01T10:00:00.000Z' },
   fillMode: 'full',
+  containerdAddress: '/run/containerd/containerd.sock',
   containerd: '2.1.9',
   uploads: { waiting: 3, lastError: 'Cannot put packs/x: refused' },
   layers: 2,

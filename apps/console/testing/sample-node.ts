@@ -79,6 +79,7 @@ export function sampleStatus(): Status {
       clockAheadMs: -180,
     },
     fillMode: 'fanotify',
+    containerdAddress: '/run/containerd/containerd.sock',
     containerd: '2.1.9',
     uploads: { waiting: 1 },
     bucketRequests: {
