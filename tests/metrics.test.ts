@@ -32,6 +32,9 @@ test('promtool has nothing to say against the metrics of a daemon that has worke
   const metrics = await text(response);
   for (const name of [
     'containerd_call_seconds_bucket',
+    'bucket_operation_seconds_bucket',
+    'fill_bytes_total',
+    'read_wait_seconds_bucket',
     'bucket_state',
     'bucket_clock_ahead_seconds',
     'cache_limit_bytes',

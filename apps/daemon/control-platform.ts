@@ -15,13 +15,13 @@ import type { KnownTraces } from '@lade/tracing';
 import { BucketProbe } from './bucket-probe.ts';
 import { describeBucket } from './bucket-status.ts';
 import { createBucketWork } from './bucket-work.ts';
-import type { CallTimes } from './call-times.ts';
 import { collectNodeGarbage } from './collect-node-garbage.ts';
 import type { DaemonConfig } from './config.ts';
 import type { ContainerdNode, Scope } from './containerd-node.ts';
 import { createLayerViews } from './layer-views.ts';
 import { readMetrics } from './metrics.ts';
 import { nameNode } from './name-node.ts';
+import type { Observation } from './observe.ts';
 import type { Platform } from './open-platform.ts';
 import { createPullToNode } from './pull-to-node.ts';
 import { describeResidency } from './residency-status.ts';
@@ -37,7 +37,7 @@ export interface ControlParts {
   readonly containers: ContainerWork;
   readonly registries: RegistryClient;
   readonly events: EventLog;
-  readonly callTimes: CallTimes;
+  readonly timings: Observation['timings'];
   readonly traces: KnownTraces;
   /** Where the console is; undefined while no HTTP is served. */
   readonly consoleUrl: () => string | undefined;
@@ -48,7 +48,7 @@ export interface ControlParts {
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, containers, registries, events, callTimes, traces, consoleUrl, log }: ControlParts,
+  { node, containers, registries, events, timings, traces, consoleUrl, log }: ControlParts,
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
@@ -60,7 +60,7 @@ export function createControlPlatform(
     ...createLayerViews(platform),
     bucket: createBucketWork(platform, config.root),
     console: () => consoleLink(consoleUrl()),
-    metrics: async () => readMetrics(platform, callTimes),
+    metrics: async () => readMetrics(platform, timings),
     containers,
     async status({ signal }): Promise<Status> {
       const timely = AbortSignal.any([signal, AbortSignal.timeout(VERSION_MS)]);

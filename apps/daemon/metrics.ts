@@ -1,15 +1,16 @@
 import { BUCKET_STATES, type RequestFigures } from '@lade/bucket';
 import type { Metric } from '@lade/control-service';
 import { FILL_SOURCES, WAIT_CAUSES, residentBytes, type FillFigures } from '@lade/residency';
-import type { CallTimes } from './call-times.ts';
+import type { Observation } from './observe.ts';
 import type { Platform } from './open-platform.ts';
+import type { Timings } from './timings.ts';
 import { toSamples } from './to-samples.ts';
 import { VERSION } from './version.ts';
 
 /** What Prometheus is told (docs/reference/metrics.md). */
-export async function readMetrics(platform: Platform, callTimes: CallTimes): Promise<Metric[]> {
+export async function readMetrics(platform: Platform, timings: Observation['timings']): Promise<Metric[]> {
   return [
-    callMetric(callTimes),
+    ...timeMetrics(timings),
     ...bucketMetrics(platform),
     ...healthMetrics(platform),
     ...fillMetrics(platform),
@@ -18,9 +19,21 @@ export async function readMetrics(platform: Platform, callTimes: CallTimes): Pro
   ];
 }
 
-function callMetric(callTimes: CallTimes): Metric {
-  const help = 'Calls of containerd, by whether they failed.';
-  return { name: 'lade_containerd_call_seconds', type: 'histogram', help, samples: callTimes.samples() };
+function timeMetrics({ calls, bucket }: Observation['timings']): Metric[] {
+  const times = (name: string, help: string, of: Timings): Metric => ({
+    name,
+    type: 'histogram',
+    help,
+    samples: of.samples(),
+  });
+  return [
+    times('lade_containerd_call_seconds', 'Calls of containerd, by whether they failed.', calls),
+    times(
+      'lade_bucket_operation_seconds',
+      'What was done with objects, with all tries, by how it ended.',
+      bucket,
+    ),
+  ];
 }
 
 function bucketMetrics({ requests: { counts } }: Platform): Metric[] {

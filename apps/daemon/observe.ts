@@ -6,8 +6,8 @@ import { createLogger, type LogFields, type LogLevel, type Logger } from '@lade/
 import type { RegistryRequest } from '@lade/registry-client';
 import { PullTimes } from '@lade/starts';
 import { currentTrace, tellSpan } from '@lade/tracing';
-import { CallTimes } from './call-times.ts';
 import { notePull } from './note-pull.ts';
+import { Timings } from './timings.ts';
 
 type SpanDescription = ReturnType<Parameters<typeof tellSpan>[2]>;
 
@@ -17,7 +17,10 @@ export interface Observation {
   readonly log: Logger;
   readonly events: EventLog;
   readonly calls: CallWatch;
-  readonly callTimes: CallTimes;
+  readonly timings: {
+    readonly calls: Timings;
+    readonly bucket: Timings;
+  };
   readonly pulls: PullTimes;
   readonly tellBucket: (event: BucketEvent) => void;
   readonly tellRegistry: (request: RegistryRequest) => void;
@@ -36,23 +39,24 @@ export function observe(write: (line: string) => void, level: LogLevel, traces: 
   const events = new EventLog();
   const tell = (kind: string, fields: LogFields): void => events.tell(kind, { ...fields, ...traced() });
   const lines = createLogger(write, level, { context: traced });
-  const callTimes = new CallTimes();
+  const timings = { calls: new Timings('call'), bucket: new Timings('operation') };
   const pulls = new PullTimes();
   return {
     events,
-    callTimes,
+    timings,
     pulls,
     log: createLogger(write, level, {
       context: traced,
       tell: ({ level: kind, message, fields }) => tell(`log.${kind}`, { message, ...fields }),
     }),
     calls: watchCalls(traces, (call, fields) => {
-      callTimes.count(call, fields.ms, fields.code !== undefined);
+      timings.calls.count(call, fields.code === undefined ? 'ok' : 'error', fields.ms);
       notePull(pulls, call, fields);
       tell(`containerd.${call}`, fields);
       lines.debug('call answered', { call, ...fields });
     }),
     tellBucket({ operation, ...fields }) {
+      timings.bucket.count(operation, fields.code ?? 'ok', fields.ms);
       tell(`bucket.${operation}`, fields);
       const [at, message, requestClass] = BUCKET_LINES[operation];
       lines[at](message, fields);

@@ -22,7 +22,7 @@ export async function openControl(
   {
     starts,
     ...parts
-  }: Pick<ControlParts, 'node' | 'events' | 'callTimes' | 'traces' | 'log'> &
+  }: Pick<ControlParts, 'node' | 'events' | 'timings' | 'traces' | 'log'> &
     Pick<Observation, 'tellRegistry'> & { readonly starts: TaskStarts },
 ): Promise<AsyncDisposable> {
   const { root, address, registryConfig, proxies, tokenFile } = config;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CallTimes } from './call-times.ts';
+import { Timings } from './timings.ts';
 
-test('CallTimes counts each call in its bucket and all above, failed ones apart', () => {
-  const times = new CallTimes();
+test('Timings count each thing in its bucket and all above, by how it ended', () => {
+  const times = new Timings('call');
   assert.deepEqual(times.samples(), []);
-  for (const ms of [0.5, 1, 3, 70_000]) times.count('snapshots.prepare', ms, false);
-  times.count('snapshots.prepare', 30, true);
+  for (const ms of [0.5, 1, 3, 70_000]) times.count('snapshots.prepare', 'ok', ms);
+  times.count('snapshots.prepare', 'error', 30);
   const value = (result: string, suffix: string, le?: string): number | undefined =>
     times
       .samples()
