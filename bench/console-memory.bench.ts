@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openBrowser, openPage } from '@lade/console/testing';
 import type { ConsoleLink, LayerSummary } from '@lade/control-protocol';
-import { buildImage, startOrigin } from '@lade/sandbox';
+import { buildImage, startOrigin, type ImageName } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
 import type { BenchCase, BenchContext } from './benchmark.ts';
 import { inMegabytes, MEGABYTE, readMemory, resetPeak } from './process-memory.ts';
@@ -18,8 +18,14 @@ const LIMIT_BYTES = 15 * MEGABYTE;
 const NOISE = 1.05;
 const SERVED = ['--http', '127.0.0.1:0'];
 
+/** Case → the image that is on the node meanwhile; `small-files` has 16,000 files in each of two layers. */
+const WATCHED: Readonly<Record<string, ImageName>> = {
+  watched: 'python',
+  'watched-small-files': 'small-files',
+};
+
 /**
- * What the console costs the daemon: `unwatched`, at rest, against a daemon that does not serve it; `watched`, at the peak
+ * What the console costs the daemon: `unwatched`, at rest, against a daemon that does not serve it; `watched…`, at the peak
  * while a browser goes through all pages, over what it had before.
  */
 export async function* bench(context: BenchContext): AsyncGenerator<BenchCase> {
@@ -33,18 +39,16 @@ export async function* bench(context: BenchContext): AsyncGenerator<BenchCase> {
     }
     yield toCase('unwatched', ratios, { limit: NOISE, peer: 'a daemon without it' });
   }
-  if (context.isWanted('watched')) {
+  for (const [name, image] of Object.entries(WATCHED)) {
+    if (!context.isWanted(name)) continue;
     const bytes: number[] = [];
     while (bytes.length < runs) {
-      bytes.push(await watchedBytes(context));
-      say(`  watched: ${inMegabytes(bytes.at(-1) ?? 0)} MB more`);
+      bytes.push(await watchedBytes(context, image));
+      say(`  ${name}: ${inMegabytes(bytes.at(-1) ?? 0)} MB more`);
     }
     const peer = `limit of ${inMegabytes(LIMIT_BYTES)} MB`;
     const ratios = bytes.map((each) => each / LIMIT_BYTES);
-    yield {
-      ...toCase('watched', ratios, { limit: 1, peer }),
-      megabytes: inMegabytes(median(bytes)),
-    };
+    yield { ...toCase(name, ratios, { limit: 1, peer }), megabytes: inMegabytes(median(bytes)) };
   }
 }
 
@@ -55,9 +59,9 @@ async function restingBytes(context: BenchContext, flags: readonly string[]): Pr
 }
 
 /** How much more memory the daemon has at its peak, while a browser goes through all pages, than before. */
-async function watchedBytes(context: BenchContext): Promise<number> {
+async function watchedBytes(context: BenchContext, image: ImageName): Promise<number> {
   const { cacheFolder, signal, say } = context;
-  const { layout, name } = await buildImage('python', { cacheFolder, signal, log: say });
+  const { layout, name } = await buildImage(image, { cacheFolder, signal, log: say });
   await using origin = await startOrigin([layout]);
   await using node = await startNode({ ...context, flags: SERVED });
   const reference = `${origin.address}/${name}`;

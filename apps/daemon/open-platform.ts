@@ -247,6 +247,8 @@ async function publishInSpan({ chainId, parentChainId, diffId }: Upload, work: P
     confirm,
     signal,
   });
+  // Proves the new index now, before memory is given back: who looks at the layer later need not unpack its metadata image.
+  await (await layers.inspect(diffId)).readIndex();
   const record = {
     parent: parentChainId,
     diffId,

@@ -30,8 +30,8 @@ export function encodeChunkIndex(target: DataView, at: number, blobBlock: number
 }
 
 /** The first block on the blob. */
-export function decodeChunkIndex(bytes: Buffer, object: string): number {
+export function decodeChunkIndex(bytes: Buffer, nid: number): number {
   if (bytes.readUInt16LE(0) !== 0 || bytes.readUInt16LE(2) !== BLOB_DEVICE_ID)
-    throw corruptImage(object, 'its data is not on the blob');
+    throw corruptImage(nid, 'its data is not on the blob');
   return bytes.readUInt32LE(4);
 }

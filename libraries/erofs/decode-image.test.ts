@@ -53,19 +53,39 @@ test('decodeImage() reads directories only when they are asked for', () => {
   assert.ok(reads.length < 20);
 });
 
-test('walk() gives every inode by its path, those of a directory behind it', () => {
+test('walk() gives every name with what it names, those of a directory behind it', () => {
   const shared = file(9, 1);
   const tree = directory({ a: shared, d: directory({ b: shared, e: directory() }), z: symlink('a') });
   const walked = [...decodeImage(encode(tree, 3)).walk()];
   assert.deepEqual(
-    walked.map(([path, { kind }]) => `${path} ${kind}`),
+    walked.map(({ path, kind }) => `${path} ${kind}`),
     ['a file', 'd directory', 'd/b file', 'd/e directory', 'z symlink'],
   );
-  assert.equal(walked[0]?.[1], walked[2]?.[1]);
+  assert.deepEqual(walked[2], { path: 'd/b', kind: 'file', sizeBytes: 9, blobBlock: 1 });
   for (let seed = 1; seed <= 20; seed++) {
     const { root, walk } = decodeImage(encode(randomTree(seededRandom(seed), seed * 10, 30), 30));
-    assert.deepEqual([...walk()], [...pathsOf(root)]);
+    assert.deepEqual([...walk()], [...entriesOf(root)]);
   }
+});
+
+test('decodeImage() and walk() look at nothing that was read before the last time', () => {
+  const bytes = encode(fuzzed(), 20);
+  let last = Buffer.alloc(0);
+  const { root, walk } = decodeImage((offset, length) => {
+    last.fill(0xff);
+    last = Buffer.from(bytes.subarray(offset, offset + length));
+    return last;
+  });
+  assert.deepEqual(root, decodeImage(bytes).root);
+  assert.deepEqual([...walk()], [...entriesOf(root)]);
+});
+
+test('walk() takes no more stack for deeper trees', () => {
+  let deep = directory({ file: file(5, 1) });
+  for (let depth = 0; depth < 2_000; depth++) deep = directory({ d: deep });
+  const walked = [...decodeImage(encode(deep, 2)).walk()];
+  assert.equal(walked.length, 2_001);
+  assert.equal(walked.at(-1)?.path, `${'d/'.repeat(2_000)}file`);
 });
 
 test('walk() holds no more of a large directory than the block that it is in', () => {
@@ -105,6 +125,7 @@ test('decodeImage() and a walk end with data_loss or a tree when an image is cut
   for (let length = 0; length < bytes.length; length += 61) {
     const cut = bytes.subarray(0, length);
     assert.throws(() => count(decodeImage(cut).root), isDataLoss, `${length} bytes`);
+    assert.throws(() => [...decodeImage(cut).walk()], isDataLoss, `a walk of ${length} bytes`);
   }
 });
 
@@ -143,28 +164,48 @@ function fuzzed(): DirectoryInode {
   return directory({ all: everyKind(), crowd: crowd(210), random: randomTree(seededRandom(8), 30, 20) });
 }
 
-/** Whether a walk gives a tree; it fails the test if it throws anything else than data_loss or reads outside the image. */
+/**
+ * Whether there is a tree; fails the test if decoding or a walk throws anything else than data_loss or reads outside the image,
+ * and unless the walk gives what is in the tree, and of what is no tree at most as many names as the image has bytes for.
+ */
 function survives(bytes: Buffer): boolean {
   const read: ReadRange = (offset, length) => {
     assert.ok(offset >= 0 && length >= 0 && offset + length <= bytes.length, `read ${length} at ${offset}`);
     return bytes.subarray(offset, offset + length);
   };
-  try {
+  const walked = unlessLost(() => {
+    let names = 0;
+    for (const { path } of decodeImage(read).walk()) {
+      assert.ok(path.length > 0 && ++names < bytes.length / 12);
+    }
+    return names;
+  });
+  const entries = unlessLost(() => {
     const { root, walk } = decodeImage(read);
-    const inodes = count(root);
-    assert.ok(inodes <= bytes.length / 12);
-    assert.equal([...walk()].length, inodes - 1);
-    return true;
+    const expected = [...entriesOf(root)];
+    assert.deepEqual([...walk()], expected);
+    return expected.length;
+  });
+  if (entries !== undefined) assert.equal(walked, entries);
+  return entries !== undefined;
+}
+
+function unlessLost<T>(decode: () => T): T | undefined {
+  try {
+    return decode();
   } catch (error) {
     if (!isDataLoss(error)) throw error;
-    return false;
+    return undefined;
   }
 }
 
-function* pathsOf(directory: DirectoryInode, path = ''): Generator<readonly [string, Inode]> {
+/** What walk() should give. */
+function* entriesOf(directory: DirectoryInode, path = ''): Generator<object> {
   for (const [name, inode] of directory.entries) {
-    yield [path + name, inode];
-    if (inode.kind === 'directory') yield* pathsOf(inode, `${path}${name}/`);
+    const { kind } = inode;
+    const { sizeBytes, blobBlock } = inode.kind === 'file' ? inode : { sizeBytes: 0, blobBlock: 0 };
+    yield { path: path + name, kind, sizeBytes, blobBlock };
+    if (inode.kind === 'directory') yield* entriesOf(inode, `${path}${name}/`);
   }
 }
 

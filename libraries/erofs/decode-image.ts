@@ -1,10 +1,11 @@
 import { corruptImage } from './corrupt-image.ts';
-import { decodeInode, walkDirectory, type OpenImage } from './decode-inode.ts';
+import { decodeInode, type OpenTree } from './decode-inode.ts';
 import { BLOCK_BYTES } from './geometry.ts';
-import type { DirectoryInode, Inode } from './inode.ts';
+import type { DirectoryInode } from './inode.ts';
 import { decodeSuperblock, type Superblock } from './superblock.ts';
+import { walkImage, type WalkedEntry } from './walk-image.ts';
 
-/** Gives `length` bytes from `offset`, fewer only where the image ends. */
+/** Gives `length` bytes from `offset`, fewer only where the image ends. They need not stay what they are after the next call. */
 export type ReadRange = (offset: number, length: number) => Uint8Array;
 
 /** An image's superblock and its tree. */
@@ -15,10 +16,10 @@ export interface DecodedImage extends Superblock {
    */
   readonly root: DirectoryInode;
   /**
-   * Everything below the root, by paths that begin without a slash: a directory before what is in it. Holds a block of each
+   * Every name below the root, a directory before what is in it, without attributes, xattrs and targets. Holds a block of each
    * directory that it is in, however large those are.
    */
-  readonly walk: () => Generator<readonly [path: string, inode: Inode]>;
+  readonly walk: () => Generator<WalkedEntry>;
 }
 
 /**
@@ -30,19 +31,18 @@ export function decodeImage(image: Uint8Array | ReadRange): DecodedImage {
   const firstBlock = readWhole(read, 0, BLOCK_BYTES);
   const superblock = decodeSuperblock(firstBlock);
   const sizeBytes = superblock.imageBlocks * BLOCK_BYTES;
-  const open: OpenImage = {
+  const open: OpenTree = {
     blobBlocks: superblock.blobBlocks,
     linked: new Map(),
-    read(offset, length, object) {
+    read(offset, length, nid) {
       if (offset + length > sizeBytes)
-        throw corruptImage(object, `it reaches beyond the image's ${sizeBytes} bytes`);
+        throw corruptImage(nid, `it reaches beyond the image's ${sizeBytes} bytes`);
       return readWhole(read, offset, length);
     },
   };
   const root = decodeInode(open, superblock.rootNid, superblock.rootNid);
   if (root.kind !== 'directory') throw corruptImage('the root', `it is a ${root.kind}`);
-  const { rootNid } = superblock;
-  return { ...superblock, root, walk: () => walkDirectory(open, rootNid, rootNid) };
+  return { ...superblock, root, walk: () => walkImage(open, superblock.rootNid) };
 }
 
 function readFrom(bytes: Uint8Array): ReadRange {

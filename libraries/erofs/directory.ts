@@ -72,21 +72,21 @@ export function encodeDirectoryBlock(
   }
 }
 
-/** Reads one block (or the shorter last one); throws `data_loss` if its structure or a name is impossible. */
-export function decodeDirectoryBlock(block: Buffer, object: string): Dirent[] {
+/** Reads one block (or the shorter last one) of a directory; throws `data_loss` if its structure or a name is impossible. */
+export function decodeDirectoryBlock(block: Buffer, directoryNid: number): Dirent[] {
   const namesAt = block.length < DIRENT_BYTES ? 0 : block.readUInt16LE(8);
   if (namesAt === 0 || namesAt % DIRENT_BYTES !== 0 || namesAt > block.length)
-    throw corruptImage(object, 'a block does not begin with an entry');
+    throw corruptImage(directoryNid, 'a block does not begin with an entry');
   const dirents: Dirent[] = [];
   let nameAt = namesAt;
   for (let at = 0; at < namesAt; at += DIRENT_BYTES) {
     const end = at + DIRENT_BYTES < namesAt ? block.readUInt16LE(at + DIRENT_BYTES + 8) : lastNameEnd(block);
     if (block.readUInt16LE(at + 8) !== nameAt || end > block.length)
-      throw corruptImage(object, 'its names do not follow each other');
+      throw corruptImage(directoryNid, 'its names do not follow each other');
     const name = block.toString('latin1', nameAt, end);
     if (name !== '.' && name !== '..' && nameFault(name) !== undefined)
-      throw corruptImage(object, `it has the impossible name ${JSON.stringify(name)}`);
-    if (block.readUInt8(at + 11) !== 0) throw corruptImage(object, 'its reserved bytes are not zero');
+      throw corruptImage(directoryNid, `it has the impossible name ${JSON.stringify(name)}`);
+    if (block.readUInt8(at + 11) !== 0) throw corruptImage(directoryNid, 'its reserved bytes are not zero');
     const nid = block.readUInt32LE(at) + block.readUInt32LE(at + 4) * 2 ** 32;
     dirents.push({ name, nid, type: block.readUInt8(at + 10) });
     nameAt = end;

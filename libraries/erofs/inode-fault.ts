@@ -38,7 +38,11 @@ function kindFault(inode: Inode, blobBlocks: number): string | undefined {
   return 'device' in inode ? deviceFault(inode) : undefined;
 }
 
-function fileFault({ sizeBytes, blobBlock }: FileInode, blobBlocks: number): string | undefined {
+/** Why a file cannot be there on a blob of `blobBlocks`, or undefined if it can. */
+export function fileFault(
+  { sizeBytes, blobBlock }: Pick<FileInode, 'sizeBytes' | 'blobBlock'>,
+  blobBlocks: number,
+): string | undefined {
   if (!isWithin(sizeBytes, MAX_FILE_BYTES)) return `its size is ${sizeBytes}, not 0–${MAX_FILE_BYTES}`;
   if (sizeBytes === 0) return undefined;
   return isWithin(blobBlock, blobBlocks) && blobBlock + blocksFor(sizeBytes) <= blobBlocks

@@ -58,6 +58,9 @@ const KINDS: Readonly<Record<InodeKind, { readonly type: number; readonly dirent
   symlink: { type: 0o120000, dirent: 7 },
 };
 const KIND_OF_TYPE = new Map(Object.entries(KINDS).map(([kind, { type }]) => [type, kind as InodeKind]));
+const LAYOUT_OF_FORMAT = new Map(
+  Object.values(DATA_LAYOUT).map((layout) => [EXTENDED | (layout << 1), layout]),
+);
 const ZEROS = Buffer.alloc(16);
 
 /** The file type code of directory entries. */
@@ -83,22 +86,22 @@ export function encodeInodeRecord(target: DataView, at: number, record: InodeRec
 }
 
 /**
- * Throws `data_loss` if `bytes`, `INODE_BYTES` long, are no inode of ours; `object` names it in the message. Numbers are
+ * Throws `data_loss` if `bytes`, `INODE_BYTES` long, are no inode of ours; `nid` names it in the message. Numbers are
  * given as they are: the size and the time may be beyond what is possible, or even exact.
  */
-export function decodeInodeRecord(bytes: Buffer, object: string): InodeRecord {
+export function decodeInodeRecord(bytes: Buffer, nid: number): InodeRecord {
   const format = bytes.readUInt16LE(0);
   const xattrUnits = bytes.readUInt16LE(2);
   const typeAndMode = bytes.readUInt16LE(4);
   const kind = KIND_OF_TYPE.get(typeAndMode & 0o170000);
-  const layout = Object.values(DATA_LAYOUT).find((value) => format === (EXTENDED | (value << 1)));
-  if (kind === undefined) throw corruptImage(object, `its type and mode are 0${typeAndMode.toString(8)}`);
-  if (layout === undefined) throw corruptImage(object, `its format is 0x${format.toString(16)}`);
-  if (xattrUnits === 1) throw corruptImage(object, 'its xattr area has a header only');
+  const layout = LAYOUT_OF_FORMAT.get(format);
+  if (kind === undefined) throw corruptImage(nid, `its type and mode are 0${typeAndMode.toString(8)}`);
+  if (layout === undefined) throw corruptImage(nid, `its format is 0x${format.toString(16)}`);
+  if (xattrUnits === 1) throw corruptImage(nid, 'its xattr area has a header only');
   if (bytes.readUInt16LE(6) !== 0 || !ZEROS.equals(bytes.subarray(48, INODE_BYTES)))
-    throw corruptImage(object, 'its reserved bytes are not zero');
+    throw corruptImage(nid, 'its reserved bytes are not zero');
   const links = bytes.readUInt32LE(44);
-  if (links === 0) throw corruptImage(object, 'it has no links');
+  if (links === 0) throw corruptImage(nid, 'it has no links');
   return {
     layout,
     xattrBytes: xattrUnits === 0 ? 0 : XATTR_HEADER_BYTES + 4 * (xattrUnits - 1),

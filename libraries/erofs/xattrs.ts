@@ -77,21 +77,21 @@ export function encodeXattrs(target: DataView, at: number, xattrs: Xattrs): void
 const NONE: ReadonlyMap<string, Uint8Array> = new Map();
 
 /** Reads a whole area; throws `data_loss` unless `encodeXattrs()` could have written it. */
-export function decodeXattrs(area: Buffer, object: string): ReadonlyMap<string, Uint8Array> {
+export function decodeXattrs(area: Buffer, nid: number): ReadonlyMap<string, Uint8Array> {
   if (area.length === 0) return NONE;
   const xattrs = new Map<string, Uint8Array>();
   if (area.subarray(0, HEADER_BYTES).some((byte) => byte !== 0))
-    throw corruptImage(object, 'its xattr area has shared entries or a name filter');
+    throw corruptImage(nid, 'its xattr area has shared entries or a name filter');
   let cursor = HEADER_BYTES;
   while (cursor < area.length) {
     const suffixBytes = area.readUInt8(cursor);
     const valueAt = cursor + ENTRY_BYTES + suffixBytes;
     const valueEnd = valueAt + area.readUInt16LE(cursor + 2);
-    if (valueEnd > area.length) throw corruptImage(object, 'an xattr reaches beyond its area');
+    if (valueEnd > area.length) throw corruptImage(nid, 'an xattr reaches beyond its area');
     const prefix = PREFIX_BY_INDEX.get(area.readUInt8(cursor + 1));
     const name = `${prefix}${area.toString('latin1', cursor + ENTRY_BYTES, valueAt)}`;
     if (prefix === undefined || !isXattrSupported(name) || xattrs.has(name))
-      throw corruptImage(object, `it has an impossible or repeated xattr ${JSON.stringify(name)}`);
+      throw corruptImage(nid, `it has an impossible or repeated xattr ${JSON.stringify(name)}`);
     xattrs.set(name, Uint8Array.from(area.subarray(valueAt, valueEnd)));
     cursor = alignUp(valueEnd, ENTRY_BYTES);
   }
