@@ -53,6 +53,7 @@ test('a folder that is gone is no empty bucket', async (t) => {
     head: async () => bucket.head('a/k'),
     list: async () => Array.fromAsync(bucket.list('')),
     put: async () => bucket.put('a/k', Buffer.from('y')),
+    delete: async () => bucket.delete(['a/k']),
     'put on a condition': async () => bucket.put('a/k', Buffer.from('y'), { condition: { absent: true } }),
   };
   for (const [name, attempt] of Object.entries(attempts))

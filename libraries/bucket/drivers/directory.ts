@@ -151,6 +151,7 @@ class DirectoryBucket implements Bucket {
 
   async delete(keys: readonly string[], options: WaitOptions = {}): Promise<void> {
     const paths = keys.map((key) => this.#path(key));
+    await this.#expectFolder(keys[0] ?? '', 'delete');
     using _lock = await this.#lock(options);
     for (const [i, path] of paths.entries()) {
       options.signal?.throwIfAborted();
