@@ -19,7 +19,7 @@ export async function readMetrics(platform: Platform, timings: Observation['timi
   ];
 }
 
-function timeMetrics({ calls, bucket }: Observation['timings']): Metric[] {
+function timeMetrics({ calls, bucket, work, starts }: Observation['timings']): Metric[] {
   const times = (name: string, help: string, of: Timings): Metric => ({
     name,
     type: 'histogram',
@@ -33,6 +33,8 @@ function timeMetrics({ calls, bucket }: Observation['timings']): Metric[] {
       'What was done with objects, with all tries, by how it ended.',
       bucket,
     ),
+    times('lade_work_seconds', 'What the daemon did itself, by how it ended.', work),
+    times('lade_start_seconds', 'Starts of containers, from snapshot to process.', starts),
   ];
 }
 

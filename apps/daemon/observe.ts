@@ -20,6 +20,8 @@ export interface Observation {
   readonly timings: {
     readonly calls: Timings;
     readonly bucket: Timings;
+    readonly work: Timings;
+    readonly starts: Timings;
   };
   readonly pulls: PullTimes;
   readonly tellBucket: (event: BucketEvent) => void;
@@ -39,7 +41,12 @@ export function observe(write: (line: string) => void, level: LogLevel, traces: 
   const events = new EventLog();
   const tell = (kind: string, fields: LogFields): void => events.tell(kind, { ...fields, ...traced() });
   const lines = createLogger(write, level, { context: traced });
-  const timings = { calls: new Timings('call'), bucket: new Timings('operation') };
+  const timings = {
+    calls: new Timings('call'),
+    bucket: new Timings('operation'),
+    work: new Timings('work'),
+    starts: new Timings('kind'),
+  };
   const pulls = new PullTimes();
   return {
     events,

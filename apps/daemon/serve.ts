@@ -8,7 +8,7 @@ import type { Logger } from '@lade/log';
 import { Content } from '@lade/protocol/content';
 import { Diff } from '@lade/protocol/diff';
 import { Snapshots } from '@lade/protocol/snapshots';
-import { KnownTraces, startExport } from '@lade/tracing';
+import { KnownTraces, startExport, watchWork } from '@lade/tracing';
 import { agreedTerms } from './agreed-terms.ts';
 import { parseConfig, type DaemonConfig } from './config.ts';
 import { ContainerdNode } from './containerd-node.ts';
@@ -45,7 +45,8 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   const traces = new KnownTraces();
   const callTraces = new CallTraces(traces);
   const observation = observe((line) => process.stderr.write(line), config.logLevel, callTraces);
-  const { log, calls, tellBucket } = observation;
+  const { log, calls, tellBucket, timings } = observation;
+  stack.use(watchWork((name, ms, error) => timings.work.count(name, error ?? 'ok', ms)));
   await startSpans(config, log, stack);
   // Before the last spans are sent.
   stack.use(callTraces);

@@ -2,6 +2,7 @@ import type { EventLog } from '@lade/event-log';
 import type { Logger } from '@lade/log';
 import { TaskStarts, type Level, type PullTimes, type Start } from '@lade/starts';
 import type { ContainerdNode } from './containerd-node.ts';
+import type { Observation } from './observe.ts';
 import type { Platform } from './open-platform.ts';
 import { createTaskSource } from './task-source.ts';
 
@@ -10,13 +11,14 @@ interface Parts {
   readonly snapshotter: string;
   readonly pulls: PullTimes;
   readonly events: EventLog;
+  readonly timings: Pick<Observation['timings'], 'starts'>;
   readonly log: Logger;
 }
 
 /** Records the starts of containers until it is disposed. */
 export function watchStarts(
   { layers, snapshotLevels, reads, starts }: Platform,
-  { node, snapshotter, pulls, events, log }: Parts,
+  { node, snapshotter, pulls, events, timings, log }: Parts,
 ): TaskStarts {
   const levels = (
     namespace: string,
@@ -31,7 +33,10 @@ export function watchStarts(
     };
   };
   const tasks = createTaskSource(node, snapshotter);
-  const tell = (start: Start): void => events.tell('container.started', eventOf(start));
+  const tell = (start: Start): void => {
+    timings.starts.count(start.kind, 'ok', start.ms);
+    events.tell('container.started', eventOf(start));
+  };
   return new TaskStarts({ tasks, levels, reads, table: starts, pulls, tell, log });
 }
 

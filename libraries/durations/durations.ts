@@ -1,5 +1,5 @@
 /** Upper bounds in seconds: from what a lock can bear to what somebody gives up on. */
-export const DURATION_BOUNDS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60] as const;
+export const DURATION_BOUNDS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300] as const;
 
 /** How long things took, as a histogram. Numbers that only grow. */
 export interface Durations {

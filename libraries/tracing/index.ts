@@ -14,3 +14,4 @@ export {
 } from './span.ts';
 export type { Attributes } from './span-sink.ts';
 export { createTrace, formatTraceparent, parseTraceparent, type TraceContext } from './trace-context.ts';
+export { watchWork } from './watch-work.ts';

@@ -3,6 +3,7 @@ import { wallClockNs } from '@lade/linux';
 import { atPlace, currentPlace, inTrace, type Place } from './current-trace.ts';
 import { currentSink, type Attributes, type SpanKind, type SpanSink } from './span-sink.ts';
 import { createSpanId, type TraceContext } from './trace-context.ts';
+import { timeItems, timeWork } from './watch-work.ts';
 
 export interface SpanOptions {
   /** `internal` unless given. */
@@ -91,8 +92,14 @@ export function beginSpan(name: string, parent: TraceContext, options: SpanOptio
   return sink && new Span(sink, parent, name, options);
 }
 
-/** `work` is a span of the current trace. Outside of traces, and where nobody wants spans, it is just done. */
+/** `work` is a span of the current trace. Outside of traces, and where nobody wants spans, it is just done. See also watchWork(). */
 export async function inSpan<T>(name: string, options: SpanOptions, work: () => Promise<T>): Promise<T> {
+  // What others ask of us is told as their call.
+  if (options.kind !== undefined) return spanned(name, options, work);
+  return timeWork(name, async () => spanned(name, options, work));
+}
+
+async function spanned<T>(name: string, options: SpanOptions, work: () => Promise<T>): Promise<T> {
   const trace = currentPlace()?.trace;
   const span = trace && beginSpan(name, trace, options);
   if (!span) return work();
@@ -115,7 +122,7 @@ export async function* spanOver<T>(
 ): AsyncGenerator<T> {
   const span = beginSpan(name, trace, options);
   const place: Place = span ? { trace: span.context, span } : { trace };
-  const iterator = items[Symbol.asyncIterator]();
+  const iterator = timeItems(name, items)[Symbol.asyncIterator]();
   let isOver = false;
   try {
     for (;;) {
@@ -131,7 +138,7 @@ export async function* spanOver<T>(
     span?.fail(codeOf(reason));
     throw reason;
   } finally {
-    if (!isOver) await atPlace(place, async () => iterator.return?.());
+    if (!isOver) await atPlace(place, async () => iterator.return(undefined));
     span?.end();
   }
 }

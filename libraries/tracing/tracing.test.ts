@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
 import { CodedError } from '@lade/errors';
@@ -15,6 +16,7 @@ import {
   spanOver,
   tellOfSpan,
   tellSpan,
+  watchWork,
 } from './index.ts';
 import { useSpanSink, type EndedSpan } from './span-sink.ts';
 
@@ -154,4 +156,33 @@ test('KnownTraces knows one trace of a thing, none of a thing of several, and fo
   for (let n = 0; n < 8192; n++) known.remember(`b${n}`, one);
   assert.equal(known.find('a'), undefined);
   for (const key of ['b4096', 'b8191']) assert.equal(known.find(key)?.traceId, one.traceId);
+});
+
+test('watchWork() is told of work in traces and outside, and of streams that are left', async () => {
+  const told: (readonly [string, string | undefined])[] = [];
+  {
+    using _ = watchWork((name, ms, error) => {
+      assert.ok(ms >= 0);
+      told.push([name, error]);
+    });
+    await inSpan('outside', {}, async () => {});
+    await assert.rejects(
+      inTrace(createTrace(), async () =>
+        inSpan('inside', {}, async () => {
+          throw new CodedError('not_found', 'Cannot find it');
+        }),
+      ),
+    );
+    await inSpan('call', { kind: 'server' }, async () => {});
+    const items = (): AsyncIterable<number> => Readable.from([1, 2]);
+    await Array.fromAsync(spanOver('whole', {}, items(), createTrace()));
+    for await (const _item of spanOver('left', {}, items(), createTrace())) break;
+  }
+  await inSpan('later', {}, async () => {});
+  assert.deepEqual(told, [
+    ['outside', undefined],
+    ['inside', 'not_found'],
+    ['whole', undefined],
+    ['left', 'cancelled'],
+  ]);
 });
