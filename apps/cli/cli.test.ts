@@ -168,6 +168,7 @@ test('lade snapshots and trace print tables for people and JSON for scripts', as
     traces.map(({ chunks }) => chunks.length),
     [1, 0],
   );
+  assert.equal((await lade('trace', 'python:3.12')).stdout, trace.stdout);
   assert.equal((await lade('trace', 'python')).code, 1);
 });
 
@@ -326,7 +327,7 @@ test('without a daemon every command that needs one says so and exits with 1', a
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(
       stderr,
-      /^lade: Cannot reach the daemon at \/nonexistent\/lade\.control\.sock: ENOENT\n {2}→ .*lade serve.*\n$/,
+      /^lade: Cannot reach the daemon at \/nonexistent\/lade\.control\.sock: nobody serves there\n {2}→ .*lade serve.*LADE_ADDRESS\n$/,
     );
   }
 });

@@ -73,6 +73,7 @@ test('lade images and ps tell of one image its layers and starts, of one contain
   assert.match(image.stdout, /^warm +91 ms +0 +0 ms +0 B +web +2026/m);
   assert.deepEqual(JSON.parse((await lade('images', NAME, '--json')).stdout), [STARTED]);
   assert.match((await lade('images')).stdout, / +- +0\.81 s +91 ms +2026/);
+  assert.equal((await lade('images', 'python:3.12')).stdout, image.stdout);
   const missing = await lade('images', 'python');
   assert.deepEqual([missing.code, missing.stdout], [1, '']);
   assert.match(missing.stderr, /^lade: Cannot find image python/);

@@ -207,9 +207,11 @@ export class ControlClient implements Disposable {
         },
       );
     }
-    const state = (reason as NodeJS.ErrnoException).code ?? fromUnknown(reason).message;
+    const { code: errno } = reason as NodeJS.ErrnoException;
+    const isDeserted = errno === 'ENOENT' || errno === 'ECONNREFUSED';
+    const state = isDeserted ? 'nobody serves there' : (errno ?? fromUnknown(reason).message);
     return new CodedError('unavailable', `Cannot reach the daemon at ${this.#socketPath}: ${state}`, {
-      cure: 'Start it with lade serve, or name its socket with --address',
+      cure: 'Start it with lade serve, or say where it serves with --address or LADE_ADDRESS',
       cause: reason,
     });
   }

@@ -1,6 +1,6 @@
 import type { ImageSummary, StartKind } from '@lade/control-protocol';
-import { CodedError } from '@lade/errors';
 import { defineCommand } from '../command.ts';
+import { findImages } from '../find-images.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { formatDigest } from '../format-digest.ts';
 import { formatDuration } from '../format-duration.ts';
@@ -30,7 +30,7 @@ export const images = defineCommand({
   async run({ values, operands: [wanted], terminal }) {
     using client = openClient(values);
     const all = await client.images({ namespace: values.namespace });
-    const list = wanted === undefined ? all : named(wanted, all);
+    const list = wanted === undefined ? all : findImages(wanted, all);
     if (values.json) writeJson(terminal.stdout, list);
     else if (wanted !== undefined) {
       const layers = await client.layers();
@@ -39,19 +39,6 @@ export const images = defineCommand({
     return 0;
   },
 });
-
-/** One of each platform. */
-function named(wanted: string, images: readonly ImageSummary[]): readonly ImageSummary[] {
-  const found = images.filter(({ name }) => name === wanted);
-  if (found.length > 0) return found;
-  throw new CodedError(
-    'not_found',
-    `Cannot find image ${wanted}: neither the bucket nor containerd knows it`,
-    {
-      cure: 'See: lade images',
-    },
-  );
-}
 
 /** How long the last start of a kind took. */
 function lastOf(kind: StartKind, { starts = [] }: ImageSummary): string {
