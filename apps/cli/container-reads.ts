@@ -52,6 +52,7 @@ export function formatReads({ reads }: ContainerSummary): string {
   return `${lines.join('\n')}\n${rows.length === 0 ? '' : `\n${formatTable(FILES, rows)}`}`;
 }
 
+/** What nobody can be named for may still be of its start: its runtime, or the kernel. */
 function besides({ bytes, waitMs }: NonNullable<ContainerReads['unattributed']>): string {
-  return `besides ${formatBytes(bytes)}, waited ${formatDuration(waitMs)}, by no container's process in layers of its own`;
+  return `others  ${formatBytes(bytes)} of layers that only this container uses, by processes outside of any container, which waited ${formatDuration(waitMs)}`;
 }

@@ -95,11 +95,12 @@ export class ControlClient implements Disposable {
   }
 
   events(query: EventQuery, options: WaitOptions = {}): AsyncIterable<DaemonEvent> {
-    const { since, from, follow, ...texts } = query;
+    const { since, from, tail, follow, ...texts } = query;
     const start = since ?? from;
     const parameters = new URLSearchParams({
       ...texts,
       ...(start === undefined ? {} : { since: String(start) }),
+      ...(tail === undefined ? {} : { tail: String(tail) }),
       ...(follow ? { follow: 'true' } : {}),
     });
     return this.#events<DaemonEvent>({

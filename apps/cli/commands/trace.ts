@@ -5,7 +5,7 @@ import { findImages } from '../find-images.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { formatDigest } from '../format-digest.ts';
 import { formatTable, type Column } from '../format-table.ts';
-import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
+import { CLIENT_OPTIONS, NAMESPACE, namespaceIn, openClient } from '../open-client.ts';
 import { writeJson } from '../write-json.ts';
 
 const COLUMNS: readonly Column[] = [
@@ -16,13 +16,13 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export const trace = defineCommand({
-  usage: 'trace IMAGE [--namespace NAME] [--json] [--address SOCKET]',
-  summary: 'show what a start of an image reads, layer by layer, in that order',
-  options: { ...CLIENT_OPTIONS, namespace: { type: 'string' } },
+  usage: 'trace [OPTIONS] IMAGE',
+  summary: 'show what a start of an image reads, layer by layer',
+  options: { namespace: NAMESPACE, ...CLIENT_OPTIONS },
   operands: ['IMAGE'],
   async run({ values, operands: [name = ''], terminal }) {
     using client = openClient(values);
-    const [image] = findImages(name, await client.images({ namespace: values.namespace }));
+    const [image] = findImages(name, await client.images(namespaceIn(values)));
     const traces: Trace[] = [];
     for (const { diffId } of image?.layers ?? []) {
       const found = await client.trace(diffId).catch((reason: unknown) => {
