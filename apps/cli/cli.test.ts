@@ -97,7 +97,15 @@ const PLATFORM: Partial<ControlPlatform> = {
       yield { kind: 'traced', traceId: TRACE };
       throw new CodedError('unavailable', 'Cannot reach containerd', { cure: 'Start it' });
     }
-    yield { kind: 'restored', name: image, digest: IMAGE.digest, layers: 1 };
+    yield {
+      kind: 'restored',
+      name: image,
+      digest: IMAGE.digest,
+      layers: 1,
+      ...(from === 'registry'
+        ? { source: from, downloadedBytes: 26_800_000, layersToUpload: 2 }
+        : { source: 'bucket', downloadedBytes: 0, layersToUpload: 0 }),
+    };
   },
 };
 
@@ -222,7 +230,7 @@ test('lade pull tells what it restores, and fails where the daemon fails', async
   assert.equal(good.code, 0, good.stderr);
   assert.match(
     good.stdout,
-    /^sha256:[0-9a-f]{12}… present\ndocker\.io\/library\/python:3\.12 sha256:.* restored, layers: 1\n$/,
+    /^sha256:[0-9a-f]{12}… present\ndocker\.io\/library\/python:3\.12 sha256:.* restored from the bucket in \d[\d.]* m?s\n$/,
   );
   assert.deepEqual(
     jsonLines((await lade('pull', NAME, '--json')).stdout).map(({ kind }) => kind),
@@ -231,7 +239,7 @@ test('lade pull tells what it restores, and fails where the daemon fails', async
   const fetched = await lade('pull', NAME, '--from', 'registry', '--plain-http');
   assert.match(
     fetched.stdout,
-    /^sha256:\w+… downloading, 1\.0 kB\nsha256:\w+… present\n.* restored, layers: 1\n$/,
+    /^sha256:\w+… downloading, 1\.0 kB\nsha256:\w+… present\n.* pulled from registry, 26\.8 MB in \d[\d.]* m?s; 2 layers go to the bucket\n$/,
   );
   const broken = await lade('pull', NAME, '--namespace', 'broken');
   assert.deepEqual(
