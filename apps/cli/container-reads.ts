@@ -52,7 +52,7 @@ export function formatReads({ reads }: ContainerSummary): string {
   return `${lines.join('\n')}\n${rows.length === 0 ? '' : `\n${formatTable(FILES, rows)}`}`;
 }
 
-/** What nobody can be named for may still be of its start: its runtime, or the kernel. */
+/** What the daemon cannot put down to a container: before there is one, or by threads of the kernel. */
 function besides({ bytes, waitMs }: NonNullable<ContainerReads['unattributed']>): string {
-  return `others  ${formatBytes(bytes)} of layers that only this container uses, by processes outside of any container, which waited ${formatDuration(waitMs)}`;
+  return `others  ${formatBytes(bytes)} of its layers, waited ${formatDuration(waitMs)}: by its runtime or the kernel`;
 }

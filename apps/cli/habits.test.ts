@@ -10,6 +10,7 @@ import { parseFilters } from './filters.ts';
 import { formatAge, formatLocalTime } from './format-time.ts';
 import { matchesReference } from './matches-reference.ts';
 import { nearest } from './nearest.ts';
+import { namespaceIn } from './open-client.ts';
 import { IMAGE, NAME, PUBLISHED_AT } from './testing/sample-node.ts';
 import { run, serveTo, type Run } from './testing/serve-to.ts';
 
@@ -94,6 +95,31 @@ test('-n names the namespace, also before the command', async (t) => {
   await lade('stop', 'a');
   const namespaces = asked.map((call) => (call as { namespace: string }).namespace);
   assert.deepEqual(namespaces, ['k8s.io', 'k8s.io', 'default']);
+});
+
+test('without -n, CONTAINERD_NAMESPACE names it', (t) => {
+  const before = process.env['CONTAINERD_NAMESPACE'];
+  t.after(() => {
+    if (before === undefined) delete process.env['CONTAINERD_NAMESPACE'];
+    else process.env['CONTAINERD_NAMESPACE'] = before;
+  });
+  process.env['CONTAINERD_NAMESPACE'] = 'k8s.io';
+  assert.deepEqual(namespaceIn({}), { namespace: 'k8s.io' });
+  assert.deepEqual(namespaceIn({ namespace: 'mine' }), { namespace: 'mine' });
+  process.env['CONTAINERD_NAMESPACE'] = '';
+  assert.deepEqual(namespaceIn({}), {});
+});
+
+test('completion offers what commands take', async () => {
+  for (const shell of ['bash', 'zsh']) {
+    const { stdout } = await run(['completion', shell]);
+    assert.match(stdout, /images\)[^\n]*-q --quiet /);
+    assert.match(stdout, /serve\)[^\n]*--bucket /);
+  }
+  assert.match(
+    (await run(['completion', 'fish'])).stdout,
+    /from images' -l quiet -s q -d 'only their names'/,
+  );
 });
 
 test('lade run takes what docker run takes', async (t) => {

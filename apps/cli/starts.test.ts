@@ -85,7 +85,7 @@ test('lade images and ps tell of one image its layers and starts, of one contain
   assert.match(list.stdout, /^web .* running +77 +\d+ \w+ ago +0\.81 s +cold +2\.5 MB +0\.13 s +lade$/m);
   const one = await lade('ps', 'web');
   assert.match(one.stdout, /^read +2\.5 MB in 12 requests\nwaited +0\.13 s in 7 of them, for 1\.5 MB\n/m);
-  assert.match(one.stdout, /^others +4\.1 kB of layers .* which waited 5 ms$/m);
+  assert.match(one.stdout, /^others +4\.1 kB of its layers, waited 5 ms: by its runtime or the kernel$/m);
   assert.match(one.stdout, /^unseen +reads of sha256:[0-9a-f]{12}…$/m);
   assert.match(one.stdout, /^sha256:[0-9a-f]{12}… +45\.1 kB +900\.0 kB +2 +31 ms +bin\/sh$/m);
   assert.deepEqual(JSON.parse((await lade('ps', 'web', '--json')).stdout), CONTAINER);

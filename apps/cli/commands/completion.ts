@@ -74,9 +74,10 @@ compdef _lade lade
 function fish(commands: Commands): string {
   const lines = Object.entries(commands).flatMap(([verb, command]) => {
     const within = `complete -c lade -n '__fish_seen_subcommand_from ${verb}'`;
-    const options = optionsOf(command).map(
-      (option) => `${within} ${option.startsWith('--') ? '-l' : '-s'} ${option.replace(/^-+/, '')}`,
-    );
+    const options = Object.entries(command.options).map(([name, { short, type, description }]) => {
+      const flags = short === undefined ? `-l ${name}` : `-l ${name} -s ${short}`;
+      return `${within} ${flags}${type === 'string' ? ' -r' : ''} -d ${quote(description)}`;
+    });
     const names = namesContainer(command) ? [`${within} -f -a '(lade ps -aq 2>/dev/null)'`] : [];
     return [
       `complete -c lade -n __fish_use_subcommand -f -a ${verb} -d ${quote(command.summary)}`,
