@@ -88,7 +88,7 @@ for (const kind of ['directory', 'S3'] as const) {
       const lines = await first.ladeOrThrow('events', '--kind', 'bucket.put', '--text', 'packs/');
       assert.match(
         lines,
-        /^\d\d:\d\d:\d\d\.\d{3} {2}bucket\.put +packs\/sha256\/[0-9a-f]{64} {2}[\d.]+ .?B {2}/,
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d {2}bucket\.put +packs\/sha256\/[0-9a-f]{64} {2}[\d.]+ .?B {2}/,
       );
     });
   });

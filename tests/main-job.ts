@@ -67,7 +67,14 @@ export function testMainJob([version, kind, fill]: Case): void {
 
     await step('an empty node starts the container from the bucket, without the registry', async () => {
       const events = await readLines<PullEvent>(second, 'pull', reference, '--json');
-      assert.deepEqual(events.at(-1), { kind: 'restored', name: reference, ...image.restored });
+      assert.deepEqual(events.at(-1), {
+        kind: 'restored',
+        name: reference,
+        ...image.restored,
+        source: 'bucket',
+        downloadedBytes: 0,
+        layersToUpload: 0,
+      });
       assert.equal(await second.run(reference, ...ANSWER), '42\n');
       await assertFetched(second, image);
       await readEverything(second);

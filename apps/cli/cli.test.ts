@@ -65,7 +65,7 @@ const PLATFORM: Partial<ControlPlatform> = {
   },
   snapshots: () => [
     { key: 'k8s.io/1/base', kind: 'committed', diffId: BASE, createdAt: PUBLISHED_AT },
-    { key: 'k8s.io/2/run', kind: 'active', parent: 'k8s.io/1/base', createdAt: PUBLISHED_AT },
+    { key: `k8s.io/2/extract ${BASE}`, kind: 'active', parent: 'k8s.io/1/base', createdAt: PUBLISHED_AT },
   ],
   async trace(diffId) {
     if (diffId === BASE)
@@ -97,7 +97,15 @@ const PLATFORM: Partial<ControlPlatform> = {
       yield { kind: 'traced', traceId: TRACE };
       throw new CodedError('unavailable', 'Cannot reach containerd', { cure: 'Start it' });
     }
-    yield { kind: 'restored', name: image, digest: IMAGE.digest, layers: 1 };
+    yield {
+      kind: 'restored',
+      name: image,
+      digest: IMAGE.digest,
+      layers: 1,
+      ...(from === 'registry'
+        ? { source: from, downloadedBytes: 26_800_000, layersToUpload: 2 }
+        : { source: 'bucket', downloadedBytes: 0, layersToUpload: 0 }),
+    };
   },
 };
 
@@ -144,7 +152,7 @@ test('lade status, images and layers print tables for people and JSON for script
   );
   assert.match(
     images.stdout,
-    /^docker\.io\/library\/python:3\.12 +sha256:[0-9a-f]{12}… +linux\/amd64 +bucket, containerd +1\/2 +45\.1 MB +- +- +- +2026/m,
+    /^docker\.io\/library\/python:3\.12 +sha256:[0-9a-f]{12}… +linux\/amd64 +bucket, containerd +1\/2 +45\.1 MB +- +- +- +\d+ \w+ ago$/m,
   );
   assert.deepEqual(JSON.parse((await lade('images', '--json')).stdout), [IMAGE]);
   assert.deepEqual(JSON.parse((await lade('images', '--json', '--namespace', 'empty')).stdout), []);
@@ -156,8 +164,11 @@ test('lade status, images and layers print tables for people and JSON for script
 test('lade snapshots and trace print tables for people and JSON for scripts', async (t) => {
   const lade = await withDaemon(t);
   const list = await lade('snapshots');
-  assert.match(list.stdout, /^k8s\.io\/1\/base +committed +sha256:[0-9a-f]{12}… +2026/m);
-  assert.match(list.stdout, /^k8s\.io\/2\/run +active +a directory +k8s\.io\/1\/base +2026/m);
+  assert.match(list.stdout, /^k8s\.io\/1\/base +committed +sha256:[0-9a-f]{12}… +\d+ \w+ ago$/m);
+  assert.match(
+    list.stdout,
+    /^k8s\.io\/2\/extract sha256:[0-9a-f]{12}… +active +a directory +k8s\.io\/1\/base +\d+ \w+ ago$/m,
+  );
   assert.equal((JSON.parse((await lade('snapshots', '--json')).stdout) as object[]).length, 2);
   const trace = await lade('trace', NAME);
   assert.match(trace.stdout, /^sha256:[0-9a-f]{12}… 1 chunks, 8\.2 kB$/m);
@@ -168,6 +179,7 @@ test('lade snapshots and trace print tables for people and JSON for scripts', as
     traces.map(({ chunks }) => chunks.length),
     [1, 0],
   );
+  assert.equal((await lade('trace', 'python:3.12')).stdout, trace.stdout);
   assert.equal((await lade('trace', 'python')).code, 1);
 });
 
@@ -218,7 +230,7 @@ test('lade pull tells what it restores, and fails where the daemon fails', async
   assert.equal(good.code, 0, good.stderr);
   assert.match(
     good.stdout,
-    /^sha256:[0-9a-f]{12}… present\ndocker\.io\/library\/python:3\.12 sha256:.* restored, layers: 1\n$/,
+    /^sha256:[0-9a-f]{12}… present\ndocker\.io\/library\/python:3\.12 sha256:.* restored from the bucket in \d[\d.]* m?s\n$/,
   );
   assert.deepEqual(
     jsonLines((await lade('pull', NAME, '--json')).stdout).map(({ kind }) => kind),
@@ -227,7 +239,7 @@ test('lade pull tells what it restores, and fails where the daemon fails', async
   const fetched = await lade('pull', NAME, '--from', 'registry', '--plain-http');
   assert.match(
     fetched.stdout,
-    /^sha256:\w+… downloading, 1\.0 kB\nsha256:\w+… present\n.* restored, layers: 1\n$/,
+    /^sha256:\w+… downloading, 1\.0 kB\nsha256:\w+… present\n.* pulled from registry, 26\.8 MB in \d[\d.]* m?s; 2 layers go to the bucket\n$/,
   );
   const broken = await lade('pull', NAME, '--namespace', 'broken');
   assert.deepEqual(
@@ -246,7 +258,10 @@ test('lade nodes lists who shares the bucket, and what that costs at given price
   const lade = await withDaemon(t);
   const { code, stdout, stderr } = await lade('nodes');
   assert.deepEqual([code, stderr], [0, '']);
-  assert.match(stdout, /^running-0123456789abcdef +running +0\.1\.0 +fuse +3 +4\.5 MB +0 +944 +2026/m);
+  assert.match(
+    stdout,
+    /^running-0123456789abcdef +running +0\.1\.0 +fuse +3 +4\.5 MB +0 +944 +\d+ \w+ ago$/m,
+  );
   assert.match(stdout, /^gone-0123456789abcdef +gone /m);
   assert.deepEqual(JSON.parse((await lade('nodes', '--json')).stdout), NODES);
   const without = (await lade('nodes', '--cost')).stdout;
@@ -288,9 +303,9 @@ test('lade events prints a line per event for people, and JSON lines for scripts
   const { code, stdout, stderr } = await lade('events', '-f', '--kind', 'b', '--since', '7');
   assert.deepEqual([code, stderr], [0, '']);
   assert.deepEqual(stdout.split('\n'), [
-    '01:02:03.456  bucket.put                    packs/\uFFFDx  1.2 MB  12.5 ms',
-    '01:02:03.456  bucket.get                    packs/y  offset=4096  3 ms  NOT_FOUND',
-    '01:02:03.456  log.info                      asked  query={"kind":"b","since":7}',
+    '2026-11-27T09:02:03.456+08:00  bucket.put                    packs/\uFFFDx  1.2 MB  12.5 ms',
+    '2026-11-27T09:02:03.456+08:00  bucket.get                    packs/y  offset=4096  3 ms  NOT_FOUND',
+    '2026-11-27T09:02:03.456+08:00  log.info                      asked  query={"kind":"b","since":7}',
     '… 3 events came too fast',
     '',
   ]);
@@ -326,7 +341,7 @@ test('without a daemon every command that needs one says so and exits with 1', a
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(
       stderr,
-      /^lade: Cannot reach the daemon at \/nonexistent\/lade\.control\.sock: ENOENT\n {2}→ .*lade serve.*\n$/,
+      /^lade: Cannot reach the daemon at \/nonexistent\/lade\.control\.sock: nobody serves there\n {2}→ .*lade serve.*LADE_ADDRESS\n$/,
     );
   }
 });
@@ -346,6 +361,17 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     ['events', '--since', 'never'],
     ['pull', 'a', '--from', 'nowhere'],
     ['rmi'],
+    ['pull', ''],
+    ['completion', 'tcsh'],
+    ['events', '--trace', 'xyz'],
+    ['events', '--tail', 'few'],
+    ['ps', '--filter', 'colour=red'],
+    ['run', '-p', '80:80', 'image'],
+    ['run', '-v', 'data:/data', 'image'],
+    ['run', '--net', 'bridge', 'image'],
+    ['run', '-di', 'image'],
+    ['run', '--json', 'image'],
+    ['logs', '--since', '10m', 'web'],
     ['nodes', '--prices', 'f'],
     ['top', '--interval', '0'],
     ['install'],
@@ -378,28 +404,17 @@ test('lade console prints the address, lade top what happens', async (t) => {
 
 test('help and version need no daemon', async () => {
   const help = await run(['help']);
-  for (const verb of [
-    'serve',
-    'doctor',
-    'status',
-    'images',
-    'layers',
-    'nodes',
-    'events',
-    'snapshots',
-    'trace IMAGE',
-    'verify IMAGE',
-    'pull IMAGE',
-    'rmi IMAGE',
-    'install',
-    'version',
-  ]) {
-    assert.match(help.stdout, new RegExp(`^  lade ${verb}`, 'm'));
-  }
+  for (const verb of ['serve', 'doctor', 'images', 'events', 'run', 'install', 'completion', 'version'])
+    assert.match(help.stdout, new RegExp(`^  ${verb} +[a-z]`, 'm'));
   assert.deepEqual(await run(['--help']), help);
-  assert.match((await run(['pull', '--help'])).stdout, /^ {2}lade pull IMAGE .*\n.*\n$/);
-  assert.match((await run(['help', 'pull'])).stdout, /^ {2}lade pull IMAGE/);
+  assert.ok(help.stdout.split('\n').every((line) => line.length <= 120));
+  const pull = (await run(['pull', '--help'])).stdout;
+  assert.match(pull, /^Usage: lade pull \[OPTIONS\] IMAGE\n\nBring an image into .*\.\n\nOptions:\n/);
+  assert.match(pull, /^ {2}-n, --namespace NAME +containerd's namespace/m);
+  assert.equal((await run(['help', 'pull'])).stdout, pull);
+  assert.match((await run(['serve', '--help'])).stdout, /^ +--bucket URL +where layers go/m);
   assert.match((await run(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
+  assert.match((JSON.parse((await run(['version', '--json'])).stdout) as { node: string }).node, /^v\d/);
 });
 
 test('lade install --print gives the configuration of the containerd that is asked for', async () => {

@@ -52,6 +52,7 @@ export function formatReads({ reads }: ContainerSummary): string {
   return `${lines.join('\n')}\n${rows.length === 0 ? '' : `\n${formatTable(FILES, rows)}`}`;
 }
 
+/** What the daemon cannot put down to a container: before there is one, or by threads of the kernel. */
 function besides({ bytes, waitMs }: NonNullable<ContainerReads['unattributed']>): string {
-  return `besides ${formatBytes(bytes)}, waited ${formatDuration(waitMs)}, by no container's process in layers of its own`;
+  return `others  ${formatBytes(bytes)} of its layers, waited ${formatDuration(waitMs)}: by its runtime or the kernel`;
 }

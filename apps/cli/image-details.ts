@@ -2,6 +2,7 @@ import type { ImageSummary, LayerSummary, Start } from '@lade/control-protocol';
 import { formatBytes } from './format-bytes.ts';
 import { formatDigest } from './format-digest.ts';
 import { formatDuration } from './format-duration.ts';
+import { formatAge } from './format-time.ts';
 import { formatTable, type Column } from './format-table.ts';
 
 const LAYERS: readonly Column[] = [
@@ -48,5 +49,5 @@ function placeOf(layer: LayerSummary | undefined): string[] {
 function rowOf({ kind, ms, pullMs, waits, waitMs, filledBytes, container, startedAt }: Start): string[] {
   const pull = pullMs === undefined ? '' : formatDuration(pullMs);
   const waited = [String(waits), formatDuration(waitMs), formatBytes(filledBytes)];
-  return [kind, formatDuration(ms), pull, ...waited, container, startedAt];
+  return [kind, formatDuration(ms), pull, ...waited, container, formatAge(startedAt)];
 }

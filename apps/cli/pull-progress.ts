@@ -2,9 +2,11 @@ import type { PullEvent } from '@lade/control-protocol';
 import type { Terminal } from './command.ts';
 import { formatBytes } from './format-bytes.ts';
 import { formatDigest } from './format-digest.ts';
+import { formatDuration } from './format-duration.ts';
 import { printable } from './printable.ts';
 import { ProgressLines } from './progress-lines.ts';
 
+type EndEvent = Extract<PullEvent, { readonly kind: 'restored' }>;
 type LayerEvent = Extract<PullEvent, { readonly number: number }>;
 
 const BAR = 30;
@@ -13,6 +15,7 @@ const BAR = 30;
 export class PullProgress implements Disposable {
   readonly #terminal: Terminal;
   readonly #lines: ProgressLines;
+  readonly #begun = performance.now();
   #traceId: string | undefined;
   readonly #layers = new Map<number, LayerEvent>();
 
@@ -49,9 +52,11 @@ export class PullProgress implements Disposable {
     else if (isNew && event.kind === 'present') stdout.write(`${formatDigest(event.diffId)} present\n`);
   }
 
-  #tellEnd({ name, digest, layers }: PullEvent & { readonly kind: 'restored' }): void {
+  #tellEnd(event: EndEvent): void {
     this.#lines.clear();
-    this.#terminal.stdout.write(`${printable(name)} ${formatDigest(digest)} restored, layers: ${layers}\n`);
+    const { name, digest } = event;
+    const took = formatDuration(performance.now() - this.#begun);
+    this.#terminal.stdout.write(`${printable(name)} ${formatDigest(digest)} ${describeEnd(event, took)}\n`);
   }
 
   /** What is over makes room where there are more layers than rows. */
@@ -60,6 +65,16 @@ export class PullProgress implements Disposable {
     const going = layers.filter(({ kind }) => kind !== 'present');
     return (layers.length < rows ? layers : going.slice(0, rows - 1)).map(lineOf);
   }
+}
+
+function describeEnd({ source, downloadedBytes, layersToUpload = 0 }: EndEvent, took: string): string {
+  const uploads =
+    layersToUpload === 0
+      ? ''
+      : `; ${layersToUpload} ${layersToUpload === 1 ? 'layer goes' : 'layers go'} to the bucket`;
+  if (source === 'bucket') return `restored from the bucket in ${took}${uploads}`;
+  const bytes = downloadedBytes === undefined ? '' : `, ${formatBytes(downloadedBytes)}`;
+  return `pulled from ${source ?? 'bucket or registry'}${bytes} in ${took}${uploads}`;
 }
 
 function lineOf(event: LayerEvent): string {

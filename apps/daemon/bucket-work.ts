@@ -4,6 +4,7 @@ import { imageKey, readImageRecord } from '@lade/images';
 import { isCodedError } from '@lade/errors';
 import { nameNode } from './name-node.ts';
 import type { Platform } from './open-platform.ts';
+import { nameInBucket } from './stored-image.ts';
 
 /** What the control API can do with the bucket itself. */
 export function createBucketWork({ bucket }: Platform, root: string): BucketWork {
@@ -28,10 +29,11 @@ export function createBucketWork({ bucket }: Platform, root: string): BucketWork
       collectGarbage({ bucket, node: nameNode(root), ...request, signal }),
     async removeImage(image, { signal }) {
       // A damaged record can be removed too.
-      await readImageRecord(bucket, image, { signal }).catch((reason: unknown) => {
+      const name = (await nameInBucket(image, bucket, signal)) ?? image;
+      await readImageRecord(bucket, name, { signal }).catch((reason: unknown) => {
         if (!isCodedError(reason, 'data_loss')) throw reason;
       });
-      await bucket.delete([imageKey(image)], { signal });
+      await bucket.delete([imageKey(name)], { signal });
     },
   };
 }

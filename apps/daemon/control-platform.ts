@@ -1,15 +1,13 @@
 import { Readable } from 'node:stream';
-import type { Bucket } from '@lade/bucket';
 import type { ConsoleLink, NodeSummary, Status, VerifyEvent } from '@lade/control-protocol';
 import { encodeError } from '@lade/control-protocol';
 import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { CodedError, fromUnknown, isCodedError } from '@lade/errors';
 import type { EventLog } from '@lade/event-log';
-import { machinePlatform, readImageRecord, selectManifest, type KnownRecords } from '@lade/images';
+import { machinePlatform, selectManifest, type KnownRecords } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { isGone, listNodes, nodeKey, type NodeRecord } from '@lade/nodes';
-import { parseReference } from '@lade/oci';
 import type { RegistryClient } from '@lade/registry-client';
 import type { KnownTraces } from '@lade/tracing';
 import { BucketProbe } from './bucket-probe.ts';
@@ -25,6 +23,7 @@ import type { Observation } from './observe.ts';
 import type { Platform } from './open-platform.ts';
 import { createPullToNode } from './pull-to-node.ts';
 import { describeResidency } from './residency-status.ts';
+import { namesOf, readStoredImage, type StoredImagePlaces } from './stored-image.ts';
 import { summariseImages } from './summarise-images.ts';
 import { VERSION } from './version.ts';
 
@@ -97,7 +96,7 @@ export function createControlPlatform(
     nodes: async ({ signal }) => (await listNodes(bucket, { log, signal })).map(summariseNode),
     events: ({ follow, ...filter }, { signal }) =>
       follow ? events.follow(filter, signal) : Readable.from(events.recent(filter)),
-    verify: (image, { signal }) => verifyImage(image, { bucket, keys, signal }),
+    verify: (image, { signal }) => verifyImage(image, { ...platform, node, keys, signal }),
     pull: ({ namespace = DEFAULT_NAMESPACE, ...request }, options) =>
       pull({ ...request, namespace }, options),
   };
@@ -117,23 +116,25 @@ function consoleLink(url: string | undefined): ConsoleLink {
 
 /** By the name as it stands, else by the full one that it means. */
 async function removeImage(name: string, node: ContainerdNode, scope: Scope): Promise<void> {
-  try {
-    await node.removeImage(name, scope);
-  } catch (reason) {
-    if (!isCodedError(reason, 'not_found')) throw reason;
-    await node.removeImage(parseReference(name).name, scope);
+  for (const known of namesOf(name)) {
+    try {
+      return await node.removeImage(known, scope);
+    } catch (reason) {
+      if (!isCodedError(reason, 'not_found')) throw reason;
+    }
   }
+  const state = `containerd does not have it in namespace ${scope.namespace}`;
+  throw new CodedError('not_found', `Cannot remove image ${name}: ${state}`, {
+    cure: 'See what there is with lade images; another namespace is named with -n, and the bucket forgets with --bucket',
+  });
 }
 
 async function* verifyImage(
   name: string,
-  {
-    bucket,
-    keys,
-    signal,
-  }: { readonly bucket: Bucket; readonly keys: ChainKeys; readonly signal: AbortSignal },
+  { keys, ...places }: StoredImagePlaces & { readonly keys: ChainKeys },
 ): AsyncGenerator<VerifyEvent> {
-  const record = await readImageRecord(bucket, name, { signal });
+  const { bucket, signal } = places;
+  const record = await readStoredImage(name, places);
   const { diffIds, chainIds } = selectManifest(record, machinePlatform());
   let failed = 0;
   let provedBytes = 0;

@@ -22,7 +22,7 @@ export interface ImageManifest {
 /** Each manifest of an image that this node has, with its config. */
 export async function readManifests(
   target: Descriptor,
-  node: ContainerdNode,
+  node: Pick<ContainerdNode, 'readDocument'>,
   scope: { readonly namespace: string; readonly signal: AbortSignal },
 ): Promise<ImageManifest[]> {
   const index = isIndexType(target.mediaType) ? await node.readDocument(target.digest, scope) : undefined;

@@ -2,13 +2,14 @@ import type { PullEvent, PullRequest } from '@lade/control-protocol';
 import { SharedDownloads, pullImage } from '@lade/images';
 import type { ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
+import type { Digest } from '@lade/oci';
 import type { RegistryClient } from '@lade/registry-client';
 import { createTrace, currentTrace, spanOver, type KnownTraces } from '@lade/tracing';
 import type { ContainerdNode } from './containerd-node.ts';
 import { explainMiss } from './explain-miss.ts';
 import type { Platform } from './open-platform.ts';
 
-export interface PullParts extends Pick<Platform, 'bucket' | 'remote'> {
+export interface PullParts extends Pick<Platform, 'bucket' | 'remote' | 'uploads'> {
   readonly node: ContainerdNode;
   readonly registries: RegistryClient;
   readonly keys: ChainKeys;
@@ -24,7 +25,7 @@ type PullToNode = (
 
 /** Pulls to this node's containerd. Pulls to one namespace share their downloads. */
 export function createPullToNode({ node, registries, snapshotter, ...parts }: PullParts): PullToNode {
-  const { bucket, remote, keys, traces, log } = parts;
+  const { bucket, remote, uploads, keys, traces, log } = parts;
   const shared = new SharedDownloads();
   return ({ image, namespace, from = 'any', plainHttp = false }, { signal }) => {
     const target = node.pullTo({ namespace, signal }, { snapshotter, traces });
@@ -40,7 +41,7 @@ export function createPullToNode({ node, registries, snapshotter, ...parts }: Pu
       log,
       signal,
     });
-    return traced(image, events, traces);
+    return traced(image, withUploads(events, uploads), traces);
   };
 }
 
@@ -59,6 +60,19 @@ async function* traced(
     // Not before: what fails until then is answered as a failure.
     if (isFirst) yield { kind: 'traced', traceId: trace.traceId };
     isFirst = false;
+  }
+}
+
+/** How many of its layers are still to be uploaded, in the last event. */
+async function* withUploads(
+  events: AsyncIterable<PullEvent>,
+  uploads: PullParts['uploads'],
+): AsyncGenerator<PullEvent> {
+  const layers = new Set<Digest>();
+  for await (const event of events) {
+    if (event.kind === 'present') layers.add(event.diffId);
+    if (event.kind !== 'restored') yield event;
+    else yield { ...event, layersToUpload: [...layers].filter((diffId) => uploads.isWaiting(diffId)).length };
   }
 }
 

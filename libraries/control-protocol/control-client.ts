@@ -95,11 +95,12 @@ export class ControlClient implements Disposable {
   }
 
   events(query: EventQuery, options: WaitOptions = {}): AsyncIterable<DaemonEvent> {
-    const { since, from, follow, ...texts } = query;
+    const { since, from, tail, follow, ...texts } = query;
     const start = since ?? from;
     const parameters = new URLSearchParams({
       ...texts,
       ...(start === undefined ? {} : { since: String(start) }),
+      ...(tail === undefined ? {} : { tail: String(tail) }),
       ...(follow ? { follow: 'true' } : {}),
     });
     return this.#events<DaemonEvent>({
@@ -207,9 +208,11 @@ export class ControlClient implements Disposable {
         },
       );
     }
-    const state = (reason as NodeJS.ErrnoException).code ?? fromUnknown(reason).message;
+    const { code: errno } = reason as NodeJS.ErrnoException;
+    const isDeserted = errno === 'ENOENT' || errno === 'ECONNREFUSED';
+    const state = isDeserted ? 'nobody serves there' : (errno ?? fromUnknown(reason).message);
     return new CodedError('unavailable', `Cannot reach the daemon at ${this.#socketPath}: ${state}`, {
-      cure: 'Start it with lade serve, or name its socket with --address',
+      cure: 'Start it with lade serve, or say where it serves with --address or LADE_ADDRESS',
       cause: reason,
     });
   }

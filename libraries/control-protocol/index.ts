@@ -32,6 +32,7 @@ export type {
   NodeGarbageRequest,
 } from './messages-bucket.ts';
 export type {
+  BindMount,
   ContainerState,
   ContainerSummary,
   ExecRequest,

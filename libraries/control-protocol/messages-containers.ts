@@ -1,6 +1,15 @@
 import type { Digest } from '@lade/oci';
 import type { ContainerReads, Start } from './messages-starts.ts';
 
+/** A folder or file of the node that a container sees. */
+export interface BindMount {
+  /** On the node; absolute. */
+  readonly source: string;
+  /** In the container; absolute. */
+  readonly destination: string;
+  readonly readOnly?: boolean;
+}
+
 /** POST /v1/containers. */
 export interface RunRequest {
   readonly image: string;
@@ -17,6 +26,9 @@ export interface RunRequest {
   /** This node's network; else only a loopback of its own. */
   readonly hostNetwork?: boolean;
   readonly readOnly?: boolean;
+  readonly mounts?: readonly BindMount[];
+  /** The node's when missing. */
+  readonly hostname?: string;
   readonly terminal?: boolean;
   /** Of the terminal, in characters. */
   readonly columns?: number;

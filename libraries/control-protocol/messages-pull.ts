@@ -34,4 +34,14 @@ export type PullEvent =
   | (LayerPosition & { readonly kind: 'present' })
   | (LayerPosition & { readonly kind: 'converting' })
   | (LayerPosition & { readonly kind: 'downloading'; readonly bytes: number; readonly totalBytes: number })
-  | { readonly kind: 'restored'; readonly name: string; readonly digest: Digest; readonly layers: number };
+  | {
+      readonly kind: 'restored';
+      readonly name: string;
+      readonly digest: Digest;
+      readonly layers: number;
+      readonly source?: 'bucket' | 'registry';
+      /** Of layers, from the registry, while this pull waited for them. */
+      readonly downloadedBytes?: number;
+      /** So many of its layers the bucket still has to get from this node. */
+      readonly layersToUpload?: number;
+    };

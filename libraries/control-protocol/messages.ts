@@ -185,6 +185,8 @@ export interface EventQuery {
   readonly since?: number;
   /** Only what happened at this time or later: ISO 8601, UTC. */
   readonly from?: string;
+  /** Of what is kept, only the last so many. */
+  readonly tail?: number;
   /** Whether to go on with what happens from now on. */
   readonly follow?: boolean;
 }

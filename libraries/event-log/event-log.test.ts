@@ -27,6 +27,19 @@ test('recent() gives what belongs to one trace, and nothing that only names it',
   assert.deepEqual(numbers(log.recent({ traceId: 'x' })), [1]);
 });
 
+test('a tail is the last of what is wanted, and what is followed begins with it', async () => {
+  const log = new EventLog({ maxEvents: 4 });
+  for (const n of [1, 2, 3, 4, 5]) log.tell(n % 2 ? 'odd' : 'even', { n });
+  assert.deepEqual(numbers(log.recent({ tail: 2 })), [4, 5]);
+  assert.deepEqual(numbers(log.recent({ kind: 'odd', tail: 1 })), [5]);
+  assert.deepEqual(numbers(log.recent({ tail: 0 })), []);
+  assert.deepEqual(numbers(log.recent({ tail: 9 })), [2, 3, 4, 5]);
+  const events = log.follow({ tail: 0 }, new AbortController().signal);
+  const next = events.next();
+  log.tell('odd', { n: 7 });
+  assert.equal((await next).value.n, 7);
+});
+
 test('fields do not take the place of number, time and kind', () => {
   const log = new EventLog();
   log.tell('a', { id: 'x', kind: 'y' });

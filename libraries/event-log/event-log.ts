@@ -27,6 +27,8 @@ export interface EventFilter {
   readonly since?: number;
   /** Only what happened at this time or later: ISO 8601, UTC. */
   readonly from?: string;
+  /** Of what is known, only the last so many that are wanted. */
+  readonly tail?: number;
 }
 
 export interface EventLogOptions {
@@ -84,7 +86,7 @@ export class EventLog {
   /** What is still known of what is wanted, oldest first. */
   recent(filter: EventFilter = {}): LoggedEvent[] {
     const events: LoggedEvent[] = [];
-    for (let id = Math.max(this.#oldest, this.#start(filter)); id < this.#next; id++) {
+    for (let id = Math.max(this.#oldest, this.#startOfTail(filter)); id < this.#next; id++) {
       const entry = this.#entries[id % this.#maxEvents];
       if (entry && matches(entry, filter)) events.push(toEvent(entry));
     }
@@ -93,7 +95,7 @@ export class EventLog {
 
   /** What recent() gives, then what happens from now on. Throws the reason of the signal when that aborts. */
   async *follow(filter: EventFilter, signal: AbortSignal): AsyncGenerator<LoggedEvent | LostEvents> {
-    for (let next = this.#start(filter); ;) {
+    for (let next = this.#startOfTail(filter); ;) {
       signal.throwIfAborted();
       if (next < this.#oldest) {
         const count = this.#oldest - next;
@@ -112,6 +114,17 @@ export class EventLog {
   #start({ since }: EventFilter): number {
     const isKnown = since !== undefined && since >= this.#first && since < this.#next;
     return isKnown ? since + 1 : this.#oldest;
+  }
+
+  #startOfTail(filter: EventFilter): number {
+    const start = this.#start(filter);
+    if (filter.tail === undefined) return start;
+    let [id, wanted] = [this.#next, filter.tail];
+    while (wanted > 0 && id > Math.max(start, this.#oldest)) {
+      const entry = this.#entries[--id % this.#maxEvents];
+      if (entry && matches(entry, filter)) wanted--;
+    }
+    return id;
   }
 
   #forget(): void {

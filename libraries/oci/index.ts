@@ -27,5 +27,11 @@ export {
 export { parseReference, type Reference } from './reference.ts';
 export { execProcess, type ExecSettings } from './exec-process.ts';
 export { NO_USERS, resolveUser, type User, type UserFiles } from './resolve-user.ts';
-export { runtimeSpec, type ProcessSpec, type RunSettings, type RuntimeSpec } from './runtime-spec.ts';
+export {
+  runtimeSpec,
+  type BindMount,
+  type ProcessSpec,
+  type RunSettings,
+  type RuntimeSpec,
+} from './runtime-spec.ts';
 export { parseSignal } from './signal.ts';

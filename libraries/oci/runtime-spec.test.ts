@@ -85,6 +85,15 @@ test('settings change what they say, and nothing else', () => {
   assert.deepEqual(binds, ['/etc/hosts', '/etc/resolv.conf']);
   const namespaces = [{ type: 'pid' }, { type: 'ipc' }, { type: 'uts' }, { type: 'mount' }];
   assert.deepEqual(host.linux['namespaces'], namespaces);
+  assert.deepEqual(spec({ hostname: 'box' }), { ...plain, hostname: 'box' });
+  const mounts = [
+    { source: '/a', destination: '/b' },
+    { source: '/c', destination: '/d', readOnly: true },
+  ];
+  assert.deepEqual(spec({ mounts }).mounts.slice(plain.mounts.length), [
+    { destination: '/b', type: 'bind', source: '/a', options: ['rbind', 'rprivate', 'rw'] },
+    { destination: '/d', type: 'bind', source: '/c', options: ['rbind', 'rprivate', 'ro'] },
+  ]);
 });
 
 test('a further process has what the first one has, but for what it says itself', () => {

@@ -37,9 +37,18 @@ export interface ProcessSpec {
 export interface RuntimeSpec {
   readonly ociVersion: string;
   readonly process: ProcessSpec;
+  /** The node's when missing. */
+  readonly hostname?: string;
   readonly root: { readonly path: string; readonly readonly?: boolean };
   readonly mounts: readonly SpecMount[];
   readonly linux: Readonly<Record<string, unknown>>;
+}
+
+/** A folder or file of the machine that a container sees; both paths are absolute. */
+export interface BindMount {
+  readonly source: string;
+  readonly destination: string;
+  readonly readOnly?: boolean;
 }
 
 export interface RunSettings {
@@ -56,6 +65,8 @@ export interface RunSettings {
   readonly workdir?: string | undefined;
   readonly hostNetwork?: boolean | undefined;
   readonly readOnly?: boolean | undefined;
+  readonly mounts?: readonly BindMount[] | undefined;
+  readonly hostname?: string | undefined;
   readonly terminal?: boolean | undefined;
   readonly consoleSize?: ProcessSpec['consoleSize'] | undefined;
 }
@@ -66,6 +77,7 @@ export interface RunSettings {
  */
 export function runtimeSpec(settings: RunSettings): RuntimeSpec {
   const { cgroupsPath, image, user, hostNetwork, readOnly, terminal, consoleSize } = settings;
+  const { mounts = [], hostname } = settings;
   return {
     ociVersion: '1.0.2',
     process: {
@@ -80,7 +92,8 @@ export function runtimeSpec(settings: RunSettings): RuntimeSpec {
       noNewPrivileges: true,
     },
     root: { path: 'rootfs', ...(readOnly ? { readonly: true } : {}) },
-    mounts: [...MOUNTS, ...(hostNetwork ? HOST_FILES : [])],
+    ...(hostname === undefined ? {} : { hostname }),
+    mounts: [...MOUNTS, ...(hostNetwork ? HOST_FILES : []), ...mounts.map(bind)],
     linux: {
       resources: { devices: DEVICE_RULES },
       cgroupsPath,
@@ -89,6 +102,11 @@ export function runtimeSpec(settings: RunSettings): RuntimeSpec {
       readonlyPaths: READ_ONLY_PATHS,
     },
   };
+}
+
+/** As docker does it: with the mounts below, of which no change comes back. */
+function bind({ source, destination, readOnly = false }: BindMount): SpecMount {
+  return { destination, type: 'bind', source, options: ['rbind', 'rprivate', readOnly ? 'ro' : 'rw'] };
 }
 
 /** docker's rule: arguments take the place of the command, and an entrypoint of one's own that of both. */

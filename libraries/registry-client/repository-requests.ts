@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isCodedError } from '@lade/errors';
 import type { Authorizations, Door } from './authorizations.ts';
 import { parseChallenges } from './challenge.ts';
 import { isLostConnection, refusal, unreachable } from './failures.ts';
@@ -36,7 +37,8 @@ export class RepositoryRequests {
         response = await this.#sendAuthorized(request);
       } catch (reason) {
         signal?.throwIfAborted();
-        if (!isLostConnection(reason) || attempt === MAX_ATTEMPTS) throw unreachable(reason, attempted);
+        if (!isLostConnection(reason) || attempt === MAX_ATTEMPTS)
+          throw unreachable(reason, isCodedError(reason) ? attempted : this.#reaching());
         await pause(waitMs(attempt), signal);
         continue;
       }
@@ -48,6 +50,11 @@ export class RepositoryRequests {
       response.resume();
       await pause(wait, signal);
     }
+  }
+
+  #reaching(): string {
+    const { registry, repository } = this.#door;
+    return `Cannot reach registry ${registry} for ${repository}`;
   }
 
   async #sendAuthorized(request: RepositoryRequest): Promise<IncomingMessage> {

@@ -1,5 +1,6 @@
 import { CodedError, isCodedError } from '@lade/errors';
-import { resolveUser, runtimeSpec } from '@lade/oci';
+import { resolveUser, runtimeSpec, type BindMount } from '@lade/oci';
+import { checkMounts } from './check-mounts.ts';
 import { labelsAtCreation, SNAPSHOT_OF } from './container-labels.ts';
 import type { Mount, NamespaceCalls, Roots, RunnableImage, TerminalSize } from './ports.ts';
 import { removeLeftover } from './remove-container.ts';
@@ -20,6 +21,8 @@ export interface ContainerSettings {
   /** This node's network; else only a loopback of its own. */
   readonly hostNetwork?: boolean;
   readonly readOnly?: boolean;
+  readonly mounts?: readonly BindMount[];
+  readonly hostname?: string;
   readonly terminal?: boolean;
   readonly size?: TerminalSize;
   /** Remove it when it has ended. */
@@ -42,6 +45,7 @@ interface Place {
 export async function createContainer(settings: ContainerSettings, place: Place): Promise<readonly Mount[]> {
   const { id, calls } = place;
   checkId(id);
+  await checkMounts(settings.mounts);
   return calls.withLease(async (leased) => {
     const snapshots = leased.snapshots(SNAPSHOTTER);
     const rootfs = await prepare(snapshots, place);

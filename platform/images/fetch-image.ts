@@ -43,21 +43,25 @@ export async function* fetchImage(
   const { digest } = found;
   const layers = contents.layers.length;
   yield { kind: 'resolved', digest, layers, source: 'registry' };
+  let downloadedBytes = 0;
+  const came = (bytes: number): void => void (downloadedBytes += bytes);
   const keyOf = (event: PullEvent): string => `${event.kind} ${'number' in event ? event.number : ''}`;
   yield* eventsOf<PullEvent>(
     async (tell, stopping) => {
       // Given up only after success: by it the next try finds what has come so far.
       const lease = await node.lease();
-      await bring(contents, { ...given, signal: stopping }, tell);
+      await bring(contents, { ...given, signal: stopping, came }, tell);
       await node.putImage(name, found, {});
       await lease[Symbol.asyncDispose]();
     },
     signal ? { keyOf, signal } : { keyOf },
   );
-  yield { kind: 'restored', name, digest, layers };
+  yield { kind: 'restored', name, digest, layers, source: 'registry', downloadedBytes };
 }
 
 interface BringOptions extends FetchOptions {
+  /** So many more bytes have come from the registry. */
+  readonly came: (bytes: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -118,11 +122,14 @@ interface Position {
 async function download(
   layer: Descriptor,
   position: Position,
-  { node, image, downloads, signal }: BringOptions,
+  { node, image, downloads, signal, came }: BringOptions,
   tell: Tell,
 ): Promise<void> {
   let toldAt = 0;
+  let last: number | undefined;
   const tellBytes = (bytes: number): void => {
+    came(Math.max(0, bytes - (last ?? bytes)));
+    last = bytes;
     if (bytes < layer.size && Date.now() - toldAt < PROGRESS_MS) return;
     toldAt = Date.now();
     tell({ kind: 'downloading', ...position, bytes, totalBytes: layer.size });

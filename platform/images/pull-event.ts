@@ -10,7 +10,15 @@ interface LayerPosition {
 /** What restoring an image from the bucket tells; `restored` is the last. */
 export type RestoreEvent =
   | (LayerPosition & { readonly kind: 'fetching' | 'present' })
-  | { readonly kind: 'restored'; readonly name: string; readonly digest: Digest; readonly layers: number };
+  | {
+      readonly kind: 'restored';
+      readonly name: string;
+      readonly digest: Digest;
+      readonly layers: number;
+      readonly source: 'bucket' | 'registry';
+      /** Of layers, from the registry, while this pull waited for them. */
+      readonly downloadedBytes: number;
+    };
 
 /** What pulling an image tells. After `resolved`, all layers are told anew. */
 export type PullEvent =

@@ -142,7 +142,14 @@ test('an image that only the registry knows comes from there, but for layers tha
   const registry = new Registry(content, target);
   const events = await pull({ bucket, node, registry }, {}, 'python:3.12');
   assert.deepEqual(events[0], { kind: 'resolved', digest: target.digest, layers: 2, source: 'registry' });
-  assert.deepEqual(events.at(-1), { kind: 'restored', name: NAME, digest: target.digest, layers: 2 });
+  assert.deepEqual(events.at(-1), {
+    kind: 'restored',
+    name: NAME,
+    digest: target.digest,
+    layers: 2,
+    source: 'registry',
+    downloadedBytes: layers[1]?.size,
+  });
   assert.deepEqual(kindsOf(events).slice(1, -1), [
     'fetching 1',
     'present 1',

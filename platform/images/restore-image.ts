@@ -58,6 +58,8 @@ export async function* restoreRecord(
     name: record.name,
     digest: record.target.digest,
     layers: manifest.diffIds.length,
+    source: 'bucket',
+    downloadedBytes: 0,
   };
 }
 

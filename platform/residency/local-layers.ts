@@ -192,7 +192,7 @@ export class LocalLayers {
     const row = this.#options.table.get(diffId);
     if (row) return row;
     throw new CodedError('not_found', `Cannot find layer ${diffId} on this node`, {
-      cure: 'Remove the image and pull it again',
+      cure: 'See what is here with lade layers; an image that lacks it comes back with lade rmi and lade pull',
       details: { localLayer: 'gone' },
     });
   }

@@ -1,6 +1,7 @@
 import type { ExecRequest, RunRequest } from '@lade/control-protocol';
 import { CodedError } from '@lade/errors';
 import { optionalFlag, optionalInteger, optionalTextField, optionalTexts, textField } from './fields.ts';
+import { readHostname, readMounts } from './read-mounts.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -16,6 +17,8 @@ export function readRun(body: Body): RunRequest {
     entrypoint: optionalTexts(body, 'entrypoint'),
     hostNetwork: optionalFlag(body, 'hostNetwork'),
     readOnly: optionalFlag(body, 'readOnly'),
+    mounts: readMounts(body),
+    hostname: readHostname(body),
     input: optionalFlag(body, 'input'),
     remove: optionalFlag(body, 'remove'),
     detach: optionalFlag(body, 'detach'),

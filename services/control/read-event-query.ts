@@ -13,6 +13,7 @@ export function readEventQuery({ url = '', headers }: IncomingMessage): EventQue
     ...(text === null ? {} : { text }),
     ...(traceId === null ? {} : { traceId: traceIn(traceId) }),
     ...startOf(String(headers['last-event-id'] ?? query.get('since') ?? '')),
+    ...tailIn(query.get('tail')),
     follow: follow === 'true',
   };
 }
@@ -20,6 +21,12 @@ export function readEventQuery({ url = '', headers }: IncomingMessage): EventQue
 function traceIn(value: string): string {
   if (/^[\da-f]{32}$/.test(value)) return value;
   throw unusable('traceId', value, '32 hex digits');
+}
+
+function tailIn(value: string | null): Pick<EventQuery, 'tail'> {
+  if (value === null) return {};
+  if (/^\d{1,9}$/.test(value)) return { tail: Number(value) };
+  throw unusable('tail', value, 'a number of events');
 }
 
 function startOf(since: string): Pick<EventQuery, 'since' | 'from'> {

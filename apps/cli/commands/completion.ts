@@ -5,24 +5,30 @@ type Commands = Readonly<Record<string, Command>>;
 /** Each writes what its shell reads at its start. */
 const SHELLS: Readonly<Record<string, (commands: Commands) => string>> = { bash, zsh, fish };
 
-/** Made of the commands themselves: what their usage names is what is offered. */
+/** Made of the commands themselves: their options are what is offered. */
 export function completion(commands: () => Commands): Command {
   return defineCommand({
     usage: 'completion bash|zsh|fish',
-    summary: 'print what makes a shell complete these commands; for bash: source <(lade completion bash)',
+    summary: 'print what makes a shell complete these commands',
+    details: 'For bash: source <(lade completion bash)\n',
     options: {},
     operands: ['bash|zsh|fish'],
+    check(_, [shell = '']) {
+      if (!Object.hasOwn(SHELLS, shell))
+        throw wrongUsage(`there is no completion for ${shell}`, 'Use one of: bash zsh fish');
+    },
     async run({ operands: [shell = ''], terminal }) {
-      const write = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
-      if (!write) throw wrongUsage(`there is no completion for ${shell}`, 'Use one of: bash zsh fish');
-      terminal.stdout.write(write(commands()));
+      terminal.stdout.write(SHELLS[shell]?.(commands()) ?? '');
       return 0;
     },
   });
 }
 
-function optionsOf({ usage }: Command): string[] {
-  return [...new Set([...usage.matchAll(/(?<![\w-])--?[a-z][\w-]*/g)].map(([option]) => option)), '--help'];
+function optionsOf({ options }: Command): string[] {
+  const names = Object.entries(options).flatMap(([name, { short }]) =>
+    short === undefined ? [`--${name}`] : [`-${short}`, `--${name}`],
+  );
+  return [...names, '--help'];
 }
 
 /** Where names of containers go. */
@@ -68,9 +74,10 @@ compdef _lade lade
 function fish(commands: Commands): string {
   const lines = Object.entries(commands).flatMap(([verb, command]) => {
     const within = `complete -c lade -n '__fish_seen_subcommand_from ${verb}'`;
-    const options = optionsOf(command).map(
-      (option) => `${within} ${option.startsWith('--') ? '-l' : '-s'} ${option.replace(/^-+/, '')}`,
-    );
+    const options = Object.entries(command.options).map(([name, { short, type, description }]) => {
+      const flags = short === undefined ? `-l ${name}` : `-l ${name} -s ${short}`;
+      return `${within} ${flags}${type === 'string' ? ' -r' : ''} -d ${quote(description)}`;
+    });
     const names = namesContainer(command) ? [`${within} -f -a '(lade ps -aq 2>/dev/null)'`] : [];
     return [
       `complete -c lade -n __fish_use_subcommand -f -a ${verb} -d ${quote(command.summary)}`,

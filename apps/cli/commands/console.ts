@@ -3,7 +3,7 @@ import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
 import { writeJson } from '../write-json.ts';
 
 export const consoleLink = defineCommand({
-  usage: 'console [--json] [--address SOCKET]',
+  usage: 'console [OPTIONS]',
   summary: 'print the address of the web console, with the token in it',
   options: CLIENT_OPTIONS,
   async run({ values, terminal: { stdout } }) {

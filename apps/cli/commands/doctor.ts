@@ -2,7 +2,9 @@ import type { Status } from '@lade/control-protocol';
 import type { parseConfig } from '@lade/daemon/config';
 import type { Finding } from '@lade/daemon/doctor';
 import type { Command, TextStream } from '../command.ts';
+import { JSON_OPTION } from '../open-client.ts';
 import { printable } from '../printable.ts';
+import { SERVE_OPTIONS } from '../serve-options.ts';
 import { writeJson } from '../write-json.ts';
 
 const STATE_WIDTH = 9;
@@ -10,9 +12,10 @@ const CHECK_WIDTH = 19;
 
 /** Takes the options of `lade serve`, so that it examines what the daemon would run with, or does: one that runs is asked. */
 export const doctor: Command = {
-  usage:
-    'doctor [--json] [--bucket URL] [--root DIR] [--address SOCKET] [--containerd SOCKET] [--config FILE]',
-  summary: 'examine kernel, disk, containerd and bucket, and say what to do; needs no daemon',
+  usage: 'doctor [OPTIONS]',
+  summary: 'examine kernel, disk, containerd and bucket, and say what to do',
+  details: 'Needs no daemon. Takes the options of lade serve, and examines what that would run with.\n',
+  options: { json: JSON_OPTION, ...SERVE_OPTIONS },
   async prepare(argv) {
     const { defaultBucket, parseConfig } = await import('@lade/daemon/config');
     const isJson = argv.includes('--json');

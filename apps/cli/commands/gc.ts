@@ -6,25 +6,27 @@ import { printable } from '../printable.ts';
 import { ProgressLines } from '../progress-lines.ts';
 import { writeJson, writeJsonLine } from '../write-json.ts';
 
-const USAGE = 'gc [--bucket [--grace DAYS]] [--dry-run] [--json] [--address SOCKET]';
-
 export const gc = defineCommand({
-  usage: USAGE,
-  summary: 'remove from this node, or from the bucket, what nobody needs; --dry-run only tells',
+  usage: 'gc [OPTIONS]',
+  summary: 'remove from this node, or from the bucket, what nobody needs',
   options: {
+    bucket: { type: 'boolean', description: 'from the bucket, instead of from this node' },
+    grace: {
+      type: 'string',
+      argument: 'DAYS',
+      description: 'with --bucket: objects younger than that stay; default: 7, at least 1',
+    },
+    'dry-run': { type: 'boolean', description: 'only tell what would go' },
     ...CLIENT_OPTIONS,
-    bucket: { type: 'boolean' },
-    'dry-run': { type: 'boolean' },
-    grace: { type: 'string' },
   },
   check({ bucket, grace }) {
     if (!bucket && grace !== undefined)
       throw wrongUsage(
         '--grace is for --bucket: a node keeps nothing that it does not need',
-        `Usage: lade ${USAGE}`,
+        'Use lade gc, or lade gc --bucket --grace DAYS',
       );
     if (grace !== undefined && !(Number(grace) >= 1))
-      throw wrongUsage(`--grace ${grace} is no number of days from 1 on`, `Usage: lade ${USAGE}`);
+      throw wrongUsage(`--grace ${grace} is no number of days from 1 on`, 'Use --grace 7');
   },
   async run({ values: { json = false, bucket, grace, 'dry-run': dryRun = false, ...values }, terminal }) {
     using client = openClient(values);

@@ -1,12 +1,16 @@
 import type { ImageSummary, StartKind } from '@lade/control-protocol';
-import { CodedError } from '@lade/errors';
 import { defineCommand } from '../command.ts';
+import { FILTER, parseFilters } from '../filters.ts';
+import { findImages } from '../find-images.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { formatDigest } from '../format-digest.ts';
 import { formatDuration } from '../format-duration.ts';
+import { formatAge } from '../format-time.ts';
 import { formatTable, type Column } from '../format-table.ts';
 import { formatImage } from '../image-details.ts';
-import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
+import { matchesReference } from '../matches-reference.ts';
+import { CLIENT_OPTIONS, NAMESPACE, namespaceIn, openClient } from '../open-client.ts';
+import { printable } from '../printable.ts';
 import { writeJson } from '../write-json.ts';
 
 const COLUMNS: readonly Column[] = [
@@ -22,16 +26,41 @@ const COLUMNS: readonly Column[] = [
   { title: 'PUBLISHED' },
 ];
 
+const FILTERS = {
+  reference: ({ name }: ImageSummary, pattern: string) => matchesReference(name, pattern),
+  in({ inBucket, inContainerd }: ImageSummary, place: string) {
+    return (
+      {
+        bucket: inBucket,
+        containerd: inContainerd,
+        both: inBucket && inContainerd,
+      }[place] === true
+    );
+  },
+};
+
 export const images = defineCommand({
-  usage: 'images [IMAGE] [--namespace NAME] [--json] [--address SOCKET]',
-  summary: 'list the images that the bucket or containerd knows, or show layers and starts of one',
-  options: { ...CLIENT_OPTIONS, namespace: { type: 'string' } },
+  usage: 'images [OPTIONS] [IMAGE]',
+  summary: 'list the images of bucket and containerd, or show layers and starts of one',
+  options: {
+    quiet: { type: 'boolean', short: 'q', description: 'only their names' },
+    filter: {
+      ...FILTER,
+      description: 'only some: reference=python:3.* or in=bucket, in=containerd, in=both',
+    },
+    namespace: NAMESPACE,
+    ...CLIENT_OPTIONS,
+  },
+  lacking: { '-a': 'Leave it out: all are shown', '--all': 'Leave it out: all are shown' },
   more: 'one',
+  check: ({ filter }) => void parseFilters(filter, FILTERS),
   async run({ values, operands: [wanted], terminal }) {
     using client = openClient(values);
-    const all = await client.images({ namespace: values.namespace });
-    const list = wanted === undefined ? all : named(wanted, all);
-    if (values.json) writeJson(terminal.stdout, list);
+    const suits = parseFilters(values.filter, FILTERS);
+    const all = (await client.images(namespaceIn(values))).filter(suits);
+    const list = wanted === undefined ? all : findImages(wanted, all);
+    if (values.quiet) terminal.stdout.write(formatNames(list));
+    else if (values.json) writeJson(terminal.stdout, list);
     else if (wanted !== undefined) {
       const layers = await client.layers();
       terminal.stdout.write(list.map((image) => formatImage(image, layers)).join('\n'));
@@ -40,17 +69,9 @@ export const images = defineCommand({
   },
 });
 
-/** One of each platform. */
-function named(wanted: string, images: readonly ImageSummary[]): readonly ImageSummary[] {
-  const found = images.filter(({ name }) => name === wanted);
-  if (found.length > 0) return found;
-  throw new CodedError(
-    'not_found',
-    `Cannot find image ${wanted}: neither the bucket nor containerd knows it`,
-    {
-      cure: 'See: lade images',
-    },
-  );
+/** An image of several platforms has one name. */
+function formatNames(images: readonly ImageSummary[]): string {
+  return [...new Set(images.map(({ name }) => `${printable(name)}\n`))].join('');
 }
 
 /** How long the last start of a kind took. */
@@ -60,7 +81,7 @@ function lastOf(kind: StartKind, { starts = [] }: ImageSummary): string {
 }
 
 function rowOf(image: ImageSummary): string[] {
-  const { name, digest, platform, layers, publishedAt = '-' } = image;
+  const { name, digest, platform, layers, publishedAt } = image;
   const places = [...(image.inBucket ? ['bucket'] : []), ...(image.inContainerd ? ['containerd'] : [])];
   const here = layers.filter((layer) => layer.here).length;
   const sizeBytes = layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
@@ -74,6 +95,6 @@ function rowOf(image: ImageSummary): string[] {
     lastOf('first', image),
     lastOf('cold', image),
     lastOf('warm', image),
-    publishedAt,
+    formatAge(publishedAt) || '-',
   ];
 }

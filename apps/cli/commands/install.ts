@@ -3,21 +3,29 @@ import { promisify } from 'node:util';
 import type { ContainerdConfiguration } from '@lade/containerd-config';
 import { CodedError } from '@lade/errors';
 import { defineCommand, wrongUsage } from '../command.ts';
+import { ADDRESS } from '../open-client.ts';
 
 const DEFAULT_ADDRESS = '/run/lade/lade.sock';
 const DEFAULT_ROOT = '/var/lib/lade';
 
 export const install = defineCommand({
-  usage: 'install --print [--address SOCKET] [--root DIR] [--containerd-version VERSION] [--cri] [--content]',
-  summary:
-    'print the configuration that makes containerd use Lade; --cri also for Kubernetes, --content with the content store',
+  usage: 'install --print [OPTIONS]',
+  summary: 'print the configuration that makes containerd use Lade',
   options: {
-    print: { type: 'boolean' },
-    address: { type: 'string' },
-    root: { type: 'string' },
-    'containerd-version': { type: 'string' },
-    cri: { type: 'boolean' },
-    content: { type: 'boolean' },
+    print: { type: 'boolean', description: 'to standard output; nothing is installed' },
+    cri: { type: 'boolean', description: 'also for Kubernetes' },
+    content: { type: 'boolean', description: 'also with the content store' },
+    'containerd-version': {
+      type: 'string',
+      argument: 'VERSION',
+      description: 'such as 2.1; default: the one that is installed',
+    },
+    root: {
+      type: 'string',
+      argument: 'DIR',
+      description: `where the daemon keeps everything; default: LADE_ROOT, else ${DEFAULT_ROOT}`,
+    },
+    address: ADDRESS,
   },
   check({ print }) {
     if (!print) throw wrongUsage('install only prints in this release', 'Use lade install --print');

@@ -3,6 +3,7 @@ import { defineCommand } from '../command.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { formatDigest } from '../format-digest.ts';
 import { formatTable, type Column } from '../format-table.ts';
+import { formatAge } from '../format-time.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
 import { writeJson } from '../write-json.ts';
 
@@ -19,7 +20,7 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export const layers = defineCommand({
-  usage: 'layers [--json] [--address SOCKET]',
+  usage: 'layers [OPTIONS]',
   summary: 'list the layers on this node',
   options: CLIENT_OPTIONS,
   async run({ values, terminal }) {
@@ -35,5 +36,12 @@ function rowOf({ diffId, origin, inodes, uploaded, createdAt, ...layer }: LayerS
   const { tarBytes, blobBytes, residentBytes, diskBytes } = layer;
   const here = blobBytes === 0 ? 100 : Math.floor((100 * residentBytes) / blobBytes);
   const sizes = [formatBytes(tarBytes), formatBytes(blobBytes), `${here}%`, formatBytes(diskBytes)];
-  return [formatDigest(diffId), origin, ...sizes, String(inodes), uploaded ? 'yes' : 'waiting', createdAt];
+  return [
+    formatDigest(diffId),
+    origin,
+    ...sizes,
+    String(inodes),
+    uploaded ? 'yes' : 'waiting',
+    formatAge(createdAt),
+  ];
 }

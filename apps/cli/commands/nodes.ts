@@ -4,11 +4,10 @@ import { defineCommand, wrongUsage } from '../command.ts';
 import { formatCost } from '../cost-report.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { formatTable, type Column } from '../format-table.ts';
+import { formatAge } from '../format-time.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
 import { readPrices } from '../prices.ts';
 import { writeJson } from '../write-json.ts';
-
-const USAGE = 'nodes [--cost [--prices FILE]] [--json] [--address SOCKET]';
 
 const COLUMNS: readonly Column[] = [
   { title: 'NODE' },
@@ -23,11 +22,20 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export const nodes = defineCommand({
-  usage: USAGE,
-  summary: 'list the nodes that share the bucket; what they ask of it, and what it stores, may cost',
-  options: { ...CLIENT_OPTIONS, cost: { type: 'boolean' }, prices: { type: 'string' } },
+  usage: 'nodes [OPTIONS]',
+  summary: 'list the nodes that share the bucket, and what that may cost',
+  options: {
+    cost: { type: 'boolean', description: 'what was asked of the bucket, and what it stores' },
+    prices: {
+      type: 'string',
+      argument: 'FILE',
+      description: 'with --cost: what that costs at these prices (JSON)',
+    },
+    ...CLIENT_OPTIONS,
+  },
   check({ cost, prices }) {
-    if (prices !== undefined && !cost) throw wrongUsage('--prices goes with --cost', `Usage: lade ${USAGE}`);
+    if (prices !== undefined && !cost)
+      throw wrongUsage('--prices goes with --cost', 'Use lade nodes --cost --prices FILE');
   },
   async run({ values: { cost, prices: file, ...values }, terminal: { stdout } }) {
     const prices = file === undefined ? undefined : readPrices(file);
@@ -48,7 +56,7 @@ export const nodes = defineCommand({
 function rowOf({ name, state, version, fillMode, seenAt, requests, ...node }: NodeSummary): string[] {
   const asked = Object.values(requests).reduce((sum, month) => sum + countOf(month), 0);
   const numbers = [node.layers, formatBytes(node.diskBytes), node.uploadsWaiting, asked].map(String);
-  return [name, state, version, fillMode, ...numbers, seenAt];
+  return [name, state, version, fillMode, ...numbers, formatAge(seenAt)];
 }
 
 function countOf(requests: BucketRequests): number {

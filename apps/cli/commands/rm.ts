@@ -1,19 +1,23 @@
 import { defineCommand } from '../command.ts';
-import { CONTAINER_OPTIONS, openClient } from '../open-client.ts';
-import { printable } from '../printable.ts';
+import { withEachName } from '../each-name.ts';
+import { CLIENT_OPTIONS, NAMESPACE, namespaceIn, openClient } from '../open-client.ts';
 
 export const rm = defineCommand({
-  usage: 'rm CONTAINER… [-f|--force] [--namespace NAME] [--address SOCKET]',
-  summary: 'remove containers, with what they wrote and changed; -f also those that run',
-  options: { ...CONTAINER_OPTIONS, force: { type: 'boolean', short: 'f' } },
+  usage: 'rm [OPTIONS] CONTAINER…',
+  summary: 'remove containers, with what they wrote and changed',
+  options: {
+    force: { type: 'boolean', short: 'f', description: 'also those that run' },
+    namespace: NAMESPACE,
+    ...CLIENT_OPTIONS,
+  },
+  lacking: { '-v': 'Leave it out: containers have no volumes, and take what they wrote with them' },
   operands: ['CONTAINER'],
   more: 'several',
-  async run({ values: { force, namespace, ...values }, operands, terminal }) {
+  async run({ values, operands, terminal }) {
     using client = openClient(values);
-    for (const id of operands) {
-      await client.containers.remove(id, { namespace, force });
-      terminal.stdout.write(`${printable(id)}\n`);
-    }
-    return 0;
+    const options = { ...namespaceIn(values), force: values.force };
+    return await withEachName(operands, { json: values.json, terminal }, async (id) =>
+      client.containers.remove(id, options),
+    );
   },
 });

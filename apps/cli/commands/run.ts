@@ -1,59 +1,29 @@
 import type { ControlClient, RunEvent, RunRequest } from '@lade/control-protocol';
 import { isCodedError } from '@lade/errors';
 import { attach } from '../attach.ts';
-import { defineCommand, wrongUsage, type ExitCode, type Terminal } from '../command.ts';
-import { CONTAINER_OPTIONS, openClient } from '../open-client.ts';
-import { PROCESS_OPTIONS, checkTerminal, processRequest } from '../process-options.ts';
+import { defineCommand, type ExitCode, type Terminal } from '../command.ts';
+import { openClient } from '../open-client.ts';
 import { PullProgress } from '../pull-progress.ts';
+import { RUN_LACKING, RUN_OPTIONS, checkRun, runRequest } from '../run-options.ts';
+import { writeJson } from '../write-json.ts';
 
 export const run = defineCommand({
-  usage:
-    'run [-i] [-t] [-d|--detach] [--rm] [--name NAME] [-e NAME=VALUE] [-u USER] [-w DIR] [--network none|host] [--net-host] [--read-only] ' +
-    '[--entrypoint PROGRAM] [--namespace NAME] [--address SOCKET] IMAGE [ARGS…]',
-  summary:
-    'start a container and follow it, with its exit status; -it with this terminal, -d in the background; brings the image if it is not here',
-  options: {
-    ...CONTAINER_OPTIONS,
-    ...PROCESS_OPTIONS,
-    detach: { type: 'boolean', short: 'd' },
-    rm: { type: 'boolean' },
-    name: { type: 'string' },
-    network: { type: 'string' },
-    'net-host': { type: 'boolean' },
-    'read-only': { type: 'boolean' },
-    entrypoint: { type: 'string' },
-  },
+  usage: 'run [OPTIONS] IMAGE [ARGS…]',
+  summary: 'start a container and follow it; brings the image if it is not here',
+  details:
+    'Ends with the exit status of its program: 127 where there is no such program, 126 where it cannot be executed.\n' +
+    'With -it the program has this terminal; with -d it goes on in the background.\n',
+  options: RUN_OPTIONS,
+  lacking: RUN_LACKING,
   operands: ['IMAGE'],
   more: 'passed on',
-  check(values) {
-    checkTerminal(values);
-    const { detach, interactive, tty, network = 'none' } = values;
-    if (detach && (interactive || tty))
-      throw wrongUsage('-d goes with neither -i nor -t', 'Leave out one of them');
-    if (network !== 'none' && network !== 'host')
-      throw wrongUsage(
-        `there is no network ${JSON.stringify(network)}`,
-        'Use --network none or --network host',
-      );
-  },
+  check: checkRun,
   async run({ values, operands: [image = '', ...args], terminal }) {
     using client = openClient(values);
-    const { namespace, detach = false, interactive = false, tty = false, name, entrypoint } = values;
-    const request: RunRequest = {
-      image,
-      ...processRequest(values),
-      ...(args.length > 0 ? { args } : {}),
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(name === undefined ? {} : { id: name }),
-      ...(entrypoint === undefined ? {} : { entrypoint: entrypoint === '' ? [] : [entrypoint] }),
-      hostNetwork: values['net-host'] === true || values.network === 'host',
-      readOnly: values['read-only'] ?? false,
-      remove: values.rm ?? false,
-      input: interactive,
-      detach,
-    };
+    const { detach, json, interactive = false, tty = false } = values;
+    const request = runRequest(image, args, values);
     const events = runOrPull(client, request, terminal);
-    if (detach) return await tellName(events, terminal);
+    if (detach) return await tellName(events, json, terminal);
     return await attach(tty ? events : stopOnSignal(events, client, request), {
       containers: client.containers,
       interactive,
@@ -88,8 +58,19 @@ async function* runOrPull(
   yield* client.containers.run(request);
 }
 
-async function tellName(events: AsyncIterable<RunEvent>, { stdout }: Terminal): Promise<ExitCode> {
-  for await (const event of events) if (event.kind === 'started') stdout.write(`${event.id}\n`);
+/** Leaving the stream then leaves the container running. */
+async function tellName(
+  events: AsyncIterable<RunEvent>,
+  json: boolean | undefined,
+  { stdout }: Terminal,
+): Promise<ExitCode> {
+  for await (const event of events) {
+    if (event.kind !== 'started') continue;
+    const { id, pid, ms } = event;
+    if (json) writeJson(stdout, { id, pid, ms });
+    else stdout.write(`${id}\n`);
+    break;
+  }
   return 0;
 }
 

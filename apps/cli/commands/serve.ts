@@ -1,11 +1,13 @@
 import { isCodedError } from '@lade/errors';
 import type { Command } from '../command.ts';
 import { reportError } from '../report-error.ts';
+import { SERVE_OPTIONS } from '../serve-options.ts';
 
 export const serve: Command = {
-  usage:
-    'serve --bucket URL [--root DIR] [--address SOCKET] [--containerd SOCKET] [--http HOST:PORT] [--config FILE]',
+  usage: 'serve --bucket URL [OPTIONS]',
   summary: 'run the daemon until it is told to stop',
+  options: SERVE_OPTIONS,
+  details: 'Every option is also a variable, LADE_BUCKET and so on, and a key of the configuration file.\n',
   /** The daemon reads its own arguments; what it finds invalid is wrong usage. */
   async prepare(argv) {
     return async ({ stderr }) => {

@@ -8,6 +8,7 @@ import type {
 import { defineCommand } from '../command.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { formatDuration } from '../format-duration.ts';
+import { formatLocalTime } from '../format-time.ts';
 import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
 import { printable } from '../printable.ts';
 import { writeJson } from '../write-json.ts';
@@ -18,8 +19,8 @@ type Line = [name: string, value: string];
 const SKEW_MS = 60_000;
 
 export const status = defineCommand({
-  usage: 'status [--json] [--address SOCKET]',
-  summary: 'show what the daemon works with, what it has brought, and what it still has to upload',
+  usage: 'status [OPTIONS]',
+  summary: 'show what the daemon works with, has brought, and has to upload',
   options: CLIENT_OPTIONS,
   async run({ values, terminal }) {
     using client = openClient(values);
@@ -52,7 +53,7 @@ function format(status: Status): string {
 function describeBucket({ state, since, lastError, clockAheadMs = 0 }: BucketHealthStatus): Line[] {
   const lines: Line[] = [['health', state === 'unknown' ? 'nothing was asked of the bucket yet' : state]];
   if (state !== 'healthy' && lastError !== undefined) {
-    lines[0] = ['health', `${state} since ${since}: ${lastError.message}`];
+    lines[0] = ['health', `${state} since ${formatLocalTime(since)}: ${lastError.message}`];
     if (lastError.cure !== undefined) lines.push(['cure', lastError.cure]);
   }
   if (Math.abs(clockAheadMs) < SKEW_MS) return lines;

@@ -1,25 +1,37 @@
 import { defineCommand, wrongUsage } from '../command.ts';
-import { CONTAINER_OPTIONS, openClient } from '../open-client.ts';
-import { printable } from '../printable.ts';
+import { withEachName } from '../each-name.ts';
+import { CLIENT_OPTIONS, NAMESPACE, namespaceIn, openClient } from '../open-client.ts';
 
 export const stop = defineCommand({
-  usage: 'stop CONTAINER… [-t|--time SECONDS] [--namespace NAME] [--address SOCKET]',
-  summary:
-    'end containers by the stop signal of their images, and by force when that takes longer than -t (10)',
-  options: { ...CONTAINER_OPTIONS, time: { type: 'string', short: 't' } },
+  usage: 'stop [OPTIONS] CONTAINER…',
+  summary: 'end containers by the stop signal of their images',
+  options: {
+    time: {
+      type: 'string',
+      short: 't',
+      argument: 'SECONDS',
+      description: 'by force when it takes longer; default: 10',
+    },
+    namespace: NAMESPACE,
+    ...CLIENT_OPTIONS,
+  },
+  lacking: {
+    '-s': 'The stop signal is that of the image; any other is sent with lade exec CONTAINER kill -SIGNAL 1',
+    '--signal':
+      'The stop signal is that of the image; any other is sent with lade exec CONTAINER kill -SIGNAL 1',
+  },
   operands: ['CONTAINER'],
   more: 'several',
   check({ time }) {
     if (time !== undefined && !/^\d{1,4}$/.test(time))
       throw wrongUsage('--time takes a number of seconds', 'Use --time 10');
   },
-  async run({ values: { time, namespace, ...values }, operands, terminal }) {
+  async run({ values, operands, terminal }) {
     using client = openClient(values);
-    const seconds = time === undefined ? undefined : Number(time);
-    for (const id of operands) {
-      await client.containers.stop(id, { namespace, seconds });
-      terminal.stdout.write(`${printable(id)}\n`);
-    }
-    return 0;
+    const seconds = values.time === undefined ? undefined : Number(values.time);
+    const options = { ...namespaceIn(values), seconds };
+    return await withEachName(operands, { json: values.json, terminal }, async (id) =>
+      client.containers.stop(id, options),
+    );
   },
 });

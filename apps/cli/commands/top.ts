@@ -1,29 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineCommand, wrongUsage } from '../command.ts';
-import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
+import { CLIENT_OPTIONS, NAMESPACE, namespaceIn, openClient } from '../open-client.ts';
 import { ProgressLines } from '../progress-lines.ts';
 import { measure, formatTop } from '../top-figures.ts';
 import { writeJsonLine } from '../write-json.ts';
 
-const USAGE = 'top [--interval SECONDS] [--count N] [--namespace NAME] [--json] [--address SOCKET]';
-
 export const top = defineCommand({
-  usage: USAGE,
-  summary: 'show what the node does, again and again: fills, waits, the bucket, containers',
+  usage: 'top [OPTIONS]',
+  summary: 'show what the node does, again and again',
   options: {
+    interval: { type: 'string', argument: 'SECONDS', description: 'between two looks; default: 2' },
+    count: { type: 'string', argument: 'N', description: 'end after so many; without a terminal after one' },
+    namespace: NAMESPACE,
     ...CLIENT_OPTIONS,
-    interval: { type: 'string' },
-    count: { type: 'string' },
-    namespace: { type: 'string' },
   },
   check({ interval, count }) {
     if (interval !== undefined && !(Number(interval) >= 0.1))
-      throw wrongUsage(`--interval ${interval} is no number of seconds from 0.1 on`, `Usage: lade ${USAGE}`);
+      throw wrongUsage(`--interval ${interval} is no number of seconds from 0.1 on`, 'Use --interval 2');
     if (count !== undefined && !/^[1-9]\d*$/.test(count))
-      throw wrongUsage(`--count ${count} is no number from 1 on`, `Usage: lade ${USAGE}`);
+      throw wrongUsage(`--count ${count} is no number from 1 on`, 'Use --count 10');
   },
-  async run({ values: { interval = '2', count, namespace, json, ...values }, terminal: { stdout } }) {
+  async run({ values: { interval = '2', count, json, ...values }, terminal: { stdout } }) {
     using client = openClient(values);
+    const { namespace } = namespaceIn(values);
     using screen = new ProgressLines(stdout);
     // Elsewhere than on a terminal there is nothing to draw anew.
     const rounds = count === undefined ? (stdout.isTTY || json ? Infinity : 1) : Number(count);

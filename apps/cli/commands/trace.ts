@@ -1,10 +1,11 @@
-import type { ImageSummary, Trace } from '@lade/control-protocol';
-import { CodedError, isCodedError } from '@lade/errors';
+import type { Trace } from '@lade/control-protocol';
+import { isCodedError } from '@lade/errors';
 import { defineCommand, type Terminal } from '../command.ts';
+import { findImages } from '../find-images.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { formatDigest } from '../format-digest.ts';
 import { formatTable, type Column } from '../format-table.ts';
-import { CLIENT_OPTIONS, openClient } from '../open-client.ts';
+import { CLIENT_OPTIONS, NAMESPACE, namespaceIn, openClient } from '../open-client.ts';
 import { writeJson } from '../write-json.ts';
 
 const COLUMNS: readonly Column[] = [
@@ -15,15 +16,15 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export const trace = defineCommand({
-  usage: 'trace IMAGE [--json] [--address SOCKET]',
-  summary: 'show what a start of an image reads, layer by layer, in that order',
-  options: CLIENT_OPTIONS,
+  usage: 'trace [OPTIONS] IMAGE',
+  summary: 'show what a start of an image reads, layer by layer',
+  options: { namespace: NAMESPACE, ...CLIENT_OPTIONS },
   operands: ['IMAGE'],
   async run({ values, operands: [name = ''], terminal }) {
     using client = openClient(values);
-    const image = findImage(await client.images(), name);
+    const [image] = findImages(name, await client.images(namespaceIn(values)));
     const traces: Trace[] = [];
-    for (const { diffId } of image.layers) {
+    for (const { diffId } of image?.layers ?? []) {
       const found = await client.trace(diffId).catch((reason: unknown) => {
         if (isCodedError(reason, 'not_found')) return { diffId, chunks: [] };
         throw reason;
@@ -35,12 +36,6 @@ export const trace = defineCommand({
     return 0;
   },
 });
-
-function findImage(images: readonly ImageSummary[], name: string): ImageSummary {
-  const image = images.find((each) => each.name === name);
-  if (image) return image;
-  throw new CodedError('not_found', `Cannot find image ${name} in the bucket`, { cure: 'See: lade images' });
-}
 
 function tell({ diffId, chunks }: Trace, { stdout }: Terminal): void {
   const bytes = chunks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

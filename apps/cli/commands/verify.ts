@@ -8,8 +8,8 @@ import { ProgressLines } from '../progress-lines.ts';
 import { writeJsonLine } from '../write-json.ts';
 
 export const verify = defineCommand({
-  usage: 'verify IMAGE [--json] [--address SOCKET]',
-  summary: 'prove every layer of an image against its diff id, from the bucket alone',
+  usage: 'verify [OPTIONS] IMAGE',
+  summary: 'prove every layer of an image from the bucket alone',
   options: CLIENT_OPTIONS,
   operands: ['IMAGE'],
   async run({ values, operands: [image = ''], terminal }) {

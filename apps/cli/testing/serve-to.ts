@@ -22,7 +22,7 @@ export type Run = (...args: string[]) => Promise<Result>;
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
   return new Promise((resolve) => {
     const options = { env: { ...process.env, ...env }, timeout: 60_000 };
-    execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {
+    execFile(process.execPath, ['--', MAIN, ...args], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });
   });
@@ -39,5 +39,6 @@ export async function serveTo(t: TestContext, platform: Partial<ControlPlatform>
     log: SILENT,
   });
   t.after(async () => server[Symbol.asyncDispose]());
-  return async (...args) => run(args, { LADE_ADDRESS: address });
+  return async (...args) =>
+    run(args, { LADE_ADDRESS: address, CONTAINERD_NAMESPACE: '', TZ: 'Asia/Shanghai' });
 }
