@@ -15,12 +15,8 @@ export interface DirectoryListing {
   readonly sizeBytes: number;
 }
 
-/** A decoded entry. */
-export interface Dirent {
-  readonly name: string;
-  readonly nid: number;
-  readonly type: number;
-}
+/** The entries of one block, decoded. */
+export type DirectoryBlock = Pick<DirectoryListing, 'names' | 'nids' | 'types'>;
 
 /*
  * A block holds its entries and behind them their names without terminators, in the same order
@@ -72,26 +68,31 @@ export function encodeDirectoryBlock(
   }
 }
 
-/** Reads one block (or the shorter last one) of a directory; throws `data_loss` if its structure or a name is impossible. */
-export function decodeDirectoryBlock(block: Buffer, directoryNid: number): Dirent[] {
+/**
+ * Reads one block (or the shorter last one) of a directory; throws `data_loss` if its structure or a name is impossible. No
+ * object an entry: of the hundred of a block V8 may conclude that they live long, and then keeps those of all blocks for minutes.
+ */
+export function decodeDirectoryBlock(block: Buffer, nid: number): DirectoryBlock {
   const namesAt = block.length < DIRENT_BYTES ? 0 : block.readUInt16LE(8);
   if (namesAt === 0 || namesAt % DIRENT_BYTES !== 0 || namesAt > block.length)
-    throw corruptImage(directoryNid, 'a block does not begin with an entry');
-  const dirents: Dirent[] = [];
+    throw corruptImage(nid, 'a block does not begin with an entry');
+  const names: string[] = [];
+  const [nids, types]: [number[], number[]] = [[], []];
   let nameAt = namesAt;
   for (let at = 0; at < namesAt; at += DIRENT_BYTES) {
     const end = at + DIRENT_BYTES < namesAt ? block.readUInt16LE(at + DIRENT_BYTES + 8) : lastNameEnd(block);
     if (block.readUInt16LE(at + 8) !== nameAt || end > block.length)
-      throw corruptImage(directoryNid, 'its names do not follow each other');
+      throw corruptImage(nid, 'its names do not follow each other');
     const name = block.toString('latin1', nameAt, end);
     if (name !== '.' && name !== '..' && nameFault(name) !== undefined)
-      throw corruptImage(directoryNid, `it has the impossible name ${JSON.stringify(name)}`);
-    if (block.readUInt8(at + 11) !== 0) throw corruptImage(directoryNid, 'its reserved bytes are not zero');
-    const nid = block.readUInt32LE(at) + block.readUInt32LE(at + 4) * 2 ** 32;
-    dirents.push({ name, nid, type: block.readUInt8(at + 10) });
+      throw corruptImage(nid, `it has the impossible name ${JSON.stringify(name)}`);
+    if (block.readUInt8(at + 11) !== 0) throw corruptImage(nid, 'its reserved bytes are not zero');
+    names.push(name);
+    nids.push(block.readUInt32LE(at) + block.readUInt32LE(at + 4) * 2 ** 32);
+    types.push(block.readUInt8(at + 10));
     nameAt = end;
   }
-  return dirents;
+  return { names, nids, types };
 }
 
 function lastNameEnd(block: Buffer): number {

@@ -1,6 +1,6 @@
 import { CHUNK_INDEX_BYTES, chunkFormatOf, decodeChunkIndex } from './chunk-index.ts';
 import { corruptImage } from './corrupt-image.ts';
-import { decodeDirectoryBlock, type Dirent } from './directory.ts';
+import { decodeDirectoryBlock } from './directory.ts';
 import { BLOCK_BYTES, FIRST_INODE_OFFSET, INODE_BYTES, SLOT_BYTES, alignUp, blocksFor } from './geometry.ts';
 import {
   DATA_LAYOUT,
@@ -23,6 +23,13 @@ export interface LocatedInode {
   readonly record: InodeRecord;
   /** Behind inode and xattrs. */
   readonly tailAt: number;
+}
+
+/** An entry of a directory. */
+export interface Dirent {
+  readonly name: string;
+  readonly nid: number;
+  readonly type: number;
 }
 
 export function locateInode(image: OpenImage, nid: number, parentNid: number): LocatedInode {
@@ -69,8 +76,9 @@ export function* decodeDirents(image: OpenImage, directory: LocatedInode): Gener
   ]);
   let previous = '';
   for (let block = 0; block < blocksFor(record.sizeBytes); block++) {
-    for (const dirent of decodeDirectoryBlock(readContent(image, directory, block), nid)) {
-      const { name } = dirent;
+    const { names, nids, types } = decodeDirectoryBlock(readContent(image, directory, block), nid);
+    for (const [index, name] of names.entries()) {
+      const dirent = { name, nid: nids[index] ?? 0, type: types[index] ?? 0 };
       if (name <= previous) throw corruptImage(nid, `its entry ${JSON.stringify(name)} is out of order`);
       previous = name;
       if (expected.has(name)) {

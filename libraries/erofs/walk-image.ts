@@ -1,5 +1,4 @@
 import { corruptImage } from './corrupt-image.ts';
-import type { Dirent } from './directory.ts';
 import { fileFault } from './inode-fault.ts';
 import type { InodeKind } from './inode-record.ts';
 import {
@@ -7,6 +6,7 @@ import {
   decodeDirents,
   decodeExtent,
   locateInode,
+  type Dirent,
   type LocatedInode,
   type OpenImage,
 } from './locate-inode.ts';
