@@ -104,11 +104,19 @@ for (const look of LOOKS) {
     await page.goto(`${api.url}/#/containers/default/web`);
     await page.getByRole('tab', { name: isEnglish ? 'Reads' : '读取' }).click();
     await page.getByText('usr/sbin/nginx').waitFor();
-    await page.getByText(isEnglish ? /Besides, 12.0 KiB|Besides, 12 KiB/ : /此外/).waitFor();
+    await page.getByText(isEnglish ? /Besides, 12.3 kB/ : /此外/).waitFor();
     await page.getByText(isEnglish ? /Reads are not seen of layers/ : /看不到/).waitFor();
     await page.getByText(isEnglish ? '412 ms · cold' : /412 .*· 冷/).waitFor();
     await page.screenshot({ path: join(PICTURES, `reads-${look.name}.png`), fullPage: true });
     await isWhole();
+    await page.goto(`${api.url}/#/containers`);
+    const unseen = page.getByRole('button', { name: isEnglish ? 'not seen' : '未观测' });
+    await unseen.focus();
+    await page.getByRole('tooltip').waitFor();
+    await page.screenshot({ path: join(PICTURES, `unseen-${look.name}.png`) });
+    await isWhole();
+    await unseen.blur();
+    await page.getByRole('tooltip').waitFor({ state: 'detached' });
     assert.deepEqual(faults, []);
   });
 }

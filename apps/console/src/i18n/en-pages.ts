@@ -234,8 +234,12 @@ export const enPages = {
       'By its own processes, of its layers, past the page cache, since it was made or the daemon started. The kernel reads a little ahead.',
     unattributed: (size: string, time: string) =>
       `Besides, ${size} of layers that only it uses were read by processes that are in no container; they waited ${time}.`,
-    unseen: (layers: string) => `Reads are not seen of layers that are here as a whole: ${layers}`,
-    noReads: 'Not known: it is not on Lade’s snapshotter.',
+    unseen: (layers: string) =>
+      `Reads are not seen of layers that are here as a whole, or not mounted: ${layers}`,
+    notSeen: 'not seen',
+    notSeenText:
+      'Nothing was seen of its reads: layers that are here as a whole the kernel reads without asking Lade, and it waits for none of them.',
+    noReads: 'Not known: none of its layers is Lade’s.',
     back: 'All containers',
     gone: 'This container is not here any more',
   },

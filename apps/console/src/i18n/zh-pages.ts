@@ -226,8 +226,10 @@ export const zhPages: typeof enPages = {
       '由它自己的进程从其各层读取、未命中页缓存的数据，自容器创建或守护进程启动算起。内核会稍微预读。',
     unattributed: (size, time) =>
       `此外，不属于任何容器的进程读取了仅由它使用的层的 ${size}，等待了 ${time}。`,
-    unseen: (layers) => `看不到对已完整驻留的层的读取：${layers}`,
-    noReads: '未知：它不在 Lade 的快照器上。',
+    unseen: (layers) => `看不到对这些层的读取，它们已完整驻留或未挂载：${layers}`,
+    notSeen: '未观测',
+    notSeenText: '没有观测到它的读取：已完整驻留的层由内核直接读取，不询问 Lade，也不会等待。',
+    noReads: '未知：它没有属于 Lade 的层。',
     back: '全部容器',
     gone: '这个容器已经不在了',
   },

@@ -5,6 +5,7 @@ import { fetchContainers } from '../../api/endpoints.ts';
 import { Badge } from '../../components/badge.tsx';
 import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
+import { Explained } from '../../components/explained.tsx';
 import { PageHead } from '../../components/panel.tsx';
 import { StartKindBadge } from '../../components/start-kind.tsx';
 import { TableWrap } from '../../components/table-wrap.tsx';
@@ -13,7 +14,7 @@ import { usePoll } from '../../composables/use-poll.ts';
 import { formatAgo, formatBytes, formatDuration, shortImage } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import { ContainerActions } from './container-actions.tsx';
-import { startText, startedAt, stateText, toneOf } from './container-facts.ts';
+import { isSeen, startText, startedAt, stateText, toneOf } from './container-facts.ts';
 
 export const ContainersPage = defineComponent(() => {
   const { value: containers, error, refresh } = usePoll(fetchContainers, 2000);
@@ -84,8 +85,7 @@ const ContainerTable = defineComponent(
                 <td class="number nowrap">
                   {item.start ? <StartKindBadge kind={item.start.kind} /> : null} {startText(item)}
                 </td>
-                <td class="number">{item.reads ? formatBytes(item.reads.bytes) : '–'}</td>
-                <td class="number">{item.reads ? formatDuration(item.reads.waitMs) : '–'}</td>
+                {readCells(item)}
                 <td>
                   <ContainerActions container={item} onChanged={props.onChanged} compact />
                 </td>
@@ -98,3 +98,18 @@ const ContainerTable = defineComponent(
   },
   { props: ['containers', 'now', 'onChanged'] },
 );
+
+function readCells({ reads }: ContainerSummary) {
+  const words = t().containers;
+  if (reads && !isSeen(reads)) {
+    return (
+      <td class="number" colspan={2}>
+        <Explained word={words.notSeen} text={words.notSeenText} />
+      </td>
+    );
+  }
+  return [
+    <td class="number">{reads ? formatBytes(reads.bytes) : '–'}</td>,
+    <td class="number">{reads ? formatDuration(reads.waitMs) : '–'}</td>,
+  ];
+}
