@@ -172,6 +172,54 @@ test('a node in trouble says what is wrong and what to do', async () => {
   assert.deepEqual(await audit(), []);
   await api[Symbol.asyncDispose]();
   await page.getByRole('alert').getByText('The daemon does not answer').waitFor();
+  // What was known then is told as of then, and no longer as good or bad.
+  await page
+    .locator('.tile')
+    .getByText(/^as of \d/)
+    .first()
+    .waitFor();
+  assert.equal(await page.locator('.badge-good, .badge-bad, .badge-warn').count(), 0);
+  await page.screenshot({ path: join(PICTURES, 'stopped.png') });
+  assert.deepEqual(await audit(), []);
+});
+
+test('the namespace of containerd is chosen where there are several, kept, and used by all that asks', async () => {
+  const node = createNode({ namespaces: ['default', 'k8s.io'] });
+  const [web] = node.containers;
+  assert.ok(web);
+  node.containers = [{ ...web, id: 'coredns', namespace: 'k8s.io' }];
+  await using api = await startApiServer(node);
+  await using opening = await openPage(opened.browser, { url: `${api.url}/#/containers` });
+  const { page, faults, audit } = opening;
+  await page.getByText('This is namespace default; containerd also has k8s.io.').waitFor();
+  await page.getByLabel('Namespace').selectOption('k8s.io');
+  await page.getByText('coredns').waitFor();
+  await page.screenshot({ path: join(PICTURES, 'namespaces.png') });
+  assert.deepEqual(await audit(), []);
+  await page.reload();
+  await page.getByRole('link', { name: 'coredns' }).click();
+  await page.getByText('ready for start up').waitFor();
+  await page.getByRole('link', { name: 'Images' }).click();
+  await page.getByRole('heading', { name: 'python:3.13' }).waitFor();
+  await page.getByRole('button', { name: 'Run' }).first().click();
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  await page.waitForURL(/containers\/k8s\.io\//);
+  await page.getByText('ready for start up').waitFor();
+  await page.getByLabel('Namespace').selectOption('default');
+  await page.getByText('No container is here').waitFor();
+  const asked = (path: string): readonly string[] => api.requests.filter((line) => line.includes(path));
+  assert.ok(asked('GET /v1/images').every((line) => line.endsWith('namespace=k8s.io')));
+  assert.ok(asked('/logs').every((line) => line.includes('namespace=k8s.io')));
+  assert.deepEqual(faults, []);
+});
+
+test('where containerd has but the namespace of Kubernetes, that is shown without a choice', async () => {
+  const node = createNode({ namespaces: ['k8s.io'] });
+  node.containers = node.containers.map((container) => ({ ...container, namespace: 'k8s.io' }));
+  await using api = await startApiServer(node);
+  await using opening = await openPage(opened.browser, { url: `${api.url}/#/containers` });
+  await opening.page.getByText('python-4f1c').waitFor();
+  assert.equal(await opening.page.getByLabel('Namespace').count(), 0);
 });
 
 test('an image is pulled from a registry with progress, then from the bucket at once, and removed', async () => {
@@ -389,6 +437,16 @@ test('an image tells what it shares with others', async () => {
   await using api = await startApiServer();
   await using opening = await openPage(opened.browser, { url: `${api.url}/#/images` });
   await opening.page.getByText('are layers that other images have, too').first().waitFor();
+});
+
+test('a node is told from the others', async () => {
+  await using api = await startApiServer();
+  await using opening = await openPage(opened.browser, { url: api.url });
+  await opening.page.getByText('node-a.internal').waitFor();
+  await opening.page.getByText('Requests for fills').waitFor();
+  await opening.page.getByRole('link', { name: 'Bucket' }).click();
+  await opening.page.getByText('node-a.internal this one').waitFor();
+  assert.equal(await opening.page.getByText('this one').count(), 1);
 });
 
 test('nobody looks: nothing is asked until somebody does again', async () => {

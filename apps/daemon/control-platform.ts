@@ -52,7 +52,8 @@ export function createControlPlatform(
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
-  const probe = new BucketProbe(bucket, platform.health, nodeKey(nameNode(config.root)));
+  const name = nameNode(config.root);
+  const probe = new BucketProbe(bucket, platform.health, nodeKey(name));
   const parts = { node, registries, keys, traces, snapshotter: SNAPSHOTTER, log };
   const pull = createPullToNode({ ...platform, ...parts });
   const known: KnownRecords = new Map();
@@ -72,6 +73,7 @@ export function createControlPlatform(
       const lastError = ofLayers.lastError ?? ofContent.lastError;
       return {
         version: VERSION,
+        node: name,
         root: config.root,
         bucket: bucket.location,
         bucketHealth: describeBucket(condition, platform.clock),
@@ -93,6 +95,7 @@ export function createControlPlatform(
     removeImage: async (image, { namespace = DEFAULT_NAMESPACE, signal }) =>
       removeImage(image, node, { namespace, signal }),
     collectGarbage: async (request, { signal }) => collectNodeGarbage({ ...platform, node }, request, signal),
+    namespaces: async ({ signal }) => (await node.namespaces({ signal })).sort(),
     nodes: async ({ signal }) => (await listNodes(bucket, { log, signal })).map(summariseNode),
     events: ({ follow, ...filter }, { signal }) =>
       follow ? events.follow(filter, signal) : Readable.from(events.recent(filter)),

@@ -55,6 +55,8 @@ export interface ControlPlatform extends LayerViews {
   images(options: NamespaceOptions): Promise<readonly ImageSummary[]>;
   /** Removes an image from containerd; the bucket keeps it. */
   removeImage(image: string, options: NamespaceOptions): Promise<void>;
+  /** containerd's namespaces, by name. Throws `unavailable` where no containerd is reached. */
+  namespaces(options: WaitOptions): Promise<readonly string[]>;
   /** The nodes that share the bucket, by name. */
   nodes(options: WaitOptions): Promise<readonly NodeSummary[]>;
   /** Removes what nothing on this node needs, unless this is a dry run. */

@@ -1,6 +1,6 @@
 import { queryFields, textField } from './fields.ts';
 import { readBody } from './read-body.ts';
-import { namespaceIn, readPullRequest } from './read-pull-request.ts';
+import { readPullRequest, scopeIn } from './read-pull-request.ts';
 import { DONE, type Route } from './route.ts';
 
 export const imageRoutes: readonly Route[] = [
@@ -9,7 +9,7 @@ export const imageRoutes: readonly Route[] = [
     path: '/v1/images',
     access: 'open',
     async handle(platform, { query, signal }) {
-      const scope = namespaceIn(queryFields(query, { namespace: 'text' }));
+      const scope = scopeIn(queryFields(query, { namespace: 'text' }));
       return { document: { images: await platform.images({ ...scope, signal }) } };
     },
   },
@@ -19,7 +19,7 @@ export const imageRoutes: readonly Route[] = [
     access: 'token',
     async handle(platform, { query, signal }) {
       const fields = queryFields(query, { image: 'text', namespace: 'text' });
-      await platform.removeImage(textField(fields, 'image'), { ...namespaceIn(fields), signal });
+      await platform.removeImage(textField(fields, 'image'), { ...scopeIn(fields), signal });
       return DONE;
     },
   },

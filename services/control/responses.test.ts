@@ -167,8 +167,17 @@ test('what is missing, and requests that are wrong, are told as openapi.yaml say
     '/v1/containers/-/logs',
   ])
     await fails(400, 'GET', path);
-  for (const namespace of ['..', 'a/b', ''])
-    await fails(400, 'GET', `/v1/containers?namespace=${encodeURIComponent(namespace)}`);
+  for (const namespace of ['..', 'a/b', '', 'a'.repeat(77)]) {
+    const query = `namespace=${encodeURIComponent(namespace)}`;
+    for (const path of ['/v1/containers', '/v1/containers/x', '/v1/containers/x/logs', '/v1/images'])
+      await fails(400, 'GET', `${path}?${query}`);
+    await fails(400, 'DELETE', `/v1/images?image=x&${query}`);
+    await fails(400, 'DELETE', `/v1/containers/x?${query}`);
+    await fails(400, 'POST', '/v1/images/pull', { image: 'x', namespace });
+    await fails(400, 'POST', '/v1/containers', { image: 'x', namespace });
+    await fails(400, 'POST', '/v1/containers/x/exec', { args: ['x'], namespace });
+    await fails(400, 'POST', '/v1/containers/x/stop', { namespace });
+  }
   for (const wrong of [
     { args: 'x' },
     { args: ['\0'] },

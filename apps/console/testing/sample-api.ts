@@ -18,6 +18,7 @@ import { sampleImages, sampleLayers, sampleMap, sampleStatus, sampleTrace } from
 
 export interface SampleNode {
   status: Status;
+  namespaces: string[];
   images: ImageSummary[];
   layers: LayerSummary[];
   containers: ContainerSummary[];
@@ -40,6 +41,7 @@ export type Reply =
 export function createNode(change: Partial<SampleNode> = {}): SampleNode {
   return {
     status: sampleStatus(),
+    namespaces: ['default'],
     images: sampleImages().map((image, i) => withStarts(image, i)),
     layers: sampleLayers(),
     containers: sampleContainers(),
@@ -95,8 +97,11 @@ function read(node: SampleNode, path: readonly string[], query: URLSearchParams,
   const documents: Readonly<Record<string, () => object>> = {
     status: () => ({ ...node.status, bucketRequests: countRequests() }),
     images: () => ({ images: node.images }),
+    namespaces: () => ({ namespaces: node.namespaces }),
     layers: () => ({ layers: node.layers }),
-    containers: () => ({ containers: node.containers }),
+    containers: () => ({
+      containers: node.containers.filter((item) => item.namespace === query.get('namespace')),
+    }),
     'bucket/objects': () => pageOf(node.objects, query),
     bucket: () => ({ listedAt: new Date().toISOString(), kinds: kindsOf(node.objects) }),
     nodes: () => ({ nodes: node.images.length === 0 ? [] : NODES }),

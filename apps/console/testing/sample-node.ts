@@ -70,6 +70,7 @@ export function sampleLayers(): LayerSummary[] {
 export function sampleStatus(): Status {
   return {
     version: '0.1.0',
+    node: 'node-a.internal',
     root: '/var/lib/lade',
     bucket: 's3://images/lade?region=eu-central-1',
     bucketHealth: {

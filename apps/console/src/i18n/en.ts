@@ -14,6 +14,8 @@ export const en = {
       events: 'Events',
       layer: 'Layer',
     },
+    namespace: 'Namespace',
+    namespaceText: 'The namespace of containerd whose images and containers are shown; Kubernetes has k8s.io',
     language: 'Language',
     otherLanguage: '简体中文',
     theme: 'Colours',

@@ -48,6 +48,11 @@ export function formatClock(iso: string): string {
   return `${date.toLocaleTimeString('en-GB')}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
 
+/** 14:03, or as the language has it. */
+export function formatTime(at: number): string {
+  return new Intl.DateTimeFormat(LOCALES[language.value], { timeStyle: 'short' }).format(at);
+}
+
 export function formatDate(iso: string): string {
   return new Intl.DateTimeFormat(LOCALES[language.value], { dateStyle: 'medium', timeStyle: 'short' }).format(
     new Date(iso),

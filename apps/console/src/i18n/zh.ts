@@ -14,6 +14,8 @@ export const zh: Messages = {
       events: '事件',
       layer: '层',
     },
+    namespace: '命名空间',
+    namespaceText: '显示 containerd 的哪个命名空间中的镜像和容器；Kubernetes 使用 k8s.io',
     language: '语言',
     otherLanguage: 'English',
     theme: '配色',
