@@ -6,7 +6,7 @@ import { nameNode } from './name-node.ts';
 import type { Platform } from './open-platform.ts';
 
 /** What the control API can do with the bucket itself. */
-export function createBucketWork({ bucket }: Platform, root: string): BucketWork {
+export function createBucketWork({ bucket, images }: Platform, root: string): BucketWork {
   const summary = new BucketSummary(bucket);
   return {
     async contents({ signal }) {
@@ -32,6 +32,7 @@ export function createBucketWork({ bucket }: Platform, root: string): BucketWork
         if (!isCodedError(reason, 'data_loss')) throw reason;
       });
       await bucket.delete([imageKey(image)], { signal });
+      images.changed();
     },
   };
 }

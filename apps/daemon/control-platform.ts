@@ -5,7 +5,7 @@ import { encodeError } from '@lade/control-protocol';
 import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { CodedError, fromUnknown, isCodedError } from '@lade/errors';
 import type { EventLog } from '@lade/event-log';
-import { machinePlatform, readImageRecord, selectManifest, type KnownRecords } from '@lade/images';
+import { machinePlatform, readImageRecord, selectManifest } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { isGone, listNodes, nodeKey, type NodeRecord } from '@lade/nodes';
@@ -56,7 +56,6 @@ export function createControlPlatform(
   const probe = new BucketProbe(bucket, platform.health, nodeKey(name));
   const parts = { node, registries, keys, traces, snapshotter: SNAPSHOTTER, log };
   const pull = createPullToNode({ ...platform, ...parts });
-  const known: KnownRecords = new Map();
   return {
     ...createLayerViews(platform),
     bucket: createBucketWork(platform, config.root),
@@ -90,8 +89,8 @@ export function createControlPlatform(
         ...(keeperRestarts === undefined ? {} : { keeper: { restarts: keeperRestarts } }),
       };
     },
-    images: async ({ namespace = DEFAULT_NAMESPACE, signal }) =>
-      summariseImages({ bucket, node, layers, starts: platform.starts, log, known }, { namespace, signal }),
+    images: async ({ namespace = DEFAULT_NAMESPACE, maxAgeMs = 0, signal }) =>
+      summariseImages({ ...platform, node, log }, { namespace, maxAgeMs, signal }),
     removeImage: async (image, { namespace = DEFAULT_NAMESPACE, signal }) =>
       removeImage(image, node, { namespace, signal }),
     collectGarbage: async (request, { signal }) => collectNodeGarbage({ ...platform, node }, request, signal),

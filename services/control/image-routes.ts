@@ -1,4 +1,4 @@
-import { queryFields, textField } from './fields.ts';
+import { optionalInteger, queryFields, textField } from './fields.ts';
 import { readBody } from './read-body.ts';
 import { readPullRequest, scopeIn } from './read-pull-request.ts';
 import { DONE, type Route } from './route.ts';
@@ -9,8 +9,10 @@ export const imageRoutes: readonly Route[] = [
     path: '/v1/images',
     access: 'open',
     async handle(platform, { query, signal }) {
-      const scope = scopeIn(queryFields(query, { namespace: 'text' }));
-      return { document: { images: await platform.images({ ...scope, signal }) } };
+      const fields = queryFields(query, { namespace: 'text', maxAge: 'integer' });
+      const maxAge = optionalInteger(fields, 'maxAge', { min: 0, max: 3600 }) ?? 0;
+      const wanted = { ...scopeIn(fields), maxAgeMs: maxAge * 1000, signal };
+      return { document: { images: await platform.images(wanted) } };
     },
   },
   {

@@ -187,6 +187,7 @@ test('what is missing, and requests that are wrong, are told as openapi.yaml say
     { rows: 70_000 },
   ])
     await fails(400, 'POST', '/v1/containers', { image: 'x', ...wrong });
+  await fails(400, 'GET', '/v1/images?maxAge=soon');
   await fails(400, 'POST', '/v1/containers/c/exec', { args: [] });
   await fails(400, 'POST', '/v1/containers/c/stop', { seconds: 3601 });
   await fails(400, 'POST', '/v1/sessions/s/size', { columns: 1 });

@@ -35,13 +35,16 @@ export async function fetchNamespaces(options: WaitOptions = {}): Promise<readon
   return document.namespaces;
 }
 
+/** A list of the bucket is a request that clouds have a price for; of this node, an answer is always new. */
+const BUCKET_AGE_S = 60;
+
 export async function fetchImages(
   namespace: string,
   options: WaitOptions = {},
 ): Promise<readonly ImageSummary[]> {
   const document = await readDocument<{ images: readonly ImageSummary[] }>({
     path: '/images',
-    query: { namespace },
+    query: { namespace, maxAge: BUCKET_AGE_S },
     ...options,
   });
   return document.images;
