@@ -261,6 +261,33 @@ test('what changes something asks for the token once, refuses a wrong one, and g
   await page.getByText('exited with 143').waitFor();
 });
 
+for (const look of LOOKS) {
+  test(`a log that wants the token says nothing before it is open: ${look.name}, ${look.language}`, async () => {
+    const isEnglish = look.language === 'en';
+    const node = createNode({ token: 'secret' });
+    node.quiet = true;
+    await using api = await startApiServer(node);
+    await using opening = await openPage(opened.browser, {
+      ...look,
+      url: `${api.url}/#/containers/default/web`,
+    });
+    const { page, audit } = opening;
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('/var/lib/lade/control-token').waitFor();
+    const sentence = await dialog.innerText();
+    assert.match(sentence, /lade console/);
+    assert.doesNotMatch(sentence, /Authorization|header/);
+    assert.match(sentence, isEnglish ? /prints a link/ : /带令牌的链接/);
+    const empty = page.getByText(isEnglish ? 'It has not written anything yet' : '它还没有输出任何内容');
+    assert.equal(await empty.count(), 0);
+    await page.screenshot({ path: join(PICTURES, `token-${look.name}.png`) });
+    assert.deepEqual(await audit(), []);
+    await dialog.getByRole('textbox').fill('secret');
+    await page.keyboard.press('Enter');
+    await empty.waitFor();
+  });
+}
+
 test('a token in the address is taken out of it, and used', async () => {
   await using api = await startApiServer(createNode({ token: 'secret' }));
   await using opening = await openPage(opened.browser, { url: `${api.url}/#token=secret` });
@@ -374,6 +401,41 @@ test('1,000 events a second are listed, filtered and paused', async () => {
   await page.getByText('No event is like that').waitFor();
   assert.deepEqual(faults, []);
 });
+
+for (const look of LOOKS) {
+  test(`an event is read to its end, with all of its trace: ${look.name}, ${look.language}`, async () => {
+    await using api = await startApiServer(createNode({ eventsPerSecond: 300 }));
+    await using opening = await openPage(opened.browser, { ...look, url: `${api.url}/#/events` });
+    const { page, faults, audit } = opening;
+    const row = page.locator('.event-row').nth(3);
+    await row.waitFor();
+    await page.getByRole('region').focus();
+    // The list stands still as soon as a row has the focus.
+    for (let i = 0; i < 3; i++) await page.keyboard.press(i === 0 ? 'Tab' : 'ArrowDown');
+    await page.keyboard.press('Enter');
+    const expanded = page.locator('.event-row[aria-expanded="true"]');
+    const id = await expanded.getAttribute('aria-controls');
+    const detail = page.locator(`[id="${id}"]`);
+    const traceId = await detail.getByText(/^[0-9a-f]{32}$/).innerText();
+    await page.screenshot({ path: join(PICTURES, `event-${look.name}.png`) });
+    assert.deepEqual(await audit(), []);
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true);
+    // What is written on the row is nowhere chopped but in its text.
+    const chopped = `[...document.querySelectorAll('.event > :not(.event-text)')]
+      .filter((part) => part.scrollWidth > part.clientWidth + 1).length`;
+    assert.equal(await page.evaluate(chopped), 0);
+    await detail.getByRole('link').click();
+    await page.locator('.event-trace').getByText(traceId).waitFor();
+    await page.waitForFunction("document.querySelectorAll('.event-row').length <= 8");
+    await page.locator('.event-row').first().click();
+    await page.locator('.event-detail').getByText(traceId).waitFor();
+    await page.locator('.event-row').first().click();
+    await page.locator('.event-detail').waitFor({ state: 'detached' });
+    await page.locator('.event-trace').getByRole('button').click();
+    await page.locator('.event-trace').waitFor({ state: 'detached' });
+    assert.deepEqual(faults, []);
+  });
+}
 
 test('garbage is shown by a dry run, and removed only when that is confirmed', async () => {
   await using api = await startApiServer();

@@ -6,6 +6,7 @@ import { DONE, type Call, type Route } from './route.ts';
 
 const DEFAULT_NAMESPACE = 'default';
 const DEFAULT_PATIENCE = 10;
+const LOG_OPENS_AFTER_MS = 500;
 
 export const containerRoutes: readonly Route[] = [
   {
@@ -62,7 +63,9 @@ export const containerRoutes: readonly Route[] = [
       const fields = queryFields(call.query, { follow: 'flag', tail: 'integer' });
       const follow = optionalFlag(fields, 'follow') ?? false;
       const tail = optionalInteger(fields, 'tail', { min: 0, max: Number.MAX_SAFE_INTEGER });
-      return { events: containers.logs(idOf(call), { ...inQuery(call), follow, tail }) };
+      const events = containers.logs(idOf(call), { ...inQuery(call), follow, tail });
+      // One that writes nothing has a log all the same.
+      return { events, opensAfterMs: LOG_OPENS_AFTER_MS };
     },
   },
   {

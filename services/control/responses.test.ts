@@ -94,8 +94,9 @@ function recorder(asked: unknown[]): ContainerWork {
       asked.push(id, wanted, namespace);
       yield* OUTPUT;
     },
-    async *logs(id, { namespace, tail, follow }) {
+    async *logs(id, { namespace, tail, follow, signal }) {
       asked.push(id, namespace, tail, follow);
+      if (id === 'silent') await once(signal, 'abort');
       yield* OUTPUT.slice(1);
     },
     stop: async (id, { namespace, seconds }) => void asked.push(id, namespace, seconds),
@@ -135,6 +136,12 @@ test('containers are answered for as openapi.yaml says', async () => {
   for (const event of await api.lines('GET', '/v1/containers/c/logs?follow=true&tail=5'))
     assertFits('OutputEvent', event);
   assert.deepEqual(took(), ['c', 'default', 5, true]);
+
+  // A log that nothing was written to is open all the same.
+  const silent = await api.open('/v1/containers/silent/logs?follow=true');
+  assert.equal(silent.statusCode, 200);
+  silent.destroy();
+  took();
 
   const done = async (method: string, path: string, body?: object | string): Promise<unknown[]> => {
     assert.deepEqual(await api.send(method, path, body), { status: 204, text: '' });
@@ -200,6 +207,8 @@ interface Api extends AsyncDisposable {
     body?: object | string,
   ): Promise<{ readonly status: number; readonly text: string }>;
   lines(method: string, path: string, body?: object): Promise<unknown[]>;
+  /** Resolves when the answer has begun. */
+  open(path: string): Promise<IncomingMessage>;
 }
 
 async function openApi(containers: ContainerWork): Promise<Api> {
@@ -218,6 +227,10 @@ async function openApi(containers: ContainerWork): Promise<Api> {
   };
   return {
     send,
+    async open(path) {
+      const [response] = await once(request({ socketPath, path, agent: false }).end(), 'response');
+      return response as IncomingMessage;
+    },
     async lines(...asked) {
       const { status, text } = await send(...asked);
       assert.equal(status, 200, text);

@@ -91,7 +91,7 @@ export const Shell = defineComponent(() => {
         {/* A page asks for what it shows in one namespace. */}
         <RouterView key={namespace.value} />
       </main>
-      <TokenDialog />
+      <TokenDialog root={status.value.value?.root} />
     </div>
   );
 });

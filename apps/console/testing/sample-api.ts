@@ -28,6 +28,8 @@ export interface SampleNode {
   eventsPerSecond: number;
   /** Wanted for what changes something; undefined: nothing is. */
   token: string | undefined;
+  /** Its containers write nothing. */
+  quiet: boolean;
   /** Batches of touched chunks a second, and how many chunks each has. */
   touches: { perSecond: number; chunks: number };
   readonly sessions: Map<string, Session>;
@@ -49,6 +51,7 @@ export function createNode(change: Partial<SampleNode> = {}): SampleNode {
     chunks: 3200,
     eventsPerSecond: 4,
     token: undefined,
+    quiet: false,
     touches: { perSecond: 5, chunks: 30 },
     sessions: new Map(),
     inputs: [],
@@ -75,7 +78,7 @@ export function answer(node: SampleNode, request: IncomingMessage, body: Buffer,
   const path = url.pathname.split('/').slice(2).map(decodeURIComponent);
   const method = request.method ?? 'GET';
   if (
-    method !== 'GET' &&
+    (method !== 'GET' || path[2] === 'logs') &&
     node.token !== undefined &&
     request.headers.authorization !== `Bearer ${node.token}`
   ) {
@@ -106,7 +109,7 @@ function read(node: SampleNode, path: readonly string[], query: URLSearchParams,
     bucket: () => ({ listedAt: new Date().toISOString(), kinds: kindsOf(node.objects) }),
     nodes: () => ({ nodes: node.images.length === 0 ? [] : NODES }),
   };
-  if (part === 'logs') return { events: containerEvents(signal) };
+  if (part === 'logs') return { events: node.quiet ? silence(signal) : containerEvents(signal) };
   const container = noun === 'containers' ? node.containers.find((item) => item.id === id) : undefined;
   if (container) return ok(detailOf(container));
   if (noun === 'events') return { events: events(node, signal) };
@@ -173,6 +176,11 @@ function layerOf({ chunks }: SampleNode, diffId: string): SampleLayer {
   const made = { map, files, trace: sampleTrace(map, files, 600) };
   layers.set(key, made);
   return made;
+}
+
+// oxlint-disable-next-line require-yield
+async function* silence(signal: AbortSignal): AsyncGenerator<object> {
+  await sleep(600_000, undefined, { signal });
 }
 
 const FILES_AT_ONCE = 1000;

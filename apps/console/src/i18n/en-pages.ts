@@ -269,6 +269,9 @@ export const enPages = {
     failed: 'failed',
     absent: 'not there',
     details: 'Event',
+    ofTrace: 'All events of its trace',
+    traceShown: 'Only trace',
+    allTraces: 'All traces',
     onlyErrors: 'Only failures',
   },
 };

@@ -258,6 +258,9 @@ export const zhPages: typeof enPages = {
     failed: '失败',
     absent: '不存在',
     details: '事件',
+    ofTrace: '同一轨迹的全部事件',
+    traceShown: '仅轨迹',
+    allTraces: '全部轨迹',
     onlyErrors: '仅失败',
   },
 };
