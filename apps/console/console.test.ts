@@ -91,7 +91,7 @@ for (const look of LOOKS) {
       times.replaceAll(/\s+/g, ' '),
       isEnglish ? /first – cold 688 ms warm 241 ms/ : /首次 – 冷 688 .*热 241/,
     );
-    await page.getByRole('button', { name: isEnglish ? '5 Layers' : '5 层' }).click();
+    await page.getByRole('button', { name: isEnglish ? '5 layers' : '5 层' }).click();
     const rows = page
       .getByRole('group', { name: isEnglish ? 'Starts here' : '在本节点的启动' })
       .locator('tbody tr');
@@ -498,7 +498,28 @@ test('the bucket is priced by a file that stays in the browser, and one that is 
 test('an image tells what it shares with others', async () => {
   await using api = await startApiServer();
   await using opening = await openPage(opened.browser, { url: `${api.url}/#/images` });
-  await opening.page.getByText('are layers that other images have, too').first().waitFor();
+  const { page } = opening;
+  await page
+    .getByText(/compressed are layers that other images have, too/)
+    .first()
+    .waitFor();
+  // Which sizes are compressed is said, and how much of an image is here.
+  await page.getByText(/^382 MB compressed$/).waitFor();
+  await page
+    .getByText(/^8\.\d % resident$/)
+    .first()
+    .waitFor();
+});
+
+test('a layer is told with its images, and how much of it is resident', async () => {
+  await using api = await startApiServer();
+  await using opening = await openPage(opened.browser, { url: `${api.url}/#/layers` });
+  const { page } = opening;
+  const base = page.getByRole('row').filter({ hasText: 'nginx:1.29, registry.example.org/team/recommender' });
+  assert.match(await base.first().innerText(), /77\.5 MB\s+100 %/);
+  await base.first().getByRole('link').click();
+  await page.getByText('Layer of').waitFor();
+  await page.getByRole('link', { name: 'nginx:1.29' }).waitFor();
 });
 
 test('a node is told from the others', async () => {

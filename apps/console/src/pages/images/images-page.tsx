@@ -1,11 +1,12 @@
 import { defineComponent, ref, useId } from 'vue';
 import type { ImageSummary, PullRequest } from '@lade/control-protocol';
-import { fetchImages, fetchLayers, removeImage } from '../../api/endpoints.ts';
+import { fetchLayers, removeImage } from '../../api/endpoints.ts';
 import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
 import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { PageHead } from '../../components/panel.tsx';
+import { useImages } from '../../composables/images.ts';
 import { namespace } from '../../composables/namespace.ts';
 import { usePoll } from '../../composables/use-poll.ts';
 import { shortImage } from '../../i18n/format.ts';
@@ -18,7 +19,7 @@ import { RunDialog } from './run-dialog.tsx';
 const EVERY_MS = 5000;
 
 export const ImagesPage = defineComponent(() => {
-  const images = usePoll(async (options) => fetchImages(namespace.value, options), EVERY_MS);
+  const images = useImages(EVERY_MS);
   const layers = usePoll(fetchLayers, EVERY_MS);
   const running = ref<string>();
   const removing = ref<string>();
