@@ -46,7 +46,8 @@ export function sampleImages(): ImageSummary[] {
       diffId: layerId(i, n),
       chainId: digestOf(`chain ${i} ${n}`),
       sizeBytes,
-      here: i < 2,
+      // The base is that of an image that is here.
+      here: i < 2 || n === 0,
     })),
   }));
 }

@@ -1,5 +1,5 @@
 import { computed, defineComponent, onScopeDispose, ref, shallowRef, useId, watch } from 'vue';
-import { useRoute, useRouter } from 'vue-router';
+import { useRoute } from 'vue-router';
 import type { DaemonEvent } from '@lade/control-protocol';
 import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
@@ -10,6 +10,7 @@ import { formatCount, formatRate } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import { familyOf, matcher } from './event-filter.ts';
 import { EventTable } from './event-table.tsx';
+import { TraceNote } from './trace-note.tsx';
 
 const RATE_EVERY_MS = 1000;
 
@@ -20,7 +21,7 @@ export const EventsPage = defineComponent(() => {
   // By the button, and by whoever reads.
   const [stopped, held] = [ref(false), ref(false)];
   const paused = computed(() => stopped.value || held.value);
-  const [route, router] = [useRoute(), useRouter()];
+  const route = useRoute();
   const traceId = computed(() => String(route.query['trace'] ?? ''));
   const shown = shallowRef<readonly DaemonEvent[]>([]);
   const families = ref<readonly string[]>([]);
@@ -123,17 +124,7 @@ export const EventsPage = defineComponent(() => {
             {words.onlyErrors}
           </label>
         </form>
-        {traceId.value === '' ? null : (
-          <p class="event-trace">
-            <span>
-              {words.traceShown} <code>{traceId.value}</code>
-            </span>
-            <button type="button" class="button" onClick={() => void router.push({ name: 'events' })}>
-              <Icon name="close" />
-              {words.allTraces}
-            </button>
-          </p>
-        )}
+        {traceId.value === '' ? null : <TraceNote traceId={traceId.value} />}
         {error.value ? <ErrorNote error={error.value} /> : null}
         {lost.value > 0 ? <p class="quiet">{words.lost(formatCount(lost.value))}</p> : null}
         {shown.value.length === 0 ? (
