@@ -53,6 +53,7 @@ test('a daemon that works answers everything as openapi.yaml describes it', need
   await step('the node and the bucket are asked', async () => {
     await api.ask('status');
     await api.ask('console');
+    await api.ask('namespaces');
     await api.ask('metrics');
     await api.ask('events', { query: { kind: 'bucket.' } });
     const { nodes } = (await api.ask('nodes')) as { nodes: Line[] };

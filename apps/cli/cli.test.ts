@@ -129,6 +129,7 @@ test('lade status, images and layers print tables for people and JSON for script
   const lade = await withDaemon(t);
   const status = await lade('status');
   assert.equal(status.code, 0, status.stderr);
+  assert.match(status.stdout, /^node +node-a-0123456789abcdef$/m);
   assert.match(status.stdout, /^bucket +s3:\/\/bucket\/prefix$/m);
   assert.match(status.stdout, /^health +healthy$/m);
   assert.match(status.stdout, /^layers +2, 1 more as plain snapshots$/m);

@@ -20,15 +20,25 @@ const FILES: readonly Column[] = [
   { title: 'FILE' },
 ];
 
+const NOT_SEEN = 'not seen';
+
 /** For READ_COLUMNS: how a container has started, and what it has read since. */
 export function readCells({ startMs, start, reads }: ContainerSummary): string[] {
   const ms = startMs ?? start?.ms;
   return [
     ms === undefined ? '' : formatDuration(ms),
     start?.kind ?? '',
-    reads === undefined ? '' : formatBytes(reads.bytes),
-    reads === undefined ? '' : formatDuration(reads.waitMs),
+    ...(reads === undefined ? ['', ''] : figuresOf(reads)),
   ];
+}
+
+function figuresOf(reads: ContainerReads): readonly string[] {
+  return isSeen(reads) ? [formatBytes(reads.bytes), formatDuration(reads.waitMs)] : [NOT_SEEN, NOT_SEEN];
+}
+
+/** Of layers that are here as a whole the kernel asks nobody: that nothing was seen does not mean that nothing was read. */
+function isSeen({ requests, unseenLayers = [] }: ContainerReads): boolean {
+  return requests > 0 || unseenLayers.length === 0;
 }
 
 /** What one container has read, file by file. */
@@ -36,8 +46,12 @@ export function formatReads({ reads }: ContainerSummary): string {
   if (!reads) return 'its layers are not ours\n';
   const { requests, bytes, waits, waitMs, filledBytes, unattributed, files = [], unseenLayers = [] } = reads;
   const lines = [
-    `read    ${formatBytes(bytes)} in ${requests} requests`,
-    `waited  ${formatDuration(waitMs)} in ${waits} of them, for ${formatBytes(filledBytes)}`,
+    ...(isSeen(reads)
+      ? [
+          `read    ${formatBytes(bytes)} in ${requests} requests`,
+          `waited  ${formatDuration(waitMs)} in ${waits} of them, for ${formatBytes(filledBytes)}`,
+        ]
+      : ['read    not seen: the kernel reads layers that are here as a whole without asking']),
     ...(unattributed ? [besides(unattributed)] : []),
     ...(unseenLayers.length > 0 ? [`unseen  reads of ${unseenLayers.map(formatDigest).join(', ')}`] : []),
   ];

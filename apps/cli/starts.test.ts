@@ -47,10 +47,17 @@ const CONTAINER: ContainerSummary = {
     unseenLayers: [BASE],
   },
 };
+/** Whose layers are here as a whole: nothing is seen of what it reads. */
+const UNSEEN: ContainerSummary = {
+  ...CONTAINER,
+  id: 'whole',
+  reads: { requests: 0, bytes: 0, waits: 0, waitMs: 0, filledBytes: 0, unseenLayers: [BASE] },
+};
 const CONTAINERS = {
-  list: async () => [CONTAINER],
+  list: async () => [CONTAINER, UNSEEN],
   async get(id) {
     if (id === 'web') return CONTAINER;
+    if (id === 'whole') return UNSEEN;
     throw new CodedError('not_found', `Cannot find container ${id}`);
   },
 } satisfies Partial<ContainerWork> as Partial<ContainerWork> as ContainerWork;
@@ -83,6 +90,10 @@ test('lade images and ps tell of one image its layers and starts, of one contain
     /^CONTAINER +IMAGE +STATE +PID +STARTED +START +KIND +READ +WAITED +SNAPSHOTTER\n/,
   );
   assert.match(list.stdout, /^web .* running +77 +\d+ \w+ ago +0\.81 s +cold +2\.5 MB +0\.13 s +lade$/m);
+  assert.match(list.stdout, /^whole .* cold +not seen +not seen +lade$/m);
+  const whole = (await lade('ps', 'whole')).stdout;
+  assert.match(whole, /^read +not seen: the kernel reads layers/m);
+  assert.doesNotMatch(whole, /\b0 (B|ms)\b/);
   const one = await lade('ps', 'web');
   assert.match(one.stdout, /^read +2\.5 MB in 12 requests\nwaited +0\.13 s in 7 of them, for 1\.5 MB\n/m);
   assert.match(one.stdout, /^others +4\.1 kB of its layers, waited 5 ms: by its runtime or the kernel$/m);

@@ -5,6 +5,8 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import {
+  LOOKS,
+  PICTURES,
   createEmptyNode,
   createNode,
   openBrowser,
@@ -14,8 +16,6 @@ import {
 } from './testing/index.ts';
 
 /* The built console in a real browser, against a daemon in memory that plays the contract. Pictures go to output/console. */
-const PICTURES = join(import.meta.dirname, '../../output/console');
-
 let opened: TestBrowser;
 before(async () => {
   await mkdir(PICTURES, { recursive: true });
@@ -36,12 +36,6 @@ const PAGES = [
   ['container', '#/containers/default/web', ['ready for start up', 'ready for start up']],
   ['events', '#/events', ['bucket.get', 'bucket.get']],
   ['not-found', '#/nowhere', ['There is no such page', '没有这个页面']],
-] as const;
-
-const LOOKS = [
-  { name: 'light', language: 'en', dark: false, width: 1280 },
-  { name: 'dark', language: 'zh', dark: true, width: 1280 },
-  { name: 'phone', language: 'en', dark: true, width: 360 },
 ] as const;
 
 for (const look of LOOKS) {
@@ -91,7 +85,7 @@ for (const look of LOOKS) {
       times.replaceAll(/\s+/g, ' '),
       isEnglish ? /first – cold 688 ms warm 241 ms/ : /首次 – 冷 688 .*热 241/,
     );
-    await page.getByRole('button', { name: isEnglish ? '5 Layers' : '5 层' }).click();
+    await page.getByRole('button', { name: isEnglish ? '5 layers' : '5 层' }).click();
     const rows = page
       .getByRole('group', { name: isEnglish ? 'Starts here' : '在本节点的启动' })
       .locator('tbody tr');
@@ -104,11 +98,19 @@ for (const look of LOOKS) {
     await page.goto(`${api.url}/#/containers/default/web`);
     await page.getByRole('tab', { name: isEnglish ? 'Reads' : '读取' }).click();
     await page.getByText('usr/sbin/nginx').waitFor();
-    await page.getByText(isEnglish ? /Besides, 12.0 KiB|Besides, 12 KiB/ : /此外/).waitFor();
+    await page.getByText(isEnglish ? /Besides, 12.3 kB/ : /此外/).waitFor();
     await page.getByText(isEnglish ? /Reads are not seen of layers/ : /看不到/).waitFor();
     await page.getByText(isEnglish ? '412 ms · cold' : /412 .*· 冷/).waitFor();
     await page.screenshot({ path: join(PICTURES, `reads-${look.name}.png`), fullPage: true });
     await isWhole();
+    await page.goto(`${api.url}/#/containers`);
+    const unseen = page.getByRole('button', { name: isEnglish ? 'not seen' : '未观测' });
+    await unseen.focus();
+    await page.getByRole('tooltip').waitFor();
+    await page.screenshot({ path: join(PICTURES, `unseen-${look.name}.png`) });
+    await isWhole();
+    await unseen.blur();
+    await page.getByRole('tooltip').waitFor({ state: 'detached' });
     assert.deepEqual(faults, []);
   });
 }
@@ -164,6 +166,15 @@ test('a node in trouble says what is wrong and what to do', async () => {
   assert.deepEqual(await audit(), []);
   await api[Symbol.asyncDispose]();
   await page.getByRole('alert').getByText('The daemon does not answer').waitFor();
+  // What was known then is told as of then, and no longer as good or bad.
+  await page
+    .locator('.tile')
+    .getByText(/^as of \d/)
+    .first()
+    .waitFor();
+  assert.equal(await page.locator('.badge-good, .badge-bad, .badge-warn').count(), 0);
+  await page.screenshot({ path: join(PICTURES, 'stopped.png') });
+  assert.deepEqual(await audit(), []);
 });
 
 test('an image is pulled from a registry with progress, then from the bucket at once, and removed', async () => {
@@ -380,7 +391,17 @@ test('the bucket is priced by a file that stays in the browser, and one that is 
 test('an image tells what it shares with others', async () => {
   await using api = await startApiServer();
   await using opening = await openPage(opened.browser, { url: `${api.url}/#/images` });
-  await opening.page.getByText('are layers that other images have, too').first().waitFor();
+  const { page } = opening;
+  await page
+    .getByText(/compressed are layers that other images have, too/)
+    .first()
+    .waitFor();
+  // Which sizes are compressed is said, and how much of an image is here.
+  await page.getByText(/^382 MB compressed$/).waitFor();
+  await page
+    .getByText(/^8\.\d % resident$/)
+    .first()
+    .waitFor();
 });
 
 test('nobody looks: nothing is asked until somebody does again', async () => {

@@ -7,7 +7,7 @@ import type { Platform } from './open-platform.ts';
 import { nameInBucket } from './stored-image.ts';
 
 /** What the control API can do with the bucket itself. */
-export function createBucketWork({ bucket }: Platform, root: string): BucketWork {
+export function createBucketWork({ bucket, images }: Platform, root: string): BucketWork {
   const summary = new BucketSummary(bucket);
   return {
     async contents({ signal }) {
@@ -34,6 +34,7 @@ export function createBucketWork({ bucket }: Platform, root: string): BucketWork
         if (!isCodedError(reason, 'data_loss')) throw reason;
       });
       await bucket.delete([imageKey(name)], { signal });
+      images.changed();
     },
   };
 }

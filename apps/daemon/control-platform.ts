@@ -4,7 +4,7 @@ import { encodeError } from '@lade/control-protocol';
 import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { CodedError, fromUnknown, isCodedError } from '@lade/errors';
 import type { EventLog } from '@lade/event-log';
-import { machinePlatform, selectManifest, type KnownRecords } from '@lade/images';
+import { machinePlatform, selectManifest } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { isGone, listNodes, nodeKey, type NodeRecord } from '@lade/nodes';
@@ -51,10 +51,10 @@ export function createControlPlatform(
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
-  const probe = new BucketProbe(bucket, platform.health, nodeKey(nameNode(config.root)));
+  const name = nameNode(config.root);
+  const probe = new BucketProbe(bucket, platform.health, nodeKey(name));
   const parts = { node, registries, keys, traces, snapshotter: SNAPSHOTTER, log };
   const pull = createPullToNode({ ...platform, ...parts });
-  const known: KnownRecords = new Map();
   return {
     ...createLayerViews(platform),
     bucket: createBucketWork(platform, config.root),
@@ -71,6 +71,7 @@ export function createControlPlatform(
       const lastError = ofLayers.lastError ?? ofContent.lastError;
       return {
         version: VERSION,
+        node: name,
         root: config.root,
         bucket: bucket.location,
         bucketHealth: describeBucket(condition, platform.clock),
@@ -88,11 +89,12 @@ export function createControlPlatform(
         ...(keeperRestarts === undefined ? {} : { keeper: { restarts: keeperRestarts } }),
       };
     },
-    images: async ({ namespace = DEFAULT_NAMESPACE, signal }) =>
-      summariseImages({ bucket, node, layers, starts: platform.starts, log, known }, { namespace, signal }),
+    images: async ({ namespace = DEFAULT_NAMESPACE, maxAgeMs = 0, signal }) =>
+      summariseImages({ ...platform, node, log }, { namespace, maxAgeMs, signal }),
     removeImage: async (image, { namespace = DEFAULT_NAMESPACE, signal }) =>
       removeImage(image, node, { namespace, signal }),
     collectGarbage: async (request, { signal }) => collectNodeGarbage({ ...platform, node }, request, signal),
+    namespaces: async ({ signal }) => (await node.namespaces({ signal })).sort(),
     nodes: async ({ signal }) => (await listNodes(bucket, { log, signal })).map(summariseNode),
     events: ({ follow, ...filter }, { signal }) =>
       follow ? events.follow(filter, signal) : Readable.from(events.recent(filter)),

@@ -3,7 +3,7 @@ import type { Bucket } from '@lade/bucket';
 import { chainName } from '@lade/containerd-services';
 import { isCodedError } from '@lade/errors';
 import { beginReuse, type NodeUses } from '@lade/garbage';
-import { publishImage } from '@lade/images';
+import { publishImage, type BucketImages } from '@lade/images';
 import { chainKey } from '@lade/layers';
 import type { Logger } from '@lade/log';
 import { chainIds, isDigest, type Digest } from '@lade/oci';
@@ -21,6 +21,7 @@ const PUBLISH_RETRY_MS = 30_000;
 interface PublisherPorts {
   readonly bucket: Bucket;
   readonly uses: Pick<NodeUses, 'claim'>;
+  readonly images: Pick<BucketImages, 'changed'>;
   /** Of the pulls that have brought images and their layers. */
   readonly traces: KnownTraces;
 }
@@ -33,6 +34,7 @@ export class ImagePublisher implements AsyncDisposable {
   readonly #node: ContainerdNode;
   readonly #bucket: Bucket;
   readonly #uses: Pick<NodeUses, 'claim'>;
+  readonly #images: Pick<BucketImages, 'changed'>;
   readonly #traces: KnownTraces;
   readonly #log: Logger;
   readonly #stop = new AbortController();
@@ -40,10 +42,11 @@ export class ImagePublisher implements AsyncDisposable {
   #wake = Promise.withResolvers<void>();
   readonly #work: Promise<void>;
 
-  constructor(node: ContainerdNode, { bucket, uses, traces }: PublisherPorts, log: Logger) {
+  constructor(node: ContainerdNode, { bucket, uses, images, traces }: PublisherPorts, log: Logger) {
     this.#node = node;
     this.#bucket = bucket;
     this.#uses = uses;
+    this.#images = images;
     this.#traces = traces;
     this.#log = log;
     this.#work = this.#run();
@@ -106,6 +109,7 @@ export class ImagePublisher implements AsyncDisposable {
       await publishImage(image, { content, bucket, signal });
       await reuse.confirm();
     });
+    this.#images.changed();
     this.#published.add(`${name}@${target.digest}`);
     this.#log.info('image published', { image: name, digest: target.digest, bucket: bucket.location });
   }

@@ -4,6 +4,7 @@ import type { Bucket, BucketEvent } from '@lade/bucket';
 import { openContent, type Content } from '@lade/content';
 import { isCodedError, wrapError } from '@lade/errors';
 import { beginReuse, type NodeUses } from '@lade/garbage';
+import { BucketImages } from '@lade/images';
 import {
   ChunkCatalogue,
   UploadQueue,
@@ -48,6 +49,7 @@ export interface Platform extends WatchedBucket, StateViews, AsyncDisposable {
   /** What the bucket is asked. */
   readonly requests: RequestTotals;
   readonly content: Content;
+  readonly images: BucketImages;
   readonly layers: LocalLayers;
   readonly made: MadeLayers;
   readonly remote: RemoteLayers;
@@ -126,6 +128,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     ...watched,
     requests,
     content,
+    images: new BucketImages(bucket, log),
     layers,
     made: new MadeLayers(table, layers),
     remote,

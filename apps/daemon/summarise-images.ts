@@ -1,6 +1,5 @@
-import type { Bucket } from '@lade/bucket';
 import type { ImageSummary } from '@lade/control-protocol';
-import { formatPlatform, listImages, type ImageRecord, type KnownRecords } from '@lade/images';
+import { formatPlatform, type BucketImages, type ImageRecord } from '@lade/images';
 import type { Logger } from '@lade/log';
 import { chainIds, isDigest, type Digest } from '@lade/oci';
 import type { LocalLayers } from '@lade/residency';
@@ -10,22 +9,24 @@ import { readManifests, type ImageManifest } from './image-manifests.ts';
 import { summariseStart } from './summarise-start.ts';
 
 interface ImageParts {
-  readonly bucket: Bucket;
+  readonly images: BucketImages;
   readonly node: ContainerdNode;
   readonly layers: LocalLayers;
   readonly starts: StartTable;
   readonly log: Logger;
-  readonly known: KnownRecords;
 }
 
-/** The images that the bucket or one namespace of this node's containerd knows, by name. A containerd that is not there knows none. */
+/**
+ * The images that the bucket or one namespace of this node's containerd knows, by name. A containerd that is not there knows none; what
+ * the bucket is said to know may be `maxAgeMs` old.
+ */
 export async function summariseImages(
-  { bucket, node, layers, starts, log, known }: ImageParts,
-  scope: Scope,
+  { images: ofBucket, node, layers, starts, log }: ImageParts,
+  { maxAgeMs, ...scope }: Scope & { readonly maxAgeMs: number },
 ): Promise<ImageSummary[]> {
   const { signal } = scope;
   const [records, images] = await Promise.all([
-    listImages(bucket, { log, signal, known }),
+    ofBucket.list({ maxAgeMs, signal }),
     node.imagesOf(scope).catch((error: unknown) => {
       signal.throwIfAborted();
       log.debug('images of containerd not listed', { error });

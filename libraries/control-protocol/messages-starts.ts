@@ -43,7 +43,10 @@ export interface ContainerReads extends ReadFigures {
   readonly unattributed?: ReadFigures;
   /** Only of a single container: the files that were waited for longest, then those of which most was read; at most 20. */
   readonly files?: readonly FileRead[];
-  /** Only of a single container: layers that the kernel reads without asking now, so that nothing is seen of it. */
+  /**
+   * Layers that the kernel reads without asking now, or that are not mounted: nothing is seen of reads of them, so that no requests
+   * at all beside such layers mean that nothing was seen, and not that nothing was read.
+   */
   readonly unseenLayers?: readonly Digest[];
 }
 

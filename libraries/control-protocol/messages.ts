@@ -6,6 +6,8 @@ import type { WireError } from './wire-error.ts';
 /** GET /v1/status. */
 export interface Status {
   readonly version: string;
+  /** What this node is called in the bucket. */
+  readonly node: string;
   readonly root: string;
   /** The bucket's URL without credentials. */
   readonly bucket: string;

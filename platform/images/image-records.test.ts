@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import { openBucket } from '@lade/bucket';
 import { SILENT, createLogger } from '@lade/log';
 import { digestOf } from '@lade/oci';
-import { imageKey, listImages, publishImage, readImageRecord, type KnownRecords } from './index.ts';
+import {
+  BucketImages,
+  imageKey,
+  listImages,
+  publishImage,
+  readImageRecord,
+  type KnownRecords,
+} from './index.ts';
 import { AMD64, ARM64, Content, NAME, failsWith } from './testing/content.ts';
 
 test('readImageRecord() wants the exact name, and tells similar ones', async () => {
@@ -54,6 +61,35 @@ test('damaged records are named, left out of lists, and replaced by the next pub
   await publishImage({ name: 'a:1', target }, { content, bucket });
   const names = (await listImages(bucket, { log: SILENT })).map(({ name }) => name);
   assert.deepEqual(names, ['a:1', NAME]);
+});
+
+test('images are listed anew when the list is too old, or this node has changed one', async () => {
+  await using bucket = await openBucket('memory:');
+  let lists = 0;
+  const counted = new Proxy(bucket, {
+    get(it, member) {
+      if (member === 'list') lists++;
+      const value: unknown = Reflect.get(it, member, it);
+      return typeof value === 'function' ? (value.bind(it) as unknown) : value;
+    },
+  });
+  const content = new Content();
+  const target = content.addManifest(AMD64);
+  const images = new BucketImages(counted, SILENT);
+  const names = async (maxAgeMs: number) => (await images.list({ maxAgeMs })).map(({ name }) => name);
+  assert.deepEqual(await names(60_000), []);
+  await publishImage({ name: 'a:1', target }, { content, bucket });
+  assert.deepEqual([await names(60_000), lists], [[], 1]);
+  assert.deepEqual([await names(0), lists], [['a:1'], 2]);
+  await bucket.delete([imageKey('a:1')]);
+  images.changed();
+  assert.deepEqual([await names(60_000), await names(60_000), lists], [[], [], 3]);
+  // A list that was on its way while something changed is not remembered.
+  const listing = images.list({ maxAgeMs: 0 });
+  images.changed();
+  await listing;
+  await names(60_000);
+  assert.equal(lists, 5);
 });
 
 test('a list that is made again reads only the records that are new, and forgets those that are gone', async () => {

@@ -1,3 +1,4 @@
+export { BucketImages } from './bucket-images.ts';
 export {
   IMAGES_PREFIX,
   imageKey,

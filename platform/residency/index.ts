@@ -7,6 +7,7 @@ export { createFullMode } from './full-mode.ts';
 export { parseMountName, type ErofsMounter, type MountManner } from './layer-mounts.ts';
 export { followLayer, type LayerActivity } from './layer-activity.ts';
 export { LayerTable, type LayerRow } from './layer-table.ts';
+export type { InspectedLayer } from './inspected-layer.ts';
 export { LocalLayers, type LocalLayersOptions, type PinnedLayer } from './local-layers.ts';
 export { MadeLayers } from './made-layers.ts';
 export { ReadBook, type LayerReads, type ReadFigures } from './read-book.ts';

@@ -1,13 +1,12 @@
-import { CodedError } from '@lade/errors';
-import { optionalFlag, optionalInteger, optionalTextField, queryFields } from './fields.ts';
+import { optionalFlag, optionalInteger, queryFields } from './fields.ts';
 import { readExec, readRun } from './container-requests.ts';
+import { checkName, namespaceIn } from './namespace-in.ts';
 import { readBody } from './read-body.ts';
 import { DONE, type Call, type Route } from './route.ts';
 
 const DEFAULT_NAMESPACE = 'default';
 const DEFAULT_PATIENCE = 10;
-/** As containerd wants its identifiers, so that they are names of folders, too. */
-const NAME = /^[A-Za-z0-9][\w.-]*$/;
+const LOG_OPENS_AFTER_MS = 500;
 
 export const containerRoutes: readonly Route[] = [
   {
@@ -24,7 +23,7 @@ export const containerRoutes: readonly Route[] = [
     access: 'token',
     async handle({ containers }, { request, signal }) {
       const body = await readBody(request);
-      return { events: containers.run(readRun(body), { namespace: namespaceIn(body), signal }) };
+      return { events: containers.run(readRun(body), { namespace: namespaceOf(body), signal }) };
     },
   },
   {
@@ -52,7 +51,7 @@ export const containerRoutes: readonly Route[] = [
     async handle({ containers }, call) {
       const body = await readBody(call.request);
       const seconds = optionalInteger(body, 'seconds', { min: 0, max: 3600 }) ?? DEFAULT_PATIENCE;
-      await containers.stop(idOf(call), { namespace: namespaceIn(body), seconds, signal: call.signal });
+      await containers.stop(idOf(call), { namespace: namespaceOf(body), seconds, signal: call.signal });
       return DONE;
     },
   },
@@ -64,7 +63,9 @@ export const containerRoutes: readonly Route[] = [
       const fields = queryFields(call.query, { follow: 'flag', tail: 'integer' });
       const follow = optionalFlag(fields, 'follow') ?? false;
       const tail = optionalInteger(fields, 'tail', { min: 0, max: Number.MAX_SAFE_INTEGER });
-      return { events: containers.logs(idOf(call), { ...inQuery(call), follow, tail }) };
+      const events = containers.logs(idOf(call), { ...inQuery(call), follow, tail });
+      // One that writes nothing has a log all the same.
+      return { events, opensAfterMs: LOG_OPENS_AFTER_MS };
     },
   },
   {
@@ -73,28 +74,20 @@ export const containerRoutes: readonly Route[] = [
     access: 'token',
     async handle({ containers }, call) {
       const body = await readBody(call.request);
-      const scope = { namespace: namespaceIn(body), signal: call.signal };
+      const scope = { namespace: namespaceOf(body), signal: call.signal };
       return { events: containers.exec(idOf(call), readExec(body), scope) };
     },
   },
 ];
 
 function inQuery({ query, signal }: Call): { readonly namespace: string; readonly signal: AbortSignal } {
-  return { namespace: namespaceIn(queryFields(query, { namespace: 'text' })), signal };
+  return { namespace: namespaceOf(queryFields(query, { namespace: 'text' })), signal };
 }
 
-function namespaceIn(fields: Readonly<Record<string, unknown>>): string {
-  return checkName(optionalTextField(fields, 'namespace') ?? DEFAULT_NAMESPACE, 'namespace');
+function namespaceOf(fields: Readonly<Record<string, unknown>>): string {
+  return namespaceIn(fields) ?? DEFAULT_NAMESPACE;
 }
 
 function idOf({ parameters: { id = '' } }: Call): string {
   return checkName(id, 'container');
-}
-
-function checkName(name: string, what: string): string {
-  if (NAME.test(name)) return name;
-  throw new CodedError(
-    'invalid_argument',
-    `Cannot find ${what} ${JSON.stringify(name)}: containerd has no such names`,
-  );
 }

@@ -51,10 +51,12 @@ export interface ControlPlatform extends LayerViews {
   console(): ConsoleLink;
   /** For Prometheus. */
   metrics(): Promise<readonly Metric[]>;
-  /** The images that the bucket or containerd knows, by name. */
-  images(options: NamespaceOptions): Promise<readonly ImageSummary[]>;
+  /** The images that the bucket or containerd knows, by name; what the bucket knows may be `maxAgeMs` old, 0 where that is not said. */
+  images(options: NamespaceOptions & { readonly maxAgeMs?: number }): Promise<readonly ImageSummary[]>;
   /** Removes an image from containerd; the bucket keeps it. */
   removeImage(image: string, options: NamespaceOptions): Promise<void>;
+  /** containerd's namespaces, by name. Throws `unavailable` where no containerd is reached. */
+  namespaces(options: WaitOptions): Promise<readonly string[]>;
   /** The nodes that share the bucket, by name. */
   nodes(options: WaitOptions): Promise<readonly NodeSummary[]>;
   /** Removes what nothing on this node needs, unless this is a dry run. */

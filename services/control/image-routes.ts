@@ -1,6 +1,6 @@
-import { queryFields, textField } from './fields.ts';
+import { optionalInteger, queryFields, textField } from './fields.ts';
 import { readBody } from './read-body.ts';
-import { namespaceIn, readPullRequest } from './read-pull-request.ts';
+import { readPullRequest, scopeIn } from './read-pull-request.ts';
 import { DONE, type Route } from './route.ts';
 
 export const imageRoutes: readonly Route[] = [
@@ -9,8 +9,10 @@ export const imageRoutes: readonly Route[] = [
     path: '/v1/images',
     access: 'open',
     async handle(platform, { query, signal }) {
-      const scope = namespaceIn(queryFields(query, { namespace: 'text' }));
-      return { document: { images: await platform.images({ ...scope, signal }) } };
+      const fields = queryFields(query, { namespace: 'text', maxAge: 'integer' });
+      const maxAge = optionalInteger(fields, 'maxAge', { min: 0, max: 3600 }) ?? 0;
+      const wanted = { ...scopeIn(fields), maxAgeMs: maxAge * 1000, signal };
+      return { document: { images: await platform.images(wanted) } };
     },
   },
   {
@@ -19,7 +21,7 @@ export const imageRoutes: readonly Route[] = [
     access: 'token',
     async handle(platform, { query, signal }) {
       const fields = queryFields(query, { image: 'text', namespace: 'text' });
-      await platform.removeImage(textField(fields, 'image'), { ...namespaceIn(fields), signal });
+      await platform.removeImage(textField(fields, 'image'), { ...scopeIn(fields), signal });
       return DONE;
     },
   },

@@ -1,6 +1,7 @@
 import type { PullRequest } from '@lade/control-protocol';
 import { CodedError } from '@lade/errors';
-import { optionalFlag, optionalTextField, textField } from './fields.ts';
+import { optionalFlag, textField } from './fields.ts';
+import { namespaceIn } from './namespace-in.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -15,13 +16,14 @@ export function readPullRequest(body: Fields): PullRequest {
   const plainHttp = optionalFlag(body, 'plainHttp');
   return {
     image: textField(body, 'image'),
-    ...namespaceIn(body),
+    ...scopeIn(body),
     ...(from === undefined ? {} : { from }),
     ...(plainHttp === undefined ? {} : { plainHttp }),
   };
 }
 
-export function namespaceIn(fields: Fields): { readonly namespace?: string } {
-  const namespace = optionalTextField(fields, 'namespace');
+/** Throws `invalid_argument` for what can be no namespace. */
+export function scopeIn(fields: Fields): { readonly namespace?: string } {
+  const namespace = namespaceIn(fields);
   return namespace === undefined ? {} : { namespace };
 }

@@ -79,8 +79,9 @@ function recorder(asked: unknown[]): ContainerWork {
       asked.push(id, wanted, namespace);
       yield* OUTPUT;
     },
-    async *logs(id, { namespace, tail, follow }) {
+    async *logs(id, { namespace, tail, follow, signal }) {
       asked.push(id, namespace, tail, follow);
+      if (id === 'silent') await once(signal, 'abort');
       yield* OUTPUT.slice(1);
     },
     stop: async (id, { namespace, seconds }) => void asked.push(id, namespace, seconds),
@@ -121,6 +122,12 @@ test('containers are answered for as openapi.yaml says', async () => {
     assertFits('OutputEvent', event);
   assert.deepEqual(took(), ['c', 'default', 5, true]);
 
+  // A log that nothing was written to is open all the same.
+  const silent = await api.open('/v1/containers/silent/logs?follow=true');
+  assert.equal(silent.statusCode, 200);
+  silent.destroy();
+  took();
+
   const done = async (method: string, path: string, body?: object | string): Promise<unknown[]> => {
     assert.deepEqual(await api.send(method, path, body), { status: 204, text: '' });
     return took();
@@ -152,8 +159,17 @@ test('what is missing, and requests that are wrong, are told as openapi.yaml say
     '/v1/containers/-/logs',
   ])
     await fails(400, 'GET', path);
-  for (const namespace of ['..', 'a/b', ''])
-    await fails(400, 'GET', `/v1/containers?namespace=${encodeURIComponent(namespace)}`);
+  for (const namespace of ['..', 'a/b', '', 'a'.repeat(77)]) {
+    const query = `namespace=${encodeURIComponent(namespace)}`;
+    for (const path of ['/v1/containers', '/v1/containers/x', '/v1/containers/x/logs', '/v1/images'])
+      await fails(400, 'GET', `${path}?${query}`);
+    await fails(400, 'DELETE', `/v1/images?image=x&${query}`);
+    await fails(400, 'DELETE', `/v1/containers/x?${query}`);
+    await fails(400, 'POST', '/v1/images/pull', { image: 'x', namespace });
+    await fails(400, 'POST', '/v1/containers', { image: 'x', namespace });
+    await fails(400, 'POST', '/v1/containers/x/exec', { args: ['x'], namespace });
+    await fails(400, 'POST', '/v1/containers/x/stop', { namespace });
+  }
   for (const wrong of [
     { args: 'x' },
     { args: ['\0'] },
@@ -163,6 +179,7 @@ test('what is missing, and requests that are wrong, are told as openapi.yaml say
     { rows: 70_000 },
   ])
     await fails(400, 'POST', '/v1/containers', { image: 'x', ...wrong });
+  await fails(400, 'GET', '/v1/images?maxAge=soon');
   await fails(400, 'POST', '/v1/containers/c/exec', { args: [] });
   await fails(400, 'POST', '/v1/containers/c/stop', { seconds: 3601 });
   await fails(400, 'POST', '/v1/sessions/s/size', { columns: 1 });
@@ -175,6 +192,8 @@ interface Api extends AsyncDisposable {
     body?: object | string,
   ): Promise<{ readonly status: number; readonly text: string }>;
   lines(method: string, path: string, body?: object): Promise<unknown[]>;
+  /** Resolves when the answer has begun. */
+  open(path: string): Promise<IncomingMessage>;
 }
 
 async function openApi(containers: ContainerWork): Promise<Api> {
@@ -193,6 +212,10 @@ async function openApi(containers: ContainerWork): Promise<Api> {
   };
   return {
     send,
+    async open(path) {
+      const [response] = await once(request({ socketPath, path, agent: false }).end(), 'response');
+      return response as IncomingMessage;
+    },
     async lines(...asked) {
       const { status, text } = await send(...asked);
       assert.equal(status, 200, text);

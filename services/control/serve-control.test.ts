@@ -15,6 +15,7 @@ import { serveControl, type ControlPlatform, type ControlServer, type ServeContr
 
 const DIFF_ID = digestOf('layer');
 const STATUS: Status = {
+  node: 'node-1',
   version: '0.1.0',
   root: '/r',
   bucket: 'memory:',

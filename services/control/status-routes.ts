@@ -9,6 +9,14 @@ export const statusRoutes: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/v1/namespaces',
+    access: 'open',
+    handle: async (platform, { signal }) => ({
+      document: { namespaces: await platform.namespaces({ signal }) },
+    }),
+  },
+  {
+    method: 'GET',
     path: '/v1/nodes',
     access: 'open',
     handle: async (platform, { signal }) => ({ document: { nodes: await platform.nodes({ signal }) } }),

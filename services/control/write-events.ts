@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeError } from '@lade/control-protocol';
 
 /** What keeps proxies from closing a quiet stream, and lets a dead client be noticed. */
@@ -10,6 +11,8 @@ export interface EventStream {
   readonly events: AsyncIterable<object>;
   /** It may be long until the first event comes, and nothing can fail before: the answer begins without it. */
   readonly isEndless?: boolean;
+  /** The answer begins after so long, though no event has come: what fails is known by then. */
+  readonly opensAfterMs?: number;
 }
 
 /**
@@ -19,12 +22,13 @@ export interface EventStream {
 export async function writeEvents(
   { headers, method }: IncomingMessage,
   response: ServerResponse,
-  { events, isEndless = false }: EventStream,
+  { events, isEndless = false, opensAfterMs }: EventStream,
 ): Promise<void> {
   const isSse = /\btext\/event-stream\b/.test(headers.accept ?? '');
   const iterator = events[Symbol.asyncIterator]();
   try {
-    const first = isEndless || method === 'HEAD' ? undefined : await iterator.next();
+    const first = isEndless || method === 'HEAD' ? undefined : iterator.next();
+    await within(first, opensAfterMs);
     response.writeHead(200, {
       'content-type': isSse ? 'text/event-stream' : 'application/x-ndjson',
       'cache-control': 'no-store',
@@ -42,13 +46,25 @@ export async function writeEvents(
   }
 }
 
+/** Resolves when something has come, or enough time has gone. */
+async function within(first: Promise<unknown> | undefined, ms: number | undefined): Promise<void> {
+  if (ms === undefined) return void (await first);
+  const enough = new AbortController();
+  try {
+    await Promise.race([first, sleep(ms, undefined, { signal: enough.signal, ref: false })]);
+  } finally {
+    enough.abort();
+  }
+}
+
 async function* frames(
-  first: IteratorResult<object> | undefined,
+  first: Promise<IteratorResult<object>> | undefined,
   rest: AsyncIterable<object>,
   encode: (event: object) => string,
 ): AsyncGenerator<string> {
-  if (first && !first.done) yield encode(first.value);
   try {
+    const event = await first;
+    if (event && !event.done) yield encode(event.value);
     for await (const event of rest) yield encode(event);
   } catch (reason) {
     yield encode({ kind: 'error', error: encodeError(reason) });

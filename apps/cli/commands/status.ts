@@ -32,9 +32,11 @@ export const status = defineCommand({
 });
 
 function format(status: Status): string {
-  const { version, root, bucket, fillMode, containerd, uploads, residency, bucketRequests, keeper } = status;
+  const { version, node, root, bucket, fillMode, containerd, uploads, residency, bucketRequests, keeper } =
+    status;
   const lines: Line[] = [
     ['version', version],
+    ['node', node],
     ['root', root],
     ['bucket', bucket],
     ...describeBucket(status.bucketHealth),

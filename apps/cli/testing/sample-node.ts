@@ -8,6 +8,7 @@ export const PUBLISHED_AT = '2026-11-21T01:02:03.000Z';
 
 export const STATUS: Status = {
   version: '0.1.0',
+  node: 'node-a-0123456789abcdef',
   root: '/var/lib/lade',
   bucket: 's3://bucket/prefix',
   bucketHealth: { state: 'healthy', since: '2026-11-01T10:00:00.000Z' },

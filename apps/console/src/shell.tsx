@@ -1,10 +1,12 @@
 import { defineComponent, provide, watch, watchEffect } from 'vue';
-import { RouterLink, RouterView, useRoute } from 'vue-router';
-import { fetchStatus } from './api/endpoints.ts';
+import { RouterLink, RouterView, useRoute, useRouter } from 'vue-router';
+import { fetchNamespaces, fetchStatus } from './api/endpoints.ts';
 import { openEventFeed } from './api/event-feed.ts';
 import { Icon, type IconName } from './components/icon.tsx';
+import { NamespaceChoice } from './components/namespace-choice.tsx';
 import { TokenDialog } from './components/token-dialog.tsx';
 import { EVENT_FEED } from './composables/event-feed.ts';
+import { learnNamespaces, namespace } from './composables/namespace.ts';
 import { STATUS } from './composables/status.ts';
 import { usePoll } from './composables/use-poll.ts';
 import { t } from './i18n/index.ts';
@@ -12,6 +14,7 @@ import { TrafficRecord, trafficSamples } from './pages/bucket/traffic.ts';
 import { Preferences } from './components/preferences.tsx';
 
 const STATUS_EVERY_MS = 2000;
+const NAMESPACES_EVERY_MS = 30_000;
 
 const PAGES = [
   ['overview', '/'],
@@ -31,7 +34,13 @@ export const Shell = defineComponent(() => {
     if (found) traffic.add(found, Date.now());
     trafficSamples.value = traffic.samples;
   });
-  const route = useRoute();
+  const found = usePoll(fetchNamespaces, NAMESPACES_EVERY_MS).value;
+  watch(found, (names) => learnNamespaces(names ?? []));
+  const [route, router] = [useRoute(), useRouter()];
+  // What is open there is of the namespace from before.
+  const onNamespace = (): void => {
+    if (route.name === 'container') void router.push({ name: 'containers' });
+  };
   watchEffect(() => {
     const names: Readonly<Record<string, string>> = t().app.pages;
     const name = String(route.name ?? '');
@@ -70,6 +79,7 @@ export const Shell = defineComponent(() => {
           ))}
         </nav>
         <div class="bar-foot">
+          <NamespaceChoice onChosen={onNamespace} />
           <div class={['daemon', status.error.value ? 'daemon-bad' : '']} title={status.value.value?.root}>
             <span class="daemon-dot" aria-hidden="true" />
             {status.error.value ? t().app.unreachable : `lade ${status.value.value?.version ?? '…'}`}
@@ -78,9 +88,10 @@ export const Shell = defineComponent(() => {
         </div>
       </header>
       <main id="content" class="content" tabindex={-1}>
-        <RouterView />
+        {/* A page asks for what it shows in one namespace. */}
+        <RouterView key={namespace.value} />
       </main>
-      <TokenDialog />
+      <TokenDialog root={status.value.value?.root} />
     </div>
   );
 });

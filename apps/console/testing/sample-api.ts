@@ -18,6 +18,7 @@ import { sampleImages, sampleLayers, sampleMap, sampleStatus, sampleTrace } from
 
 export interface SampleNode {
   status: Status;
+  namespaces: string[];
   images: ImageSummary[];
   layers: LayerSummary[];
   containers: ContainerSummary[];
@@ -27,6 +28,8 @@ export interface SampleNode {
   eventsPerSecond: number;
   /** Wanted for what changes something; undefined: nothing is. */
   token: string | undefined;
+  /** Its containers write nothing. */
+  quiet: boolean;
   /** Batches of touched chunks a second, and how many chunks each has. */
   touches: { perSecond: number; chunks: number };
   readonly sessions: Map<string, Session>;
@@ -40,6 +43,7 @@ export type Reply =
 export function createNode(change: Partial<SampleNode> = {}): SampleNode {
   return {
     status: sampleStatus(),
+    namespaces: ['default'],
     images: sampleImages().map((image, i) => withStarts(image, i)),
     layers: sampleLayers(),
     containers: sampleContainers(),
@@ -47,6 +51,7 @@ export function createNode(change: Partial<SampleNode> = {}): SampleNode {
     chunks: 3200,
     eventsPerSecond: 4,
     token: undefined,
+    quiet: false,
     touches: { perSecond: 5, chunks: 30 },
     sessions: new Map(),
     inputs: [],
@@ -73,7 +78,7 @@ export function answer(node: SampleNode, request: IncomingMessage, body: Buffer,
   const path = url.pathname.split('/').slice(2).map(decodeURIComponent);
   const method = request.method ?? 'GET';
   if (
-    method !== 'GET' &&
+    (method !== 'GET' || path[2] === 'logs') &&
     node.token !== undefined &&
     request.headers.authorization !== `Bearer ${node.token}`
   ) {
@@ -95,13 +100,16 @@ function read(node: SampleNode, path: readonly string[], query: URLSearchParams,
   const documents: Readonly<Record<string, () => object>> = {
     status: () => ({ ...node.status, bucketRequests: countRequests() }),
     images: () => ({ images: node.images }),
+    namespaces: () => ({ namespaces: node.namespaces }),
     layers: () => ({ layers: node.layers }),
-    containers: () => ({ containers: node.containers }),
+    containers: () => ({
+      containers: node.containers.filter((item) => item.namespace === query.get('namespace')),
+    }),
     'bucket/objects': () => pageOf(node.objects, query),
     bucket: () => ({ listedAt: new Date().toISOString(), kinds: kindsOf(node.objects) }),
     nodes: () => ({ nodes: node.images.length === 0 ? [] : NODES }),
   };
-  if (part === 'logs') return { events: containerEvents(signal) };
+  if (part === 'logs') return { events: node.quiet ? silence(signal) : containerEvents(signal) };
   const container = noun === 'containers' ? node.containers.find((item) => item.id === id) : undefined;
   if (container) return ok(detailOf(container));
   if (noun === 'events') return { events: events(node, signal) };
@@ -168,6 +176,11 @@ function layerOf({ chunks }: SampleNode, diffId: string): SampleLayer {
   const made = { map, files, trace: sampleTrace(map, files, 600) };
   layers.set(key, made);
   return made;
+}
+
+// oxlint-disable-next-line require-yield
+async function* silence(signal: AbortSignal): AsyncGenerator<object> {
+  await sleep(600_000, undefined, { signal });
 }
 
 const FILES_AT_ONCE = 1000;

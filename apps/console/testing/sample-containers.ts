@@ -55,7 +55,14 @@ export function sampleContainers(): ContainerSummary[] {
       startMs: 412,
       hasLogs: true,
       layers: [layerId(1, 0), layerId(1, 1)],
-      reads: { requests: 940, bytes: 14_200_000, waits: 311, waitMs: 1930, filledBytes: 9_800_000 },
+      reads: {
+        requests: 940,
+        bytes: 14_200_000,
+        waits: 311,
+        waitMs: 1930,
+        filledBytes: 9_800_000,
+        unseenLayers: [layerId(1, 1)],
+      },
       ...(ofNginx ? { start: ofNginx } : {}),
     },
     {
@@ -71,7 +78,14 @@ export function sampleContainers(): ContainerSummary[] {
       exitedAt: timeAfter(-597),
       hasLogs: true,
       layers: [layerId(0, 0)],
-      reads: { requests: 120, bytes: 5_100_000, waits: 0, waitMs: 0, filledBytes: 0 },
+      reads: {
+        requests: 0,
+        bytes: 0,
+        waits: 0,
+        waitMs: 0,
+        filledBytes: 0,
+        unseenLayers: [layerId(0, 0)],
+      },
       ...(ofPython ? { start: ofPython } : {}),
     },
   ];
@@ -86,9 +100,8 @@ const FILES = [
 
 /** With what it has read, file by file. */
 export function detailOf(container: ContainerSummary): ContainerSummary {
-  const { reads, layers = [] } = container;
-  const [lowest, ...others] = layers;
-  if (!reads || !lowest) return container;
+  const { reads, layers: [lowest] = [] } = container;
+  if (!reads || !lowest || reads.requests === 0) return container;
   const files: FileRead[] = FILES.map(([path, sizeBytes, bytes, waits, waitMs]) => ({
     diffId: lowest,
     path,
@@ -98,5 +111,5 @@ export function detailOf(container: ContainerSummary): ContainerSummary {
     waitMs,
   }));
   const unattributed = { requests: 3, bytes: 12_288, waits: 1, waitMs: 3.2, filledBytes: 65_536 };
-  return { ...container, reads: { ...reads, files, unattributed, unseenLayers: others } };
+  return { ...container, reads: { ...reads, files, unattributed } };
 }

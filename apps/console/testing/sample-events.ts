@@ -35,6 +35,7 @@ export function createEvents(): () => DaemonEvent {
       kind,
       ...subject,
       ...(sized ? { bytes: Math.floor(random() * 9_000_000) } : {}),
+      traceId: digestOf(`trace ${Math.floor(id / 8)}`).slice(7, 39),
       ms: Math.round(random() * 900) / 10,
       ...(failed ? { code: 'unavailable', message: 'Cannot read the object: the bucket answered 503' } : {}),
     };

@@ -46,7 +46,8 @@ export function sampleImages(): ImageSummary[] {
       diffId: layerId(i, n),
       chainId: digestOf(`chain ${i} ${n}`),
       sizeBytes,
-      here: i < 2,
+      // The base is that of an image that is here.
+      here: i < 2 || n === 0,
     })),
   }));
 }
@@ -70,6 +71,7 @@ export function sampleLayers(): LayerSummary[] {
 export function sampleStatus(): Status {
   return {
     version: '0.1.0',
+    node: 'node-a.internal',
     root: '/var/lib/lade',
     bucket: 's3://images/lade?region=eu-central-1',
     bucketHealth: {

@@ -101,7 +101,7 @@ export async function* runEvents(
   await sleep(120, undefined, { signal });
   node.containers.unshift({
     id,
-    namespace: 'default',
+    namespace: String(request['namespace']),
     image: String(request['image']),
     snapshotter: 'lade',
     createdAt: new Date().toISOString(),

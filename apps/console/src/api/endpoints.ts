@@ -29,15 +29,32 @@ export async function fetchStatus(options: WaitOptions = {}): Promise<Status> {
   return readDocument({ path: '/status', ...options });
 }
 
-export async function fetchImages(options: WaitOptions = {}): Promise<readonly ImageSummary[]> {
-  return (await readDocument<{ images: readonly ImageSummary[] }>({ path: '/images', ...options })).images;
+/** Of this node's containerd, by name. */
+export async function fetchNamespaces(options: WaitOptions = {}): Promise<readonly string[]> {
+  const document = await readDocument<{ namespaces: readonly string[] }>({ path: '/namespaces', ...options });
+  return document.namespaces;
+}
+
+/** A list of the bucket is a request that clouds have a price for; of this node, an answer is always new. */
+const BUCKET_AGE_S = 60;
+
+export async function fetchImages(
+  namespace: string,
+  options: WaitOptions = {},
+): Promise<readonly ImageSummary[]> {
+  const document = await readDocument<{ images: readonly ImageSummary[] }>({
+    path: '/images',
+    query: { namespace, maxAge: BUCKET_AGE_S },
+    ...options,
+  });
+  return document.images;
 }
 
 export function pullImage(request: PullRequest, options: WaitOptions): AsyncIterable<PullEvent> {
   return readEvents({ method: 'POST', path: '/images/pull', body: request, ...options });
 }
 
-export async function removeImage(image: string, namespace?: string): Promise<void> {
+export async function removeImage(image: string, namespace: string): Promise<void> {
   await send({ method: 'DELETE', path: '/images', query: { image, namespace } });
 }
 
@@ -64,9 +81,13 @@ export async function fetchTrace(diffId: string, options: WaitOptions = {}): Pro
   return readDocument({ path: `/layers/${encodeURIComponent(diffId)}/trace`, ...options });
 }
 
-export async function fetchContainers(options: WaitOptions = {}): Promise<readonly ContainerSummary[]> {
+export async function fetchContainers(
+  namespace: string,
+  options: WaitOptions = {},
+): Promise<readonly ContainerSummary[]> {
   const document = await readDocument<{ containers: readonly ContainerSummary[] }>({
     path: '/containers',
+    query: { namespace },
     ...options,
   });
   return document.containers;

@@ -21,7 +21,7 @@ export async function send(call: Call): Promise<Response> {
     if (response.ok) return response;
     const error = errorOfAnswer(response.status, await response.json().catch(() => undefined));
     if (response.status !== 401) throw error;
-    const token = await askForToken(error.cure);
+    const token = await askForToken();
     if (token === undefined) {
       forgetToken();
       throw error;

@@ -3,10 +3,11 @@ import { ApiError, isAbort, toApiError } from './api-error.ts';
 import { decodeLines } from './decode-lines.ts';
 import { send, type Call } from './request.ts';
 
-/** The events of a call, in the batches in which they arrive. Throws an ApiError for what the daemon says has failed. */
+/** The events of a call, in the batches in which they arrive; an empty one first, when the stream is open. Throws an ApiError for what the daemon says has failed. */
 export async function* readBatches<T extends object>(call: Call): AsyncGenerator<readonly T[]> {
   const { body } = await send(call);
   if (body === null) return;
+  yield [];
   try {
     for await (const batch of decodeLines<T | StreamFailure>(body)) {
       const failed = batch.findIndex((event) => isFailure(event));
@@ -51,8 +52,9 @@ export async function followStream<T extends object>(
   while (!signal.aborted) {
     try {
       for await (const batch of readBatches<T>({ ...follower.call(), signal })) {
-        pauseMs = FIRST_PAUSE_MS;
         follower.broken(undefined);
+        if (batch.length === 0) continue;
+        pauseMs = FIRST_PAUSE_MS;
         follower.take(batch);
       }
     } catch (reason) {

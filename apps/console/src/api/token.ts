@@ -7,8 +7,6 @@ import { ref, shallowRef, type ShallowRef } from 'vue';
 const KEY = 'lade.token';
 
 interface TokenQuestion {
-  /** What the daemon says about where the token is. */
-  readonly cure: string | undefined;
   /** Whether there was one, and the daemon has another. */
   readonly refused: boolean;
   readonly answer: (token: string | undefined) => void;
@@ -43,9 +41,9 @@ export function forgetToken(): void {
 }
 
 /** Resolves with what the person enters, undefined when they would rather not. */
-export async function askForToken(cure: string | undefined): Promise<string | undefined> {
+export async function askForToken(): Promise<string | undefined> {
   asked ??= new Promise<string | undefined>((resolve) => {
-    tokenQuestion.value = { cure, refused: hasToken.value, answer: resolve };
+    tokenQuestion.value = { refused: hasToken.value, answer: resolve };
   }).finally(() => {
     asked = undefined;
     tokenQuestion.value = undefined;

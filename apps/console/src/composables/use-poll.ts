@@ -5,6 +5,8 @@ import { pageVisible } from './use-visible.ts';
 export interface Polled<T> {
   /** The newest answer; kept while later ones fail. */
   readonly value: ShallowRef<T | undefined>;
+  /** When it came: milliseconds since 1970, 0 before the first. */
+  readonly at: ShallowRef<number>;
   /** Why the newest question has no answer. */
   readonly error: ShallowRef<ApiError | undefined>;
   /** Asks at once. */
@@ -17,6 +19,7 @@ export function usePoll<T>(
   everyMs: number,
 ): Polled<T> {
   const value = shallowRef<T>();
+  const at = shallowRef(0);
   const error = shallowRef<ApiError>();
   let running = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -27,6 +30,7 @@ export function usePoll<T>(
     const { signal } = (running = new AbortController());
     try {
       value.value = await ask({ signal });
+      at.value = Date.now();
       error.value = undefined;
     } catch (reason) {
       if (signal.aborted || isAbort(reason)) return;
@@ -41,5 +45,5 @@ export function usePoll<T>(
 
   watch(pageVisible, (visible) => (visible ? void run() : stop()), { immediate: true });
   onScopeDispose(stop);
-  return { value, error, refresh: () => void run() };
+  return { value, at, error, refresh: () => void run() };
 }

@@ -40,6 +40,7 @@ export const enBucket = {
   month: 'Month',
   storedForAMonth: 'What is stored now, for a month',
   nodes: 'Nodes on this bucket',
+  thisNode: 'this one',
   lastSeen: (time: string) => `seen ${time}`,
   noNodes: 'No node has written here yet.',
   browse: 'Objects',

@@ -14,6 +14,8 @@ export const en = {
       events: 'Events',
       layer: 'Layer',
     },
+    namespace: 'Namespace',
+    namespaceText: 'The namespace of containerd whose images and containers are shown; Kubernetes has k8s.io',
     language: 'Language',
     otherLanguage: '简体中文',
     theme: 'Colours',
@@ -78,7 +80,9 @@ export const en = {
   token: {
     title: 'The daemon wants its token',
     why: 'Reading works without it. What changes or runs something, or shows what containers wrote, needs it.',
-    where: 'The file with the token is named when the daemon starts:',
+    where: 'Where it is',
+    whereText: (file: string) =>
+      `On the machine of the daemon, “lade console” prints a link with the token in it. The token itself is in ${file} there, unless --token-file names another file.`,
     refused: 'That token is not this daemon’s. It makes a new one when its file is removed.',
     label: 'Token',
     use: 'Use this token',

@@ -2,13 +2,15 @@ import { language, LOCALES } from './index.ts';
 
 /* How numbers are written; called while rendering, like t(). */
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
+/** By thousands, as the command line, docker and the bills of clouds have them. */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
+  // What would be rounded to 1000 is 1 of the next.
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
     unit++;
   }
   const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
@@ -44,6 +46,11 @@ export function formatRate(perSecond: number): string {
 export function formatClock(iso: string): string {
   const date = new Date(iso);
   return `${date.toLocaleTimeString('en-GB')}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+}
+
+/** 14:03, or as the language has it. */
+export function formatTime(at: number): string {
+  return new Intl.DateTimeFormat(LOCALES[language.value], { timeStyle: 'short' }).format(at);
 }
 
 export function formatDate(iso: string): string {

@@ -36,6 +36,7 @@ export const zhBucket: typeof enBucket = {
   month: '月份',
   storedForAMonth: '当前存储量，按一个月计',
   nodes: '使用此存储桶的节点',
+  thisNode: '本节点',
   lastSeen: (time) => `${time}出现`,
   noNodes: '还没有节点写入过。',
   browse: '对象',

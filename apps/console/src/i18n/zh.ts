@@ -14,6 +14,8 @@ export const zh: Messages = {
       events: '事件',
       layer: '层',
     },
+    namespace: '命名空间',
+    namespaceText: '显示 containerd 的哪个命名空间中的镜像和容器；Kubernetes 使用 k8s.io',
     language: '语言',
     otherLanguage: 'English',
     theme: '配色',
@@ -77,7 +79,9 @@ export const zh: Messages = {
   token: {
     title: '守护进程需要令牌',
     why: '只读不需要令牌。更改或运行任何东西，以及查看容器输出，都需要它。',
-    where: '守护进程启动时会指出令牌所在的文件：',
+    where: '令牌在哪里',
+    whereText: (file) =>
+      `在守护进程所在的机器上运行 “lade console” 会输出带令牌的链接。令牌本身在该机器的 ${file} 中，除非用 --token-file 指定了其他文件。`,
     refused: '这不是该守护进程的令牌。删除令牌文件后，它会生成新的令牌。',
     label: '令牌',
     use: '使用这个令牌',

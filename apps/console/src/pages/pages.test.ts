@@ -29,15 +29,16 @@ test('a ring keeps the newest events and forgets the oldest', () => {
 
 test('events are found by family, by all words in whatever case, and by failure', () => {
   const failed = event(1, { key: 'packs/sha256/ab', code: 'unavailable' });
-  const left = event(2, { key: 'packs/sha256/cd', code: 'cancelled' });
+  const left = event(2, { key: 'packs/sha256/cd', code: 'cancelled', traceId: 't' });
   const call: DaemonEvent = { id: 3, kind: 'containerd.snapshots.prepare', name: 'x', parent: 'sha256:AB' };
   const find = (filter: object): (number | undefined)[] =>
     [failed, left, call]
-      .filter(matcher({ family: '', text: '', onlyErrors: false, ...filter }))
+      .filter(matcher({ family: '', text: '', onlyErrors: false, traceId: '', ...filter }))
       .map(({ id }) => id);
   assert.deepEqual(find({ family: 'bucket' }), [1, 2]);
   assert.deepEqual(find({ text: 'AB sha256' }), [1, 3]);
   assert.deepEqual(find({ onlyErrors: true }), [1]);
+  assert.deepEqual(find({ traceId: 't' }), [2]);
   assert.ok(!hasFailed(left));
   const looked = { ...left, kind: 'bucket.head', code: 'not_found' };
   assert.ok(!hasFailed(looked));

@@ -36,7 +36,7 @@ export const BucketPage = defineComponent(() => {
         </div>
         <div class="columns">
           <GarbagePanel onRemoved={contents.refresh} />
-          <NodesPanel nodes={nodes.value.value} error={nodes.error.value} />
+          <NodesPanel nodes={nodes.value.value} here={status.value?.node} error={nodes.error.value} />
         </div>
         {contents.value.value && nodes.value.value ? (
           <CostPanel contents={contents.value.value} nodes={nodes.value.value} />
@@ -128,6 +128,8 @@ const TrafficPanel = defineComponent(
 
 interface NodesPanelProps {
   readonly nodes: readonly NodeSummary[] | undefined;
+  /** What this node is called. */
+  readonly here: string | undefined;
   readonly error: ApiError | undefined;
 }
 
@@ -143,7 +145,10 @@ const NodesPanel = defineComponent(
           <ul class="node-list">
             {(props.nodes ?? []).map((node) => (
               <li key={node.name}>
-                <strong class="break">{node.name}</strong>
+                <span class="break">
+                  <strong>{node.name}</strong>
+                  {node.name === props.here ? <span class="quiet"> {words.thisNode}</span> : null}
+                </span>
                 <Badge tone={node.state === 'gone' ? 'warn' : 'good'}>
                   {() => words.lastSeen(formatAgo(node.seenAt, now.value))}
                 </Badge>
@@ -154,5 +159,5 @@ const NodesPanel = defineComponent(
       );
     };
   },
-  { props: ['nodes', 'error'] },
+  { props: ['nodes', 'here', 'error'] },
 );

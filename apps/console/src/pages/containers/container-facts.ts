@@ -1,4 +1,4 @@
-import type { ContainerState, ContainerSummary } from '@lade/control-protocol';
+import type { ContainerReads, ContainerState, ContainerSummary } from '@lade/control-protocol';
 import type { Tone } from '../../components/badge.tsx';
 import { formatDuration } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
@@ -31,4 +31,9 @@ export function startedAt({ startedAt: ours, start }: ContainerSummary): string 
 export function startText({ startMs, start }: ContainerSummary): string {
   const ms = startMs ?? start?.ms;
   return ms === undefined ? '–' : formatDuration(ms);
+}
+
+/** Whether figures tell something: of layers whose reads nobody sees, zeros do not. */
+export function isSeen({ requests, unseenLayers = [] }: ContainerReads): boolean {
+  return requests > 0 || unseenLayers.length === 0;
 }

@@ -17,6 +17,7 @@ export const ContainerLogs = defineComponent(
     const lines = shallowRef<readonly LogLine[]>([]);
     const error = shallowRef<ApiError>();
     const ended = ref<number>();
+    const isOpen = ref(false);
     const view = ref<HTMLElement>();
     const sticky = ref(true);
     let log = new LogLines(MAX_LINES);
@@ -28,12 +29,13 @@ export const ContainerLogs = defineComponent(
     });
     const read = async (signal: AbortSignal): Promise<void> => {
       log = new LogLines(MAX_LINES);
-      [ended.value, error.value] = [undefined, undefined];
+      [ended.value, error.value, isOpen.value] = [undefined, undefined, false];
       const { id, namespace } = props.container;
       const path = `/containers/${encodeURIComponent(id)}/logs`;
       const query = { namespace, follow: true, tail: MAX_LINES };
       try {
         for await (const batch of readBatches<OutputEvent>({ path, query, signal })) {
+          isOpen.value = true;
           for (const event of batch) {
             if (event.kind === 'output') log.add(event.stream, fromBase64(event.data));
             else if (event.kind === 'exited') ended.value = event.exitStatus;
@@ -65,7 +67,7 @@ export const ContainerLogs = defineComponent(
         <div class="stack">
           {error.value ? <ErrorNote error={error.value} /> : null}
           <div ref={view} class="log" role="log" tabindex={0} aria-label={words.logs} onScroll={onScroll}>
-            {lines.value.length === 0 ? <p class="log-quiet">{words.emptyLog}</p> : null}
+            {isOpen.value && lines.value.length === 0 ? <p class="log-quiet">{words.emptyLog}</p> : null}
             {lines.value.map(({ number, stream, text }) => (
               <div key={number} class={['log-line', `log-${stream}`]}>
                 {text}

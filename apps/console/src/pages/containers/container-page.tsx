@@ -2,6 +2,7 @@ import { defineAsyncComponent, defineComponent, ref, type Ref } from 'vue';
 import { RouterLink, useRoute } from 'vue-router';
 import type { ContainerSummary } from '@lade/control-protocol';
 import { fetchContainers } from '../../api/endpoints.ts';
+import type { WaitOptions } from '../../api/request.ts';
 import { Badge } from '../../components/badge.tsx';
 import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
@@ -23,9 +24,10 @@ type Tab = (typeof TABS)[number];
 
 export const ContainerPage = defineComponent(() => {
   const route = useRoute();
-  const { value: containers, error, refresh } = usePoll(fetchContainers, 2000);
   const id = String(route.params['id']);
   const namespace = String(route.params['namespace']);
+  const ask = async (options: WaitOptions) => fetchContainers(namespace, options);
+  const { value: containers, error, refresh } = usePoll(ask, 2000);
   const tab: Ref<Tab> = ref(isWaiting(id) ? 'terminal' : 'logs');
   return () => {
     const words = t().containers;

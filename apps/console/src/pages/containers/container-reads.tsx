@@ -5,6 +5,7 @@ import { fetchContainer } from '../../api/endpoints.ts';
 import { usePoll } from '../../composables/use-poll.ts';
 import { formatBytes, formatCount, formatDuration, shortDigest } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
+import { isSeen } from './container-facts.ts';
 import { FilesRead } from './files-read.tsx';
 
 /** What the processes of a container have read of its layers, and how long they waited for it. */
@@ -18,7 +19,13 @@ export const ContainerReadsView = defineComponent(
       if (!reads) return <p class="quiet">{words.noReads}</p>;
       return (
         <div class="stack">
-          <Figures reads={reads} />
+          {isSeen(reads) ? (
+            <Figures reads={reads} />
+          ) : (
+            <p>
+              <strong>{words.notSeen}</strong>: {words.notSeenText}
+            </p>
+          )}
           <p class="quiet">{words.readsText}</p>
           {reads.unattributed ? (
             <p class="quiet">

@@ -5,18 +5,24 @@ import { fetchContainers } from '../../api/endpoints.ts';
 import { Badge } from '../../components/badge.tsx';
 import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
+import { Explained } from '../../components/explained.tsx';
 import { PageHead } from '../../components/panel.tsx';
 import { StartKindBadge } from '../../components/start-kind.tsx';
 import { TableWrap } from '../../components/table-wrap.tsx';
+import { namespace, namespaces } from '../../composables/namespace.ts';
 import { useNow } from '../../composables/use-now.ts';
 import { usePoll } from '../../composables/use-poll.ts';
 import { formatAgo, formatBytes, formatDuration, shortImage } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import { ContainerActions } from './container-actions.tsx';
-import { startText, startedAt, stateText, toneOf } from './container-facts.ts';
+import { isSeen, startText, startedAt, stateText, toneOf } from './container-facts.ts';
 
 export const ContainersPage = defineComponent(() => {
-  const { value: containers, error, refresh } = usePoll(fetchContainers, 2000);
+  const {
+    value: containers,
+    error,
+    refresh,
+  } = usePoll(async (options) => fetchContainers(namespace.value, options), 2000);
   const now = useNow();
   return () => {
     const words = t().containers;
@@ -25,7 +31,7 @@ export const ContainersPage = defineComponent(() => {
         <PageHead title={words.title} subtitle={words.subtitle} />
         {error.value ? <ErrorNote error={error.value} onRetry={refresh} /> : null}
         {containers.value?.length === 0 ? (
-          <EmptyNote icon="containers" title={words.empty} text={words.emptyText}>
+          <EmptyNote icon="containers" title={words.empty} text={emptyText()}>
             <RouterLink class="button button-primary" to="/images">
               {() => words.toImages}
             </RouterLink>
@@ -69,9 +75,9 @@ const ContainerTable = defineComponent(
           <tbody>
             {props.containers.map((item) => (
               <tr key={`${item.namespace}/${item.id}`}>
-                <td>
+                <td class="break">
                   <RouterLink to={{ name: 'container', params: { namespace: item.namespace, id: item.id } }}>
-                    {() => <strong class="break">{item.id}</strong>}
+                    {() => <strong>{item.id}</strong>}
                   </RouterLink>
                 </td>
                 <td class="break">{shortImage(item.image)}</td>
@@ -84,8 +90,7 @@ const ContainerTable = defineComponent(
                 <td class="number nowrap">
                   {item.start ? <StartKindBadge kind={item.start.kind} /> : null} {startText(item)}
                 </td>
-                <td class="number">{item.reads ? formatBytes(item.reads.bytes) : '–'}</td>
-                <td class="number">{item.reads ? formatDuration(item.reads.waitMs) : '–'}</td>
+                {readCells(item)}
                 <td>
                   <ContainerActions container={item} onChanged={props.onChanged} compact />
                 </td>
@@ -98,3 +103,25 @@ const ContainerTable = defineComponent(
   },
   { props: ['containers', 'now', 'onChanged'] },
 );
+
+function emptyText(): string {
+  const words = t().containers;
+  if (namespaces.value.length < 2) return words.emptyText;
+  const others = namespaces.value.filter((name) => name !== namespace.value).join(', ');
+  return `${words.emptyText} ${words.emptyElsewhere(namespace.value, others)}`;
+}
+
+function readCells({ reads }: ContainerSummary) {
+  const words = t().containers;
+  if (reads && !isSeen(reads)) {
+    return (
+      <td class="number" colspan={2}>
+        <Explained word={words.notSeen} text={words.notSeenText} />
+      </td>
+    );
+  }
+  return [
+    <td class="number">{reads ? formatBytes(reads.bytes) : '–'}</td>,
+    <td class="number">{reads ? formatDuration(reads.waitMs) : '–'}</td>,
+  ];
+}

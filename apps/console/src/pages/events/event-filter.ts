@@ -6,6 +6,8 @@ export interface EventFilter {
   /** Words that all have to be in the event, in whatever case. */
   readonly text: string;
   readonly onlyErrors: boolean;
+  /** Of one pull or request; '' for all. */
+  readonly traceId: string;
 }
 
 /** Fields that the line shows elsewhere. */
@@ -33,21 +35,23 @@ export function hasFailed(event: DaemonEvent): boolean {
 export function describeEvent(event: DaemonEvent): string {
   const subject = SUBJECTS.find((name) => typeof event[name] === 'string');
   const more = Object.entries(event).flatMap(([name, value]) =>
-    FIXED.has(name) || name === subject ? [] : [`${name}=${format(value)}`],
+    FIXED.has(name) || name === subject ? [] : [`${name}=${formatField(value)}`],
   );
   return [...(subject === undefined ? [] : [event[subject] as string]), ...more].join(' ');
 }
 
-function format(value: unknown): string {
+/** A field as one text. */
+export function formatField(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** A test that is made once for many events. */
-export function matcher({ family, text, onlyErrors }: EventFilter): (event: DaemonEvent) => boolean {
+export function matcher({ family, text, onlyErrors, traceId }: EventFilter): (event: DaemonEvent) => boolean {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return (event) => {
     if (family !== '' && familyOf(event) !== family) return false;
     if (onlyErrors && !hasFailed(event)) return false;
+    if (traceId !== '' && event['traceId'] !== traceId) return false;
     if (words.length === 0) return true;
     const haystack = `${event.kind} ${describeEvent(event)}`.toLowerCase();
     return words.every((word) => haystack.includes(word));

@@ -10,7 +10,7 @@ export const EventLine: FunctionalComponent<{ readonly event: DaemonEvent }> = (
   const { time, bytes } = event as { time?: string; bytes?: number };
   const text = describeEvent(event);
   return (
-    <div class={['event', failed ? 'event-bad' : '']}>
+    <span class={['event', failed ? 'event-bad' : '']}>
       <time class="event-time" datetime={time}>
         {time === undefined ? '' : formatClock(time)}
       </time>
@@ -20,7 +20,7 @@ export const EventLine: FunctionalComponent<{ readonly event: DaemonEvent }> = (
       </span>
       <span class="event-bytes">{bytes === undefined ? '' : formatBytes(bytes)}</span>
       <span class="event-ms">{outcomeOf(event)}</span>
-    </div>
+    </span>
   );
 };
 EventLine.props = ['event'];

@@ -1,4 +1,5 @@
 import { computed, defineComponent, onScopeDispose, ref, shallowRef, useId, watch } from 'vue';
+import { useRoute } from 'vue-router';
 import type { DaemonEvent } from '@lade/control-protocol';
 import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
@@ -9,29 +10,49 @@ import { formatCount, formatRate } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import { familyOf, matcher } from './event-filter.ts';
 import { EventTable } from './event-table.tsx';
+import { TraceNote } from './trace-note.tsx';
 
 const RATE_EVERY_MS = 1000;
 
 /** Everything that happens, as it happens: what is shown changes once a frame at most, and stands still while it is read. */
 export const EventsPage = defineComponent(() => {
   const { ring, version, lost, error } = useEventFeed();
-  const [family, text, onlyErrors, paused] = [ref(''), ref(''), ref(false), ref(false)];
+  const [family, text, onlyErrors] = [ref(''), ref(''), ref(false)];
+  // By the button, and by whoever reads.
+  const [stopped, held] = [ref(false), ref(false)];
+  const paused = computed(() => stopped.value || held.value);
+  const route = useRoute();
+  const traceId = computed(() => String(route.query['trace'] ?? ''));
   const shown = shallowRef<readonly DaemonEvent[]>([]);
   const families = ref<readonly string[]>([]);
   const heldSince = ref(0);
+  /** Of the trace that is looked at: they stay while others come and go. */
+  let ofTrace: readonly DaemonEvent[] = [];
   const ids = { text: useId(), family: useId() };
 
   const select = (): void => {
-    const matches = matcher({ family: family.value, text: text.value, onlyErrors: onlyErrors.value });
-    shown.value = ring.newest().filter(matches);
+    const matches = matcher({
+      family: family.value,
+      text: text.value,
+      onlyErrors: onlyErrors.value,
+      traceId: traceId.value,
+    });
+    const newest = ring.newest();
+    shown.value = [...newest, ...missingIn(newest, ofTrace)].filter(matches);
     heldSince.value = ring.total;
   };
-  const hold = (held: boolean): void => {
-    if (paused.value === held) return;
-    paused.value = held;
-    if (!held) select();
+  const pause = (): void => {
+    stopped.value = !paused.value;
+    held.value = false;
   };
-  watch([family, text, onlyErrors], select);
+  watch(paused, (is) => {
+    if (!is) select();
+  });
+  watch([family, text, onlyErrors, traceId], ([, , , trace], [, , , before]) => {
+    if (trace !== before) ofTrace = shown.value.filter((event) => event['traceId'] === trace);
+    held.value = false;
+    select();
+  });
   watch(
     version,
     () => {
@@ -60,12 +81,7 @@ export const EventsPage = defineComponent(() => {
             {words.perSecond(formatRate(rate.value))} ·{' '}
             {words.count(formatCount(shown.value.length), formatCount(ring.size))}
           </span>
-          <button
-            type="button"
-            class="button"
-            aria-pressed={paused.value}
-            onClick={() => hold(!paused.value)}
-          >
+          <button type="button" class="button" aria-pressed={paused.value} onClick={pause}>
             <Icon name={paused.value ? 'play' : 'pause'} />
             {paused.value ? words.resume : words.pause}
           </button>
@@ -108,6 +124,7 @@ export const EventsPage = defineComponent(() => {
             {words.onlyErrors}
           </label>
         </form>
+        {traceId.value === '' ? null : <TraceNote traceId={traceId.value} />}
         {error.value ? <ErrorNote error={error.value} /> : null}
         {lost.value > 0 ? <p class="quiet">{words.lost(formatCount(lost.value))}</p> : null}
         {shown.value.length === 0 ? (
@@ -117,12 +134,23 @@ export const EventsPage = defineComponent(() => {
             text={ring.size === 0 ? words.emptyText : words.noMatchText}
           />
         ) : (
-          <EventTable events={shown.value} newOnes={newOnes.value} onHold={hold} />
+          <EventTable
+            events={shown.value}
+            newOnes={newOnes.value}
+            held={held.value}
+            onHold={(is) => (held.value = is)}
+          />
         )}
       </div>
     );
   };
 });
+
+function missingIn(events: readonly DaemonEvent[], others: readonly DaemonEvent[]): readonly DaemonEvent[] {
+  if (others.length === 0) return others;
+  const known = new Set(events.map(({ id }) => id));
+  return others.filter(({ id }) => !known.has(id));
+}
 
 /** How fast `total` grows a second; `also` runs as often as that is looked at. */
 function useRate(total: () => number, also: () => void) {

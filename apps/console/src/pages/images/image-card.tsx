@@ -49,7 +49,7 @@ export const ImageCard = defineComponent(
                 </Badge>
                 {image.inBucket ? null : <Badge tone="calm">{() => words.notInBucket}</Badge>}
                 <span>{image.platform}</span>
-                <span>{formatBytes(size)}</span>
+                <span title={words.compressedText}>{words.compressedSize(formatBytes(size))}</span>
                 {image.publishedAt === undefined ? null : <span>{formatDate(image.publishedAt)}</span>}
                 <Digest value={image.digest} />
               </p>
@@ -58,9 +58,18 @@ export const ImageCard = defineComponent(
               <span class="quiet">
                 {words.onDisk}: {formatBytes(sizes.diskBytes)}
               </span>
-              <Meter part={sizes.residentBytes} whole={sizes.blobBytes} label={words.resident} />
+              <span class="image-resident">
+                <Meter part={sizes.residentBytes} whole={sizes.blobBytes} label={words.resident} />
+                {here < image.layers.length
+                  ? words.residentBytes(formatBytes(sizes.residentBytes))
+                  : words.residentShare(formatPercent(sizes.residentBytes, sizes.blobBytes))}
+              </span>
               {sharedBytes === 0 ? null : (
-                <span class="quiet">{words.shared(formatBytes(sharedBytes), formatBytes(size))}</span>
+                <span class="quiet">
+                  {sharedBytes === size
+                    ? words.allShared
+                    : words.shared(formatBytes(sharedBytes), formatBytes(size))}
+                </span>
               )}
               <StartTimes starts={image.starts ?? []} />
             </div>
@@ -86,7 +95,7 @@ export const ImageCard = defineComponent(
                 onClick={() => (open.value = !open.value)}
               >
                 <Icon name={open.value ? 'up' : 'down'} />
-                {image.layers.length} {words.details}
+                {words.layerCount(image.layers.length)}
               </button>
             </div>
           </div>

@@ -1,11 +1,13 @@
 import { defineComponent, ref, useId } from 'vue';
 import type { ImageSummary, PullRequest } from '@lade/control-protocol';
-import { fetchImages, fetchLayers, removeImage } from '../../api/endpoints.ts';
+import { fetchLayers, removeImage } from '../../api/endpoints.ts';
 import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
 import { EmptyNote } from '../../components/empty-note.tsx';
 import { ErrorNote } from '../../components/error-note.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { PageHead } from '../../components/panel.tsx';
+import { useImages } from '../../composables/images.ts';
+import { namespace } from '../../composables/namespace.ts';
 import { usePoll } from '../../composables/use-poll.ts';
 import { shortImage } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
@@ -17,7 +19,7 @@ import { RunDialog } from './run-dialog.tsx';
 const EVERY_MS = 5000;
 
 export const ImagesPage = defineComponent(() => {
-  const images = usePoll(fetchImages, EVERY_MS);
+  const images = useImages(EVERY_MS);
   const layers = usePoll(fetchLayers, EVERY_MS);
   const running = ref<string>();
   const removing = ref<string>();
@@ -59,7 +61,7 @@ export const ImagesPage = defineComponent(() => {
             text={words.removeText}
             action={t().words.remove}
             run={async () => {
-              await removeImage(name);
+              await removeImage(name, namespace.value);
               refresh();
             }}
             onClose={() => (removing.value = undefined)}
@@ -91,7 +93,7 @@ const PullForm = defineComponent(
       event.preventDefault();
       const name = image.value.trim();
       if (name === '') return;
-      props.onPull({ image: name, from: from.value });
+      props.onPull({ image: name, from: from.value, namespace: namespace.value });
       image.value = '';
     };
     return () => {

@@ -5,12 +5,11 @@ import { toApiError, type ApiError } from '../../api/api-error.ts';
 import { runContainer } from '../../api/endpoints.ts';
 import { ErrorNote } from '../../components/error-note.tsx';
 import { Modal } from '../../components/modal.tsx';
+import { namespace } from '../../composables/namespace.ts';
 import { shortImage } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import { handOver } from '../containers/attached-runs.ts';
 import { splitCommand } from './split-command.ts';
-
-const NAMESPACE = 'default';
 
 /** Asks how to run an image, starts it, and goes to its container. */
 export const RunDialog = defineComponent(
@@ -35,7 +34,7 @@ export const RunDialog = defineComponent(
         const request = requestOf(props.image, form);
         const started = await startContainer(request);
         props.onClose();
-        await router.push({ name: 'container', params: { namespace: NAMESPACE, id: started } });
+        await router.push({ name: 'container', params: { namespace: request.namespace, id: started } });
       } catch (reason) {
         error.value = toApiError(reason);
       } finally {
@@ -131,11 +130,13 @@ interface RunForm {
   readonly remove: boolean;
 }
 
-function requestOf(image: string, { command, env, id, terminal, hostNetwork, remove }: RunForm): RunRequest {
+type ScopedRun = RunRequest & { readonly namespace: string };
+
+function requestOf(image: string, { command, env, id, terminal, hostNetwork, remove }: RunForm): ScopedRun {
   const [args = [], variables] = [splitCommand(command), lines(env)];
   return {
     image,
-    namespace: NAMESPACE,
+    namespace: namespace.value,
     ...(id === '' ? {} : { id }),
     ...(args.length === 0 ? {} : { args }),
     ...(variables.length === 0 ? {} : { env: variables }),

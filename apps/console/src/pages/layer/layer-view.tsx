@@ -8,10 +8,18 @@ import { ErrorNote } from '../../components/error-note.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { Meter } from '../../components/meter.tsx';
 import { PageHead, Panel } from '../../components/panel.tsx';
+import { namesOf, useImages } from '../../composables/images.ts';
 import { useFollow } from '../../composables/use-follow.ts';
 import { useFrame } from '../../composables/use-frame.ts';
 import { usePoll } from '../../composables/use-poll.ts';
-import { formatBytes, formatCount, formatDuration, formatPercent, shortDigest } from '../../i18n/format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatPercent,
+  shortDigest,
+  shortImage,
+} from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import {
   countResident,
@@ -31,6 +39,7 @@ export const LayerView = defineComponent(
   (props: { readonly diffId: string }) => {
     const layer = usePoll(async (options) => decodeMap(await fetchLayerMap(props.diffId, options)), 0);
     const files = usePoll(async (options) => fetchLayerFiles(props.diffId, options), 0);
+    const images = useImages(0);
     const trace = usePoll(async (options) => fetchTrace(props.diffId, options), 0);
     const residency = shallowRef<Residency>({ chunks: 0, bytes: 0 });
     const [waits, waitMs] = [ref(0), ref(0)];
@@ -71,6 +80,7 @@ export const LayerView = defineComponent(
               {() => words.choose}
             </RouterLink>
           </PageHead>
+          <ImageNames names={namesOf(images.value.value ?? [], props.diffId)} />
           {layer.error.value ? <ErrorNote error={layer.error.value} onRetry={layer.refresh} /> : null}
           {table ? (
             <Panel title={words.map}>
@@ -125,6 +135,21 @@ export const LayerView = defineComponent(
   },
   { props: ['diffId'] },
 );
+
+function ImageNames({ names }: { readonly names: readonly string[] }) {
+  if (names.length === 0) return null;
+  return (
+    <p class="layer-images">
+      <span class="quiet">{t().layer.ofImages}</span>
+      {names.map((name) => (
+        <RouterLink key={name} class="break" to="/images" title={name}>
+          {() => shortImage(name)}
+        </RouterLink>
+      ))}
+    </p>
+  );
+}
+ImageNames.props = ['names'];
 
 function Totals({ table, residency }: { readonly table: ChunkTable; readonly residency: Residency }) {
   const words = t().layer;

@@ -7,7 +7,7 @@ import { ErrorNote } from '../../components/error-note.tsx';
 import { PageHead, Panel } from '../../components/panel.tsx';
 import { useEventFeed } from '../../composables/event-feed.ts';
 import { useStatus } from '../../composables/status.ts';
-import { formatBytes, formatCount, formatDuration } from '../../i18n/format.ts';
+import { formatBytes, formatCount, formatDuration, formatTime } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import { EventLine } from '../events/event-line.tsx';
 import { FillTable } from './fill-table.tsx';
@@ -16,7 +16,7 @@ import { examine, needsAttention, type Finding } from './health.ts';
 const RECENT = 12;
 
 export const OverviewPage = defineComponent(() => {
-  const { value: status, error, refresh } = useStatus();
+  const { value: status, at, error, refresh } = useStatus();
   const findings = computed(() => (status.value ? examine(status.value) : []));
   return () => {
     const words = t().overview;
@@ -24,7 +24,9 @@ export const OverviewPage = defineComponent(() => {
     return (
       <div class="page">
         <PageHead title={words.title} subtitle={words.subtitle}>
-          {status.value === undefined || error.value ? null : (
+          {status.value === undefined ? null : error.value ? (
+            <Badge tone="calm">{() => words.asOf(formatTime(at.value))}</Badge>
+          ) : (
             <Badge tone={bad === 0 ? 'good' : 'warn'}>
               {() => (bad === 0 ? words.allWell : words.attention(bad))}
             </Badge>
@@ -34,7 +36,11 @@ export const OverviewPage = defineComponent(() => {
         {status.value?.layers === 0 ? <FirstSteps /> : null}
         <div class="tiles">
           {findings.value.map((finding) => (
-            <HealthTile key={finding.name} {...finding} />
+            <HealthTile
+              key={finding.name}
+              {...finding}
+              {...(error.value ? { tone: 'calm', asOf: words.asOf(formatTime(at.value)) } : {})}
+            />
           ))}
         </div>
         {status.value ? (
@@ -50,11 +56,12 @@ export const OverviewPage = defineComponent(() => {
   };
 });
 
-function HealthTile({ name, tone, state, cure, detail }: Finding) {
+function HealthTile({ name, tone, state, cure, detail, asOf }: Finding & { readonly asOf?: string }) {
   return (
     <article class={['tile', `tile-${tone}`]}>
       <h2>{name}</h2>
       <Badge tone={tone}>{() => state}</Badge>
+      {asOf === undefined ? null : <p class="tile-detail">{asOf}</p>}
       {detail === undefined ? null : <p class="tile-detail">{detail}</p>}
       {cure === undefined ? null : (
         <p class="cure">
@@ -65,7 +72,7 @@ function HealthTile({ name, tone, state, cure, detail }: Finding) {
     </article>
   );
 }
-HealthTile.props = ['name', 'tone', 'state', 'cure', 'detail'];
+HealthTile.props = ['name', 'tone', 'state', 'cure', 'detail', 'asOf'];
 
 function FirstSteps() {
   const words = t().overview;
@@ -107,6 +114,7 @@ Counters.props = ['status'];
 function NodePanel({ status }: { readonly status: Status }) {
   const words = t().overview;
   const facts = [
+    [words.nodeName, status.node],
     [words.version, status.version],
     [words.bucketUrl, status.bucket],
     [words.root, status.root],
