@@ -1,6 +1,8 @@
+import { chainName, preparedName } from '@lade/containerd-services';
 import type { EventLog } from '@lade/event-log';
 import type { Logger } from '@lade/log';
 import { TaskStarts, type Level, type PullTimes, type Start } from '@lade/starts';
+import type { KnownTraces } from '@lade/tracing';
 import type { ContainerdNode } from './containerd-node.ts';
 import type { Platform } from './open-platform.ts';
 import { createTaskSource } from './task-source.ts';
@@ -9,14 +11,15 @@ interface Parts {
   readonly node: ContainerdNode;
   readonly snapshotter: string;
   readonly pulls: PullTimes;
+  readonly traces: KnownTraces;
   readonly events: EventLog;
   readonly log: Logger;
 }
 
 /** Records the starts of containers until it is disposed. */
 export function watchStarts(
-  { layers, snapshotLevels, reads, starts }: Platform,
-  { node, snapshotter, pulls, events, log }: Parts,
+  { layers, snapshotLevels, reads, starts, startSpans }: Platform,
+  { node, snapshotter, pulls, traces, events, log }: Parts,
 ): TaskStarts {
   const levels = (
     namespace: string,
@@ -31,8 +34,25 @@ export function watchStarts(
     };
   };
   const tasks = createTaskSource(node, snapshotter);
-  const tell = (start: Start): void => events.tell('container.started', eventOf(start));
-  return new TaskStarts({ tasks, levels, reads, table: starts, pulls, tell, log });
+  const tell = (start: Start, traceId: string | undefined): void =>
+    events.tell('container.started', {
+      ...eventOf(start),
+      ...(traceId === undefined ? {} : { traceId }),
+    });
+  return new TaskStarts({
+    tasks,
+    levels,
+    reads,
+    table: starts,
+    pulls,
+    spans: startSpans,
+    causes: (namespace, snapshotKey, chainId) =>
+      [preparedName(`${namespace}/${snapshotKey}`), chainName(chainId)].flatMap(
+        (name) => traces.find(name) ?? [],
+      ),
+    tell,
+    log,
+  });
 }
 
 function eventOf(start: Start): Readonly<Record<string, unknown>> {

@@ -6,7 +6,9 @@ import { allocatedBytes } from './allocated-bytes.ts';
 import type { ColdBlob } from './evict-cold.ts';
 import type { Digest } from '@lade/oci';
 import { orAbort } from '@lade/streams';
+import { bringAhead } from './bring-ahead.ts';
 import type { MountTarget, SeenBlob } from './fill-mode.ts';
+import type { FillSpan } from './fill-spans.ts';
 import { countWait } from './count-wait.ts';
 import type { FileRead, OnDemandFile } from './on-demand-files.ts';
 import { prepareStart, type StartedBlob } from './hot-start.ts';
@@ -87,6 +89,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
 
   async fill(offset: number, length: number, reader: string): Promise<void> {
     const { counters, foreground, reads } = this.#context;
+    const span = this.#context.fillSpans?.begin(reader);
     using _ = foreground.enter();
     let filledBytes = 0;
     using wait = countWait(counters, this.waited);
@@ -95,11 +98,16 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
     try {
       const blob = await this.open();
       filledBytes = absentBytes(blob, offset, length);
-      const filled = blob.fill(offset, length);
+      const bringing = span?.around(async () => blob.fill(offset, length)) ?? blob.fill(offset, length);
       const { first, end } = blob.table.range(offset, length);
-      this.#bringAhead(blob, this.#readAhead.missed(blob.table.offsetOf(first), blob.table.offsetOf(end)));
-      await filled;
+      const window = this.#readAhead.missed(blob.table.offsetOf(first), blob.table.offsetOf(end));
+      this.#bringAhead(blob, window, span);
+      await bringing;
+    } catch (reason) {
+      span?.fail(reason);
+      throw reason;
     } finally {
+      span?.end({ diffId: this.diffId, offset, length, filledBytes });
       this.#readers--;
       reads.waited(this, { offset, length, reader }, { ms: wait.ms, filledBytes });
     }
@@ -278,11 +286,9 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
     return blob;
   }
 
-  #bringAhead(blob: ResidentBlob, window: Window | undefined): void {
+  #bringAhead(blob: ResidentBlob, window: Window | undefined, span?: FillSpan): void {
     if (!window) return;
     this.bits.markers.set(window.marker, window.marker + 1);
-    blob.fill(window.start, window.end - window.start, { urgency: 'ahead' }).catch((error: unknown) => {
-      this.#context.log.debug('reading ahead failed', { diffId: blob.diffId, error });
-    });
+    bringAhead(blob, window, { log: this.#context.log, span });
   }
 }
