@@ -19,6 +19,8 @@ export interface ReceivedSpan {
   readonly attributes: Readonly<Record<string, Value>>;
   /** 2: an error. */
   readonly status: number;
+  /** The traces of other spans that have to do with it. */
+  readonly links: readonly string[];
   /** Attributes of who has sent it. */
   readonly resource: Readonly<Record<string, Value>>;
 }
@@ -113,6 +115,7 @@ function decodeSpan(span: Fields, resource: ReceivedSpan['resource']): ReceivedS
     endNs: (span.get(8)?.[0] ?? 0n) as bigint,
     attributes: attributesOf(span, 9),
     status: Number(messages(span, 15)[0]?.get(3)?.[0] ?? 0),
+    links: messages(span, 13).map((link) => hex(link, 1)),
     resource,
   };
 }

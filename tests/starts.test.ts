@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   ControlClient,
@@ -9,19 +7,16 @@ import {
   type ImageSummary,
   type Start,
 } from '@lade/control-protocol';
-import { assembleImage, startOrigin } from '@lade/sandbox';
+import { startOrigin } from '@lade/sandbox';
 import type { LadeNode } from '@lade/tour';
-import { noise } from './noise.ts';
 import { LAZY_MODES, NO_BACKGROUND } from './on-demand-site.ts';
-import { CACHE } from './programs.ts';
+import { READABLE as SIZES, buildReadable } from './readable-image.ts';
 import { Testbed, inSteps, needsRoot, waitUntil } from './testbed.ts';
 
 /*
  * Starts told apart, and what each container has read and waited for: whoever has asked containerd for it.
  */
 
-/** In the order of the layer: what is read ahead of the first file is not the second, and something is left of it. */
-const SIZES = { first: 3_000_000, gap: 24_000_000, second: 2_000_000, rest: 24_000_000 } as const;
 const PREFIX = `starts-${process.pid}`;
 
 for (const version of ['1.7', '2.1'] as const)
@@ -31,7 +26,7 @@ for (const version of ['1.7', '2.1'] as const)
       const step = inSteps(t);
       const bucketUrl = await bed.bucket('directory');
       const flags = [...NO_BACKGROUND, '--fill', fill];
-      const layout = await buildReadable(bed);
+      const layout = await buildReadable(bed.folder);
       await using origin = await startOrigin([layout]);
       const image = `${origin.address}/readable:latest`;
       await using one = openSeen(await bed.node('one', bucketUrl, version, flags), image);
@@ -175,20 +170,4 @@ function openSeen(node: LadeNode, reference: string): Seen {
 async function hasRead(seen: Seen, id: string, name: keyof typeof SIZES): Promise<boolean> {
   const { files = [] } = await seen.readsOf(id);
   return files.find(({ path }) => path === `data/${name}`)?.bytes === SIZES[name];
-}
-
-/** Busybox, and two files apart. */
-async function buildReadable(bed: Testbed): Promise<string> {
-  const layout = join(bed.folder, 'readable');
-  const data = {
-    async fill(root: string) {
-      await mkdir(join(root, 'data'));
-      for (const [name, size] of Object.entries(SIZES))
-        await writeFile(join(root, 'data', name), noise(name, size));
-    },
-  };
-  const config = { Env: ['PATH=/bin'] };
-  const recipe = { name: 'readable:latest', layers: [{ packages: ['busybox-static'] }, data], config };
-  await assembleImage({ recipe, layout, cacheFolder: CACHE });
-  return layout;
 }

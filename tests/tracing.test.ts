@@ -37,7 +37,7 @@ for (const version of ['1.7', '2.1'] as const) {
       const spans = await spansOf(receiver, traceId);
       assert.deepEqual(
         spans.filter(({ parentSpanId }) => parentSpanId === '').map(({ name }) => name),
-        ['pull'],
+        [REQUEST],
       );
       const byId = new Map(spans.map((span) => [span.spanId, span]));
       for (const { name, parentSpanId, startNs, endNs } of spans) {
@@ -130,16 +130,20 @@ const PREPARE = `${RPC}.snapshots.v1.Snapshots/Prepare`;
 const APPLY = `${RPC}.diff.v1.Diff/Apply`;
 const COMMIT = `${RPC}.snapshots.v1.Snapshots/Commit`;
 
+const REQUEST = 'POST /v1/images/pull';
+const PULL = `${REQUEST} > pull`;
+
 /** How many there are of these spans, and what they lie in. */
 const PATHS: readonly (readonly [name: string, count: number, ...paths: string[]])[] = [
-  ['download layer', LAYERS, 'pull'],
-  ['unpack layer', LAYERS, 'pull'],
-  [PREPARE, LAYERS, 'pull'],
-  [APPLY, LAYERS, 'pull'],
-  [COMMIT, LAYERS, 'pull'],
-  ['convert layer', LAYERS, `pull > ${APPLY}`],
-  ['publish layer', LAYERS, `pull > ${COMMIT}`],
-  ['publish image', 1, 'pull'],
+  ['pull', 1, REQUEST],
+  ['download layer', LAYERS, PULL],
+  ['unpack layer', LAYERS, PULL],
+  [PREPARE, LAYERS, PULL],
+  [APPLY, LAYERS, PULL],
+  [COMMIT, LAYERS, PULL],
+  ['convert layer', LAYERS, `${PULL} > ${APPLY}`],
+  ['publish layer', LAYERS, `${PULL} > ${COMMIT}`],
+  ['publish image', 1, PULL],
 ];
 
 const TOLD = [
@@ -207,6 +211,11 @@ async function assertConventions(spans: readonly ReceivedSpan[]): Promise<void> 
   assert.equal(prepare.attributes['rpc.system.name'], 'grpc');
   assert.equal(prepare.attributes['rpc.method'], PREPARE);
   assert.equal(prepare.attributes['rpc.status_code'], 'OK');
+  const request = spans.find(({ name }) => name === REQUEST);
+  assert.equal(request?.kind, 2);
+  assert.equal(request.attributes['http.request.method'], 'POST');
+  assert.equal(request.attributes['http.route'], '/v1/images/pull');
+  assert.equal(request.attributes['http.response.status_code'], 200);
   const asked = spans.find(({ name }) => name === 'GET');
   assert.equal(asked?.kind, 3);
   assert.equal(asked.attributes['http.request.method'], 'GET');

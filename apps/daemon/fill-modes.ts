@@ -12,6 +12,7 @@ import {
   type FillMode,
   type FillModeName,
   type FillModes,
+  type FillSpans,
   type Foreground,
   type LazyMode,
   type OnDemandFiles,
@@ -29,6 +30,7 @@ export interface FillModesOptions {
   >;
   readonly residency: Residency;
   readonly foreground: Foreground;
+  readonly startSpans: FillSpans;
   readonly log: Logger;
 }
 
@@ -163,7 +165,7 @@ class LazyModes implements AsyncDisposable {
   async #openKind(kind: GateKind): Promise<LazyMode> {
     const gate = this.#held.gates[kind];
     if (!gate) throw new CodedError('unimplemented', `Cannot fill by ${kind}: this kernel does not offer it`);
-    const { config, residency, foreground } = this.#options;
+    const { config, residency, foreground, startSpans: fillSpans } = this.#options;
     await using stack = new AsyncDisposableStack();
     const open = async (): Promise<OnDemandFiles> => this.#openFiles(kind, gate);
     const lazy = this.#held.keeper.inherited ? undefined : openWhenServed(kind, open);
@@ -172,7 +174,7 @@ class LazyModes implements AsyncDisposable {
     const { backgroundBytesPerSecond, recordStarts } = config;
     const recordQuietMs = recordStarts ? RECORD_QUIET_MS : undefined;
     const getReady = (): void => lazy?.getReady();
-    const options = { foreground, backgroundBytesPerSecond, recordQuietMs, getReady };
+    const options = { foreground, backgroundBytesPerSecond, recordQuietMs, fillSpans, getReady };
     const mode = createLazyMode(files, residency, options);
     stack.move();
     this.#open.set(kind, { mode, files });

@@ -30,6 +30,7 @@ import {
   type ResidencyCounters,
 } from '@lade/residency';
 import { RequestTotals } from '@lade/nodes';
+import { StartSpans } from '@lade/starts';
 import { Snapshotter, type AgreedTerms } from '@lade/snapshots';
 import { openDatabase, type Database } from '@lade/sqlite';
 import { inSpan } from '@lade/tracing';
@@ -55,6 +56,7 @@ export interface Platform extends WatchedBucket, StateViews, AsyncDisposable {
   readonly remote: RemoteLayers;
   readonly snapshotter: Snapshotter;
   readonly reads: ReadBook;
+  readonly startSpans: StartSpans;
   readonly uploads: UploadQueue;
   readonly uses: NodeUses;
   readonly foreground: Foreground;
@@ -96,7 +98,8 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
   const residency = stack.use(
     await openResidency({ root, bucket, catalogue, table, log, deadlineMs: readDeadlineMs, ...cache }),
   );
-  const modes = stack.use(await openFillModes({ config, residency, foreground, log }));
+  const startSpans = new StartSpans();
+  const modes = stack.use(await openFillModes({ config, residency, foreground, startSpans, log }));
   const queue = new UploadQueue(
     db,
     async (upload, signal) => {
@@ -135,6 +138,7 @@ export async function openPlatform(config: DaemonConfig, hooks: PlatformHooks): 
     snapshotter,
     ...openStateViews(db),
     reads: residency.reads,
+    startSpans,
     uploads,
     uses,
     foreground,

@@ -73,7 +73,7 @@ async function runDaemon(config: DaemonConfig, signal: AbortSignal): Promise<voi
   server.add(Content, contentHandlers(platform.content.store, platform.content.ingests));
   server.add(Diff, diffHandlers(platform.snapshotter, { unpacker, maker, traces: callTraces }));
   await server.listen(config.address);
-  const starts = stack.use(watchStarts(platform, { ...observation, node, snapshotter: SNAPSHOTTER }));
+  const starts = stack.use(watchStarts(platform, { ...observation, node, traces, snapshotter: SNAPSHOTTER }));
   stack.use(await openControl(config, platform, { ...observation, node, starts, traces }));
   await platform.serving();
   platform.uses.renew().catch((error: unknown) => log.warn('bucket was not told what is used', { error }));

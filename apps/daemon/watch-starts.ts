@@ -1,6 +1,8 @@
+import { chainName, preparedName } from '@lade/containerd-services';
 import type { EventLog } from '@lade/event-log';
 import type { Logger } from '@lade/log';
 import { TaskStarts, type Level, type PullTimes, type Start } from '@lade/starts';
+import type { KnownTraces } from '@lade/tracing';
 import type { ContainerdNode } from './containerd-node.ts';
 import type { Observation } from './observe.ts';
 import type { Platform } from './open-platform.ts';
@@ -10,6 +12,7 @@ interface Parts {
   readonly node: ContainerdNode;
   readonly snapshotter: string;
   readonly pulls: PullTimes;
+  readonly traces: KnownTraces;
   readonly events: EventLog;
   readonly timings: Pick<Observation['timings'], 'starts'>;
   readonly log: Logger;
@@ -17,8 +20,8 @@ interface Parts {
 
 /** Records the starts of containers until it is disposed. */
 export function watchStarts(
-  { layers, snapshotLevels, reads, starts }: Platform,
-  { node, snapshotter, pulls, events, timings, log }: Parts,
+  { layers, snapshotLevels, reads, starts, startSpans }: Platform,
+  { node, snapshotter, pulls, traces, events, timings, log }: Parts,
 ): TaskStarts {
   const levels = (
     namespace: string,
@@ -33,11 +36,27 @@ export function watchStarts(
     };
   };
   const tasks = createTaskSource(node, snapshotter);
-  const tell = (start: Start): void => {
+  const tell = (start: Start, traceId: string | undefined): void => {
     timings.starts.count(start.kind, 'ok', start.ms);
-    events.tell('container.started', eventOf(start));
+    events.tell('container.started', {
+      ...eventOf(start),
+      ...(traceId === undefined ? {} : { traceId }),
+    });
   };
-  return new TaskStarts({ tasks, levels, reads, table: starts, pulls, tell, log });
+  return new TaskStarts({
+    tasks,
+    levels,
+    reads,
+    table: starts,
+    pulls,
+    spans: startSpans,
+    causes: (namespace, snapshotKey, chainId) =>
+      [preparedName(`${namespace}/${snapshotKey}`), chainName(chainId)].flatMap(
+        (name) => traces.find(name) ?? [],
+      ),
+    tell,
+    log,
+  });
 }
 
 function eventOf(start: Start): Readonly<Record<string, unknown>> {

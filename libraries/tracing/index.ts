@@ -1,4 +1,5 @@
 export { currentTrace, inTrace, joinTrace } from './current-trace.ts';
+export { HeldSpan } from './held-span.ts';
 export { startExport, type ExportOptions } from './start-export.ts';
 export { KnownTraces } from './known-traces.ts';
 export {

@@ -17,6 +17,8 @@ export interface EndedSpan {
   readonly attributes: Attributes;
   /** The class of what has failed. */
   readonly error: string | undefined;
+  /** Spans, of other traces too, that have to do with it. */
+  readonly links: readonly TraceContext[];
 }
 
 /** Who wants the spans of this process. */

@@ -25,11 +25,12 @@ export class Span {
   readonly #sink: SpanSink;
   readonly #name: string;
   readonly #options: SpanOptions;
-  readonly #startMs: number;
+  #startMs: number;
   #parent: TraceContext;
   #isSampled: boolean;
   #error: string | undefined;
   #attributes: Attributes = {};
+  readonly #links: TraceContext[] = [];
 
   constructor(sink: SpanSink, parent: TraceContext, name: string, options: SpanOptions) {
     this.#sink = sink;
@@ -38,6 +39,11 @@ export class Span {
     this.#startMs = options.startMs ?? nowMs();
     this.#parent = parent;
     this.#isSampled = isSampled(sink, parent, name);
+  }
+
+  /** Where the spans of what it leads to go, too. */
+  get sink(): SpanSink {
+    return this.#sink;
   }
 
   /** What it leads to stands there. */
@@ -60,6 +66,16 @@ export class Span {
     this.#attributes = { ...this.#attributes, ...attributes };
   }
 
+  /** It has begun at another time than was known. */
+  beganAt(startMs: number): void {
+    this.#startMs = startMs;
+  }
+
+  /** Nothing where nothing of the other trace is recorded. */
+  link(to: TraceContext): void {
+    if (to.spanId !== undefined && to.isSampled) this.#links.push(to);
+  }
+
   end(endMs: number = nowMs()): void {
     if (!this.#isSampled) return;
     const { kind = 'internal', attributes } = this.#options;
@@ -72,6 +88,7 @@ export class Span {
       endMs,
       attributes: { ...attributes, ...this.#attributes },
       error: this.#error,
+      links: this.#links,
     });
   }
 }
@@ -79,6 +96,12 @@ export class Span {
 function isSampled(sink: SpanSink, parent: TraceContext, name: string): boolean {
   const isLocal = parent.spanId !== undefined && !parent.isRemote;
   return isLocal ? parent.isSampled : sink.isSampled(parent, name);
+}
+
+/** What lies in a span goes where that goes. */
+function sinkAt(place: Place | undefined): SpanSink | undefined {
+  const sink = currentSink();
+  return sink && (place?.span?.sink ?? sink);
 }
 
 /** Since 1970, as other processes whose spans stand beside ours read it. */
@@ -100,9 +123,10 @@ export async function inSpan<T>(name: string, options: SpanOptions, work: () => 
 }
 
 async function spanned<T>(name: string, options: SpanOptions, work: () => Promise<T>): Promise<T> {
-  const trace = currentPlace()?.trace;
-  const span = trace && beginSpan(name, trace, options);
-  if (!span) return work();
+  const place = currentPlace();
+  const sink = sinkAt(place);
+  if (!place || !sink) return work();
+  const span = new Span(sink, place.trace, name, options);
   try {
     return await atPlace({ trace: span.context, span }, work);
   } catch (reason) {
@@ -145,9 +169,9 @@ export async function* spanOver<T>(
 
 /** A piece of work of the current trace that is over and took `ms`; described only where somebody wants spans. */
 export function tellSpan(name: string, ms: number, describe: () => SpanOptions & SpanEnd): void {
-  const sink = currentSink();
-  const place = sink && currentPlace();
-  if (!place) return;
+  const place = currentSink() && currentPlace();
+  const sink = sinkAt(place);
+  if (!place || !sink) return;
   const endMs = nowMs();
   const options = describe();
   const span = new Span(sink, place.trace, name, { ...options, startMs: endMs - ms });

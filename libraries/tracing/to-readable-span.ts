@@ -18,7 +18,7 @@ export function contextOf({ traceId, spanId, isSampled, isRemote }: TraceContext
 
 /** As OpenTelemetry's processors and exporters take it. */
 export function toReadableSpan(
-  { name, kind, spanId, parent, startMs, endMs, attributes, error }: EndedSpan,
+  { name, kind, spanId, parent, startMs, endMs, attributes, error, links }: EndedSpan,
   resource: Resource,
   scope: ReadableSpan['instrumentationScope'],
 ): ReadableSpan {
@@ -35,7 +35,10 @@ export function toReadableSpan(
     duration: toHrTime(endMs - startMs),
     status: { code: error === undefined ? SpanStatusCode.UNSET : SpanStatusCode.ERROR },
     attributes: { ...attributes, ...failure },
-    links: [],
+    links: links.flatMap((to) => {
+      const context = contextOf(to);
+      return context ? [{ context }] : [];
+    }),
     events: [],
     ended: true,
     resource,

@@ -18,16 +18,9 @@ import {
   tellSpan,
   watchWork,
 } from './index.ts';
-import { useSpanSink, type EndedSpan } from './span-sink.ts';
+import { collectSpans } from './testing/collect-spans.ts';
 
 const [TRACE, SPAN] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
-
-/** The spans that end until disposal. */
-function collect(isSampled = (): boolean => true): Disposable & { readonly ended: EndedSpan[] } {
-  const ended: EndedSpan[] = [];
-  const using = useSpanSink({ isSampled, end: (span) => void ended.push(span) });
-  return { ended, [Symbol.dispose]: () => using[Symbol.dispose]() };
-}
 
 test('parseTraceparent() reads what formatTraceparent() writes, and nothing that is none', () => {
   const header = `00-${TRACE}-${SPAN}-01`;
@@ -63,7 +56,7 @@ test('what runs in a trace keeps it over every wait, and two at a time do not mi
 });
 
 test('spans lie in each other as their work does, and tell how it ended', async () => {
-  using spans = collect();
+  using spans = collectSpans();
   const trace = createTrace();
   const failing = inTrace(trace, async () =>
     inSpan('outer', { kind: 'server', attributes: { a: 1 } }, async () => {
@@ -90,7 +83,7 @@ test('spans lie in each other as their work does, and tell how it ended', async 
 });
 
 test('spanOver() spans a stream, whose items are made in it; its reader stays where it is', async () => {
-  using spans = collect();
+  using spans = collectSpans();
   const trace = createTrace();
   let isLeft = false;
   async function* items(): AsyncGenerator<string | undefined> {
@@ -114,7 +107,7 @@ test('spanOver() spans a stream, whose items are made in it; its reader stays wh
 });
 
 test('a call that turns out to be of another trace goes on there', async () => {
-  using spans = collect();
+  using spans = collectSpans();
   const other = parseTraceparent(`00-${TRACE}-${SPAN}-01`);
   assert.ok(other);
   await inTrace(createTrace(), async () =>
@@ -132,7 +125,7 @@ test('a call that turns out to be of another trace goes on there', async () => {
 test('what is not sampled ends nowhere, with all below it; what nobody wants costs no span', async () => {
   const work = async (): Promise<void> =>
     inTrace(createTrace(), async () => inSpan('outer', {}, async () => inSpan('inner', {}, async () => {})));
-  using spans = collect(() => false);
+  using spans = collectSpans(() => false);
   await work();
   assert.deepEqual(spans.ended, []);
   spans[Symbol.dispose]();

@@ -1,5 +1,6 @@
 export type { CacheQuota } from './cache-quota.ts';
 export type { PunchHole } from './blob-file.ts';
+export type { FilledRead, FillSpan, FillSpans } from './fill-spans.ts';
 export type { FillMode, FillModeName, FillModes, FillTarget, MountTarget } from './fill-mode.ts';
 export { FILL_SOURCES, type FillFigures } from './fills.ts';
 export { Foreground } from './foreground.ts';

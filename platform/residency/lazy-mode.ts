@@ -5,6 +5,7 @@ import type { Digest } from '@lade/oci';
 import { AnnouncedStarts } from './announced-starts.ts';
 import { BackgroundFill } from './background-fill.ts';
 import type { FillMode, MountTarget } from './fill-mode.ts';
+import type { FillSpans } from './fill-spans.ts';
 import type { Foreground } from './foreground.ts';
 import type { OnDemandFiles } from './on-demand-files.ts';
 import type { Residency } from './open-residency.ts';
@@ -23,6 +24,7 @@ export interface LazyModeOptions {
   readonly getReady?: () => void;
   /** A start whose chunks are told to other nodes is over when nothing new was touched for so long; undefined: nothing is told. */
   readonly recordQuietMs?: number | undefined;
+  readonly fillSpans?: FillSpans;
 }
 
 export interface LazyMode extends FillMode, AsyncDisposable {
@@ -40,7 +42,7 @@ export function createLazyMode(
   options: LazyModeOptions,
 ): LazyMode {
   const { foreground, backgroundBytesPerSecond: bytesPerSecond = 8 << 20, restAfterMs = 60_000 } = options;
-  const { recordQuietMs, startMs = 10_000, getReady = () => {} } = options;
+  const { recordQuietMs, startMs = 10_000, fillSpans, getReady = () => {} } = options;
   const background = new BackgroundFill({ foreground, log: residency.log, bytesPerSecond });
   const starts = new AnnouncedStarts(residency.bucket);
   const context: ServeContext = {
@@ -49,6 +51,7 @@ export function createLazyMode(
     foreground,
     background,
     starts,
+    fillSpans,
     startMs,
     restAfterMs,
     recordQuietMs,

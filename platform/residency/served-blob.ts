@@ -7,7 +7,9 @@ import { allocatedBytes } from './allocated-bytes.ts';
 import type { ColdBlob } from './evict-cold.ts';
 import type { Digest } from '@lade/oci';
 import { orAbort } from '@lade/streams';
+import { bringAhead } from './bring-ahead.ts';
 import type { MountTarget, SeenBlob } from './fill-mode.ts';
+import type { FillSpan } from './fill-spans.ts';
 import { countWait } from './count-wait.ts';
 import type { FileRead, OnDemandFile } from './on-demand-files.ts';
 import { prepareStart, type StartedBlob } from './hot-start.ts';
@@ -16,6 +18,7 @@ import type { WaitCause } from './read-waits.ts';
 import { ResidentBlob } from './resident-blob.ts';
 import type { ServeContext } from './serve-context.ts';
 import { StartWatch } from './start-watch.ts';
+import { untracedFile } from './untraced-file.ts';
 
 export interface Served {
   readonly blob: ServedBlob;
@@ -71,7 +74,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
     await using stack = new AsyncDisposableStack();
     const blob = stack.use(new ServedBlob(target, context));
     const resident = await blob.#open(target.index);
-    const kernelPath = await context.files.serve(blob);
+    const kernelPath = await context.files.serve(untracedFile(blob));
     stack.defer(async () => context.files.forget(blob.number));
     if (context.quota) blob.#counted = context.quota.add(blob);
     if (resident.isWhole) blob.whole();
@@ -89,6 +92,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
 
   async fill(offset: number, length: number, reader: string): Promise<void> {
     const { counters, foreground, reads } = this.#context;
+    const span = this.#context.fillSpans?.begin(reader);
     using _ = foreground.enter();
     let [filledBytes, cause]: [number, WaitCause] = [0, 'failed'];
     using wait = countWait(counters, this.waited);
@@ -97,11 +101,16 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
     try {
       const blob = await this.open();
       filledBytes = absentBytes(blob, offset, length);
-      const filled = blob.fill(offset, length);
+      const bringing = span?.around(async () => blob.fill(offset, length)) ?? blob.fill(offset, length);
       const { first, end } = blob.table.range(offset, length);
-      this.#bringAhead(blob, this.#readAhead.missed(blob.table.offsetOf(first), blob.table.offsetOf(end)));
-      cause = (await filled) ?? 'none';
+      const window = this.#readAhead.missed(blob.table.offsetOf(first), blob.table.offsetOf(end));
+      this.#bringAhead(blob, window, span);
+      cause = (await bringing) ?? 'none';
+    } catch (reason) {
+      span?.fail(reason);
+      throw reason;
     } finally {
+      span?.end({ diffId: this.diffId, offset, length, filledBytes });
       this.#readers--;
       addDuration(counters.readWaits[cause], wait.ms);
       reads.waited(this, { offset, length, reader }, { ms: wait.ms, filledBytes });
@@ -281,11 +290,9 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
     return blob;
   }
 
-  #bringAhead(blob: ResidentBlob, window: Window | undefined): void {
+  #bringAhead(blob: ResidentBlob, window: Window | undefined, span?: FillSpan): void {
     if (!window) return;
     this.bits.markers.set(window.marker, window.marker + 1);
-    blob.fill(window.start, window.end - window.start, { urgency: 'ahead' }).catch((error: unknown) => {
-      this.#context.log.debug('reading ahead failed', { diffId: blob.diffId, error });
-    });
+    bringAhead(blob, window, { log: this.#context.log, span });
   }
 }

@@ -5,7 +5,9 @@ import { SILENT } from '@lade/log';
 import { digestOf } from '@lade/oci';
 import { ReadBook } from '@lade/residency';
 import { openDatabase } from '@lade/sqlite';
-import { PullTimes, StartTable, TaskStarts, type Start, type TaskEvent } from './index.ts';
+import { createTrace, type TraceContext } from '@lade/tracing';
+import { collectSpans } from '@lade/tracing/collect-spans';
+import { PullTimes, StartSpans, StartTable, TaskStarts, type Start, type TaskEvent } from './index.ts';
 
 /* Events come from a list here; what real ones do is in tests/starts.test.ts. */
 
@@ -17,6 +19,9 @@ const CHAIN = digestOf('chain');
 interface Scene extends AsyncDisposable {
   readonly reads: ReadBook;
   readonly table: StartTable;
+  readonly spans: StartSpans;
+  /** By what all starts are said to have been caused. */
+  readonly cause: TraceContext;
   readonly told: readonly Start[];
   /** Resolves when it is taken. */
   happens(kind: TaskEvent['kind'], id: string): Promise<void>;
@@ -26,6 +31,8 @@ interface Scene extends AsyncDisposable {
 function open({ startMs = 1e9 }: { readonly startMs?: number } = {}): Scene {
   const [reads, table] = [new ReadBook(), new StartTable(openDatabase(':memory:'))];
   const told: Start[] = [];
+  const spans = new StartSpans();
+  const cause = { ...createTrace(), spanId: '00f067aa0ba902b7', isSampled: true };
   const queue: TaskEvent[] = [];
   let wake = Promise.withResolvers<void>();
   let taken = Promise.withResolvers<void>();
@@ -34,6 +41,8 @@ function open({ startMs = 1e9 }: { readonly startMs?: number } = {}): Scene {
     reads,
     table,
     pulls: new PullTimes(),
+    spans,
+    causes: () => [cause],
     tell: (start) => told.push(start),
     log: SILENT,
     startMs,
@@ -57,6 +66,8 @@ function open({ startMs = 1e9 }: { readonly startMs?: number } = {}): Scene {
   return {
     reads,
     table,
+    spans,
+    cause,
     told,
     async happens(kind, id) {
       taken = Promise.withResolvers();
@@ -133,6 +144,38 @@ test('what a container of the same name has read is not the new one’s, and a t
       ['warm', 0],
     ],
   );
+});
+
+test('a start is a trace, from the container’s record to what it has waited for last', async () => {
+  using collected = collectSpans();
+  await using scene = open();
+  await scene.happens('recorded', 'a');
+  const early = scene.spans.begin('/default/a');
+  await sleep(2);
+  early?.end({ diffId: LAYER.diffId, offset: 0, length: 4096, filledBytes: 9 });
+  for (const kind of ['created', 'started', 'exited'] as const) await scene.happens(kind, 'a');
+  await until(() => scene.told.length > 0);
+  const byName = new Map(collected.ended.map((span) => [span.name, span]));
+  assert.deepEqual([...byName.keys()].sort(), ['create task', 'fill', 'start container', 'start task']);
+  const root = byName.get('start container');
+  assert.deepEqual(root?.links, [scene.cause]);
+  assert.equal(root.attributes['lade.image'], 'x');
+  assert.equal(root.error, undefined);
+  assert.equal(scene.spans.begin('/default/a'), undefined);
+});
+
+test('a task that ends before it was started is a start that has failed', async () => {
+  using collected = collectSpans();
+  await using scene = open();
+  for (const kind of ['recorded', 'created', 'exited'] as const) await scene.happens(kind, 'a');
+  assert.deepEqual(
+    collected.ended.map(({ name, error }) => [name, error]),
+    [
+      ['create task', undefined],
+      ['start container', 'aborted'],
+    ],
+  );
+  assert.deepEqual([scene.told, scene.table.ofChain(CHAIN)], [[], []]);
 });
 
 test('a container of another snapshotter is left alone', async () => {

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@lade/log';
 import type { Digest } from '@lade/oci';
+import type { Attributes, TraceContext } from '@lade/tracing';
 import { groupName, isIn, NO_READS } from './container-reads.ts';
 import { judgeStart, readBy, type BegunStart } from './judge-start.ts';
 import type { ContainerRecord, Level, StartPorts, TaskEvent } from './ports.ts';
 import type { PullTimes } from './pull-times.ts';
-import type { Start, StartTable } from './start-table.ts';
+import type { StartSpan } from './start-span.ts';
+import type { StartSpans } from './start-spans.ts';
+import type { Start, StartFigures, StartTable } from './start-table.ts';
 
 const RETRY_MS = 5_000;
 const LOOK_MS = 250;
@@ -17,8 +20,11 @@ const MAX_BEGUN = 1_024;
 export interface TaskStartsOptions extends StartPorts {
   readonly table: StartTable;
   readonly pulls: PullTimes;
-  /** Called when a start is over, and will not change any more. */
-  readonly tell: (start: Start) => void;
+  readonly spans: StartSpans;
+  /** The traces to which a start owes its snapshot and its layers. */
+  readonly causes: (namespace: string, snapshotKey: string, chainId: Digest) => readonly TraceContext[];
+  /** Called when a start is over, and will not change any more. `traceId`: of its spans, where it is told as such. */
+  readonly tell: (start: Start, traceId: string | undefined) => void;
   readonly log: Logger;
   /**
    * What is waited for so long after it belongs to the start: a program reads most of what it needs when its task has been started.
@@ -31,6 +37,9 @@ interface Begun extends BegunStart {
   readonly record: ContainerRecord;
   readonly chainId: Digest;
   readonly levels: readonly Level[];
+  readonly createdAt: Date;
+  readonly span: StartSpan | undefined;
+  isStarted: boolean;
   readonly ended: AbortController;
 }
 
@@ -81,12 +90,11 @@ export class TaskStarts implements AsyncDisposable {
 
   async #take(event: TaskEvent): Promise<void> {
     const { namespace, id, kind } = event;
-    const name = `${namespace}/${id}`;
     try {
       if (kind === 'recorded') await this.#forgetNamesake(event);
       else if (kind === 'created') await this.#begin(event);
       else if (kind === 'started') this.#start(event);
-      else this.#begun.get(name)?.ended.abort();
+      else this.#end(event);
     } catch (error) {
       this.#options.log.debug('start of a container not recorded', { namespace, container: id, error });
     }
@@ -94,17 +102,18 @@ export class TaskStarts implements AsyncDisposable {
 
   /** Nobody of the new container has read anything yet: what is known was read by an older one of that name. */
   async #forgetNamesake({ namespace, id }: TaskEvent): Promise<void> {
-    const { tasks, reads } = this.#options;
+    const { tasks, reads, spans } = this.#options;
     const name = `${namespace}/${id}`;
     this.#begun.delete(name);
     const record = await tasks.find(namespace, id, this.#stop.signal);
     if (record?.cgroup === undefined) return;
     this.#know(name, record.cgroup);
     for (const [reader] of reads.entries()) if (isIn(reader, record.cgroup)) reads.forget(reader);
+    spans.open(record.cgroup);
   }
 
   async #begin({ namespace, id, at }: TaskEvent): Promise<void> {
-    const { tasks, levels: levelsOf, reads, table } = this.#options;
+    const { tasks, levels: levelsOf, reads, table, spans } = this.#options;
     const name = `${namespace}/${id}`;
     const record = await tasks.find(namespace, id, this.#stop.signal);
     const found = record && levelsOf(namespace, record.snapshotKey);
@@ -124,6 +133,9 @@ export class TaskStarts implements AsyncDisposable {
       cgroup,
       layers: new Set(levels.flatMap(({ layer }) => layer?.diffId ?? [])),
       before: isAgain ? readBy(reads, cgroup) : NO_READS,
+      createdAt: at,
+      span: cgroup === undefined ? undefined : spans.of(cgroup),
+      isStarted: false,
       ended: new AbortController(),
     });
   }
@@ -144,9 +156,37 @@ export class TaskStarts implements AsyncDisposable {
       ...this.#judge(begun),
       isOver: false,
     };
+    begun.isStarted = true;
     const following = this.#follow(table.insert(chainId, levels, start), start, begun);
     this.#following.add(following);
     void following.finally(() => this.#following.delete(following));
+  }
+
+  /** A task that ends before it was started is no start; only its spans tell of it. */
+  #end({ namespace, id }: TaskEvent): void {
+    const begun = this.#begun.get(`${namespace}/${id}`);
+    begun?.ended.abort();
+    if (!begun || begun.isStarted) return;
+    const { record } = begun;
+    const failed = { namespace, container: id, image: record.image };
+    this.#tellSpans(begun, { ...failed, ...this.#judge(begun), isOver: true }, undefined);
+  }
+
+  #tellSpans(
+    { span, begunAt, createdAt, record, chainId }: Begun,
+    start: StartFigures & Pick<Start, 'namespace' | 'container' | 'image'>,
+    startedAt: Date | undefined,
+  ): void {
+    const { spans, causes } = this.#options;
+    const { namespace, container, image } = start;
+    const attributes: Attributes = {
+      'container.id': container,
+      'containerd.namespace': namespace,
+      'lade.image': image,
+    };
+    span?.link(causes(namespace, record.snapshotKey, chainId));
+    span?.end({ begunAt, createdAt, startedAt }, attributes, start);
+    if (span) spans.close(span);
   }
 
   /** Until the start is over, its task has ended, or the daemon stops. */
@@ -165,7 +205,8 @@ export class TaskStarts implements AsyncDisposable {
       if (this.#stop.signal.aborted) return;
       last = { ...last, isOver: true };
       table.update(number, last);
-      tell(last);
+      this.#tellSpans(begun, last, last.startedAt);
+      tell(last, begun.span?.traceId);
     } catch (error) {
       log.debug('start of a container not recorded', { container: start.container, error });
     }

@@ -36,7 +36,12 @@ export class CallTraces implements Disposable {
     const { service, method } = call;
     const rpc = `${service}/${method}`;
     const attributes = { 'rpc.system.name': 'grpc', 'rpc.method': rpc };
-    await inTrace(this.#traceOf(call), () => inSpan(rpc, { kind: 'server', attributes }, answer));
+    await inTrace(this.#traceOf(call), () =>
+      inSpan(rpc, { kind: 'server', attributes }, async () => {
+        this.#rememberPrepared(call);
+        await answer();
+      }),
+    );
   }
 
   /** The call that is being answered is about this snapshot. */
@@ -58,6 +63,16 @@ export class CallTraces implements Disposable {
     if (!known || known.traceId === currentTrace()?.traceId) return;
     this.#groups.touch(name);
     joinTrace(known);
+  }
+
+  /** A snapshot that is not to become a layer is a container's, perhaps: its start links to what has prepared it. */
+  #rememberPrepared({ method, request }: StartedCall): void {
+    const trace = currentTrace();
+    const { key, labels } = (request ?? {}) as AboutSnapshot;
+    if (method !== 'Prepare' || key === undefined || trace?.spanId === undefined) return;
+    if ((labels?.[SNAPSHOT_REF] ?? unpackedIn(key)) !== undefined) return;
+    this.#known.forget(preparedName(key));
+    this.#known.remember(preparedName(key), trace);
   }
 
   #traceOf(call: StartedCall): TraceContext {
@@ -94,6 +109,11 @@ export class CallTraces implements Disposable {
 /** Under which a snapshot's trace is known; containerd puts `<namespace>/<number>/` in front of every key. */
 export function snapshotName(key: string): string {
   return `snapshot ${withoutNumber(key)}`;
+}
+
+/** The same of the call that has prepared a container's snapshot. */
+export function preparedName(key: string): string {
+  return `prepared ${withoutNumber(key)}`;
 }
 
 /** The same of an ingest. */

@@ -1,4 +1,4 @@
-export { CallTraces, chainName, ingestName, snapshotName } from './call-traces.ts';
+export { CallTraces, chainName, ingestName, preparedName, snapshotName } from './call-traces.ts';
 export { contentHandlers } from './content/handlers.ts';
 export {
   diffHandlers,

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encodeError } from '@lade/control-protocol';
 import type { Logger } from '@lade/log';
-import { createTrace, inTrace, parseTraceparent } from '@lade/tracing';
+import { createTrace, inTrace, parseTraceparent, type TraceContext } from '@lade/tracing';
 import type { ControlPlatform } from './control-platform.ts';
 import { findRoute } from './find-route.ts';
 import { guardRoute, guardSite, type Transport } from './guard-request.ts';
 import { RequestRefusal } from './request-refusal.ts';
+import { beginRequestSpan, type RequestSpan } from './request-span.ts';
 import type { Answer, Route } from './route.ts';
 import { ROUTES } from './routes.ts';
 import { statusOf } from './status-of.ts';
@@ -33,28 +34,34 @@ export async function answerRequest(
   context: AnswerContext,
 ): Promise<void> {
   const trace = parseTraceparent(String(request.headers['traceparent'] ?? '')) ?? createTrace();
-  await inTrace(trace, async () => answerInTrace(request, response, context));
+  await inTrace(trace, async () => answerInTrace(request, response, { ...context, trace }));
 }
 
 async function answerInTrace(
   request: IncomingMessage,
   response: ServerResponse,
-  context: AnswerContext,
+  context: AnswerContext & { readonly trace: TraceContext },
 ): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const signal = AbortSignal.any([context.signal, gone.signal]);
-  const { platform, transport, streams, log } = context;
+  const { platform, transport, streams, trace, log } = context;
   const [path = '', query] = (request.url ?? '').split('?', 2);
+  let span: RequestSpan | undefined;
   try {
     guardSite(request, transport);
     const { route, parameters } = findRoute(ROUTES, request.method ?? '', path);
+    span = beginRequestSpan(request, { route, trace });
     guardRoute(request, transport, route);
     endWhenStalled(response, route);
     const call = { request, parameters, query: new URLSearchParams(query), signal };
-    await writeAnswer(request, response, { answer: await route.handle(platform, call), streams });
+    const begun = (): void => span?.answered(response.statusCode);
+    const answer = async (): Promise<void> =>
+      writeAnswer(request, response, { answer: await route.handle(platform, call), streams, begun });
+    await (span ? span.around(answer) : answer());
   } catch (reason) {
-    if (gone.signal.aborted) return;
+    if (gone.signal.aborted) return span?.left();
+    span?.failed(reason);
     if (statusOf(reason) >= 500) {
       log.warn('control request failed', { method: request.method, path, error: reason });
     }
@@ -74,15 +81,21 @@ function endWhenStalled(response: ServerResponse, { access }: Route): void {
 async function writeAnswer(
   request: IncomingMessage,
   response: ServerResponse,
-  { answer, streams }: { readonly answer: Answer; readonly streams: StreamPlaces },
+  {
+    answer,
+    streams,
+    begun,
+  }: { readonly answer: Answer; readonly streams: StreamPlaces; readonly begun: () => void },
 ): Promise<void> {
   if ('document' in answer) writeDocument(response, 200, answer.document);
   else if ('text' in answer) writeBody(response, 200, answer.text, answer.type);
   else if ('done' in answer) response.writeHead(204, { 'cache-control': 'no-store' }).end();
   else {
     using _ = streams.take();
-    await writeEvents(request, response, answer);
+    await writeEvents(request, response, { ...answer, begun });
+    return;
   }
+  begun();
 }
 
 function writeFailure(response: ServerResponse, reason: unknown): void {

@@ -17,12 +17,12 @@ export interface EventStream {
 
 /**
  * Writes events one by one: to a client that accepts text/event-stream as the HTML standard has it, else as JSON lines. What
- * fails before the first event is thrown, so that it is answered as a failure.
+ * fails before the first event is thrown, so that it is answered as a failure; with it, the answer has `begun`.
  */
 export async function writeEvents(
   { headers, method }: IncomingMessage,
   response: ServerResponse,
-  { events, isEndless = false, opensAfterMs }: EventStream,
+  { events, isEndless = false, opensAfterMs, begun }: EventStream & { readonly begun: () => void },
 ): Promise<void> {
   const isSse = /\btext\/event-stream\b/.test(headers.accept ?? '');
   const iterator = events[Symbol.asyncIterator]();
@@ -34,6 +34,7 @@ export async function writeEvents(
       'cache-control': 'no-store',
     });
     response.flushHeaders();
+    begun();
     if (method === 'HEAD') {
       response.end();
       return;
