@@ -1,18 +1,21 @@
+import type { Bucket } from '@lade/bucket';
 import type { BucketWork } from '@lade/control-service';
 import { BucketSummary, collectGarbage, readObjectsPage } from '@lade/garbage';
+import type { History } from '@lade/history';
 import { imageKey, readImageRecord } from '@lade/images';
 import { isCodedError } from '@lade/errors';
 import { nameNode } from './name-node.ts';
-import type { Platform } from './open-platform.ts';
 
 /** What the control API can do with the bucket itself. */
-export function createBucketWork({ bucket }: Platform, root: string): BucketWork {
+export function createBucketWork(bucket: Bucket, history: History, root: string): BucketWork {
   const summary = new BucketSummary(bucket);
   return {
     async contents({ signal }) {
-      const { listedAt, kinds } = await summary.read({ signal });
-      return { listedAt: listedAt.toISOString(), kinds };
+      const contents = await summary.read({ signal });
+      history.found(contents);
+      return { ...contents, listedAt: contents.listedAt.toISOString() };
     },
+    history: (query) => history.read(query),
     async objects({ prefix, after }, { signal }) {
       const { objects, next } = await readObjectsPage(bucket, { prefix, after, signal });
       return {
@@ -25,7 +28,13 @@ export function createBucketWork({ bucket }: Platform, root: string): BucketWork
       };
     },
     collectGarbage: (request, { signal }) =>
-      collectGarbage({ bucket, node: nameNode(root), ...request, signal }),
+      collectGarbage({
+        bucket,
+        node: nameNode(root),
+        ...request,
+        found: (contents) => history.found(contents),
+        signal,
+      }),
     async removeImage(image, { signal }) {
       // A damaged record can be removed too.
       await readImageRecord(bucket, image, { signal }).catch((reason: unknown) => {

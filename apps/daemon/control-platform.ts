@@ -5,6 +5,7 @@ import { encodeError } from '@lade/control-protocol';
 import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { CodedError, fromUnknown, isCodedError } from '@lade/errors';
 import type { EventLog } from '@lade/event-log';
+import type { History } from '@lade/history';
 import { machinePlatform, readImageRecord, selectManifest, type KnownRecords } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
@@ -36,6 +37,7 @@ export interface ControlParts {
   readonly node: ContainerdNode;
   readonly containers: ContainerWork;
   readonly registries: RegistryClient;
+  readonly history: History;
   readonly events: EventLog;
   readonly callTimes: CallTimes;
   readonly traces: KnownTraces;
@@ -48,7 +50,7 @@ export interface ControlParts {
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, containers, registries, events, callTimes, traces, consoleUrl, log }: ControlParts,
+  { node, containers, registries, history, events, callTimes, traces, consoleUrl, log }: ControlParts,
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
@@ -58,7 +60,7 @@ export function createControlPlatform(
   const known: KnownRecords = new Map();
   return {
     ...createLayerViews(platform),
-    bucket: createBucketWork(platform, config.root),
+    bucket: createBucketWork(bucket, history, config.root),
     console: () => consoleLink(consoleUrl()),
     metrics: async () => readMetrics(platform, callTimes),
     containers,
