@@ -115,7 +115,7 @@ test('minutes are kept for a day, hours for 30 days', async (t) => {
     counts.map(({ step, n }) => [step, n]),
     [
       ['hour', 721],
-      ['minute', 25],
+      ['minute', 24],
     ],
   );
   assert.equal(history.read({ step: 'hour' }).at.length, 720);
@@ -169,6 +169,30 @@ test('sizes are kept when a listing finds them changed, and the last one from be
   const later = history.read({ step: 'minute' }).sizes;
   assert.deepEqual([later.at, later.kinds['packs']?.bytes], [[seconds(2 * MINUTE)], [1_000]]);
   assert.equal(db.prepare('SELECT count(*) AS n FROM history_sizes').get()?.['n'], 2);
+  await history[Symbol.asyncDispose]();
+});
+
+test('a bucket that has become empty is known to be', async (t) => {
+  setClock(t);
+  const { history } = open();
+  history.found({ listedAt: new Date(), kinds: [{ kind: 'packs', objects: 1, bytes: 9 }] });
+  pass(MINUTE);
+  history.found({ listedAt: new Date(), kinds: [] });
+  const { sizes } = history.read({ step: 'minute' });
+  assert.deepEqual([sizes.at.length, sizes.kinds['packs']?.bytes], [2, [9, 0]]);
+  await history[Symbol.asyncDispose]();
+});
+
+test('a listing that took long is kept where it began, and costs nothing that came since', async (t) => {
+  setClock(t);
+  const { requests, history } = open();
+  const listedAt = new Date();
+  pass(3 * HOUR);
+  read(requests, 1);
+  pass(MINUTE);
+  history.found({ listedAt, kinds: [{ kind: 'packs', objects: 1, bytes: 9 }] });
+  const { at, sizes } = history.read({ step: 'minute' });
+  assert.deepEqual([at, sizes.at], [[seconds(3 * HOUR)], [seconds(0)]]);
   await history[Symbol.asyncDispose]();
 });
 

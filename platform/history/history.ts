@@ -71,7 +71,8 @@ export class History implements AsyncDisposable {
     const sizes = JSON.stringify(kinds);
     if (sizes === this.#lastSizes) return;
     this.#try(() => {
-      this.#options.table.setSizes(toSeconds(listedAt.getTime()), kinds);
+      const [at, now] = [toSeconds(listedAt.getTime()), toSeconds(Date.now())];
+      this.#options.table.setSizes(at, kinds, now);
       this.#lastSizes = sizes;
     });
   }
@@ -115,7 +116,7 @@ export class History implements AsyncDisposable {
     this.#begunAt = Date.now();
     if (!hasAny(change)) return;
     this.#try(() => {
-      this.#options.table.addWork(at, change);
+      this.#options.table.addWork(at, change, toSeconds(this.#begunAt));
       this.#recorded = figures;
     });
   }
