@@ -1,4 +1,4 @@
-import { defineComponent, provide, watch, watchEffect } from 'vue';
+import { defineComponent, provide, watchEffect } from 'vue';
 import { RouterLink, RouterView, useRoute } from 'vue-router';
 import { fetchStatus } from './api/endpoints.ts';
 import { openEventFeed } from './api/event-feed.ts';
@@ -8,7 +8,6 @@ import { EVENT_FEED } from './composables/event-feed.ts';
 import { STATUS } from './composables/status.ts';
 import { usePoll } from './composables/use-poll.ts';
 import { t } from './i18n/index.ts';
-import { TrafficRecord, trafficSamples } from './pages/bucket/traffic.ts';
 import { Preferences } from './components/preferences.tsx';
 
 const STATUS_EVERY_MS = 2000;
@@ -26,11 +25,6 @@ export const Shell = defineComponent(() => {
   const status = usePoll(fetchStatus, STATUS_EVERY_MS);
   provide(STATUS, status);
   provide(EVENT_FEED, openEventFeed());
-  const traffic = new TrafficRecord();
-  watch(status.value, (found) => {
-    if (found) traffic.add(found, Date.now());
-    trafficSamples.value = traffic.samples;
-  });
   const route = useRoute();
   watchEffect(() => {
     const names: Readonly<Record<string, string>> = t().app.pages;

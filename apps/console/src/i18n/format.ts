@@ -15,6 +15,12 @@ export function formatBytes(bytes: number): string {
   return `${decimal(value, digits)} ${UNITS[unit]}`;
 }
 
+/** Multiples of a step that is a power of two, all in the unit of the step, so that no two look alike. */
+export function formatByteSteps(values: readonly number[], step: number): string[] {
+  const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(step) / 10)));
+  return values.map((value) => (value === 0 ? '0' : `${decimal(value / 1024 ** unit, 0)} ${UNITS[unit]}`));
+}
+
 export function formatCount(n: number): string {
   return decimal(n, 0);
 }
@@ -44,6 +50,16 @@ export function formatRate(perSecond: number): string {
 export function formatClock(iso: string): string {
   const date = new Date(iso);
   return `${date.toLocaleTimeString('en-GB')}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+}
+
+/** 14:03, in the time of the person who reads it. */
+export function formatTime(date: Date): string {
+  return new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' }).format(date);
+}
+
+/** 27 November, but shorter. */
+export function formatDay(date: Date): string {
+  return new Intl.DateTimeFormat(LOCALES[language.value], { month: 'short', day: 'numeric' }).format(date);
 }
 
 export function formatDate(iso: string): string {
