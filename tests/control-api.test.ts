@@ -59,6 +59,7 @@ test('a daemon that works answers everything as openapi.yaml describes it', need
     const { nodes } = (await api.ask('nodes')) as { nodes: Line[] };
     assert.equal(nodes.length, 1);
     await api.ask('bucket');
+    await api.ask('bucketHistory', { query: { step: 'minute' } });
     const { objects } = (await api.ask('bucketObjects', { query: { prefix: 'layers/' } })) as {
       objects: Line[];
     };

@@ -38,6 +38,7 @@ const PLATFORM: Partial<ControlPlatform> = {
   bucket: {
     contents: async () => ({ listedAt: PUBLISHED_AT, kinds: STORED }),
     objects: async () => ({ objects: [] }),
+    history: () => assert.fail(),
     async *collectGarbage({ dryRun, graceDays = 7 }) {
       yield { kind: 'listed', objects: 3 };
       yield { kind: dryRun ? 'garbage' : 'removed', key: `packs/old-${graceDays}`, sizeBytes: 1_500_000 };

@@ -123,12 +123,14 @@ test('an empty node says what to do next', async () => {
   await page.getByText('No image is known yet').waitFor();
   for (const [name, text] of [
     ['Containers', 'No container is here'],
+    ['Bucket', 'Nothing was asked of the bucket in this time'],
     ['Bucket', 'The bucket is empty'],
     ['Events', 'Nothing has happened yet'],
   ] as const) {
     await page.getByRole('link', { name, exact: true }).click();
     await page.getByText(text).waitFor();
     assert.deepEqual(await audit(), []);
+    await page.screenshot({ path: join(PICTURES, `empty-${name.toLowerCase()}.png`), fullPage: true });
   }
   assert.deepEqual(faults, []);
 });
@@ -327,6 +329,57 @@ test('1,000 events a second are listed, filtered and paused', async () => {
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.getByLabel('Search').fill('there is nothing like this');
   await page.getByText('No event is like that').waitFor();
+  assert.deepEqual(faults, []);
+});
+
+for (const look of [...LOOKS, { name: 'phone-light', language: 'zh', dark: false, width: 390 }] as const) {
+  test(`the bucket's past is charted over an hour, a day and a month: ${look.name}, ${look.language}`, async () => {
+    const isEnglish = look.language === 'en';
+    await using api = await startApiServer();
+    await using opening = await openPage(opened.browser, { ...look, url: `${api.url}/#/bucket` });
+    const { page, faults, audit } = opening;
+    const charts = page.locator('.chart');
+    await charts.first().locator('canvas').waitFor();
+    for (const [name, button] of [
+      ['hour', isEnglish ? 'Hour' : '1 小时'],
+      ['day', isEnglish ? '24 hours' : '24 小时'],
+      ['month', isEnglish ? '30 days' : '30 天'],
+    ] as const) {
+      await page.getByRole('button', { name: button, exact: true }).focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: button, exact: true, pressed: true }).waitFor();
+      await charts.getByText(isEnglish ? 'Reads (GET, HEAD)' : '读取（GET、HEAD）').waitFor();
+      await page.locator('section', { has: charts.first() }).screenshot({
+        path: join(PICTURES, `history-${name}-${look.name}.png`),
+      });
+      const label = await page.getByRole('img').first().getAttribute('aria-label');
+      assert.match(label ?? '', isEnglish ? /^Requests: Reads \(GET, HEAD\) [\d,]+, / : /^请求: 读取/);
+    }
+    await page.getByText(isEnglish ? 'As a table' : '以表格显示').click();
+    assert.equal(await page.locator('.chart-table tbody tr').count(), 12);
+    assert.deepEqual(await audit(), []);
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true);
+    assert.deepEqual(faults, []);
+  });
+}
+
+test('a chart tells what is under the pointer, and goes on with what comes', async () => {
+  await using api = await startApiServer();
+  await using opening = await openPage(opened.browser, { url: `${api.url}/#/bucket` });
+  const { page, faults } = opening;
+  const chart = page.locator('.chart').first();
+  await chart.locator('canvas').waitFor();
+  const legend = chart.locator('.chart-legend li').first();
+  const all = await legend.innerText();
+  await chart.locator('.u-over').hover({ position: { x: 90, y: 60 } });
+  await chart.getByText(/^\d\d:\d\d – \d\d:\d\d$/).waitFor();
+  assert.notEqual(await legend.innerText(), all);
+  await page.screenshot({ path: join(PICTURES, 'history-pointed.png') });
+  assert.equal(await page.getByText(/^\d\d:\d\d – \d\d:\d\d$/).count(), 3, 'in all charts');
+  const asked = (): string[] => api.requests.filter((request) => request.includes('/bucket/history'));
+  while (asked().length < 3) await sleep(200);
+  assert.match(asked()[0] ?? '', /step=minute$/);
+  assert.match(asked()[2] ?? '', /step=minute&since=/, 'only what is new');
   assert.deepEqual(faults, []);
 });
 

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 const DIST = join(import.meta.dirname, 'dist');
 const MAX_FIRST_LOAD = 250 * 1024;
 
-test('the first load is at most 250 KB, compressed, and the terminal is not in it', async () => {
+test('the first load is at most 250 KB, compressed, and neither the terminal nor charts are in it', async () => {
   const files = JSON.parse(await readFile(join(DIST, 'files.json'), 'utf8')) as string[];
   const page = await readFile(join(DIST, 'index.html'), 'utf8');
   const named = files.filter((file) => page.includes(file) || /overview-page/.test(file));
@@ -21,8 +21,10 @@ test('the first load is at most 250 KB, compressed, and the terminal is not in i
   const sizes = await Promise.all(first.map(async (file) => (await stat(join(DIST, `${file}.gz`))).size));
   const total = sizes.reduce((sum, size) => sum + size, 0);
   assert.ok(total > 20_000 && total <= MAX_FIRST_LOAD, `${total} bytes: ${first.join(' ')}`);
-  assert.ok(!first.some((file) => file.includes('terminal')));
-  assert.ok(files.some((file) => file.includes('terminal')));
+  for (const part of ['terminal', 'bucket-page']) {
+    assert.ok(!first.some((file) => file.includes(part)));
+    assert.ok(files.some((file) => file.includes(part)));
+  }
 });
 
 test('no script is made from text, and no file names another host', async () => {

@@ -1,5 +1,6 @@
 import type { BucketWork } from '@lade/control-service';
 import { BucketSummary, collectGarbage, readObjectsPage } from '@lade/garbage';
+import type { History } from '@lade/history';
 import { imageKey, readImageRecord } from '@lade/images';
 import { isCodedError } from '@lade/errors';
 import { nameNode } from './name-node.ts';
@@ -7,13 +8,15 @@ import type { Platform } from './open-platform.ts';
 import { nameInBucket } from './stored-image.ts';
 
 /** What the control API can do with the bucket itself. */
-export function createBucketWork({ bucket, images }: Platform, root: string): BucketWork {
+export function createBucketWork({ bucket, images }: Platform, history: History, root: string): BucketWork {
   const summary = new BucketSummary(bucket);
   return {
     async contents({ signal }) {
-      const { listedAt, kinds } = await summary.read({ signal });
-      return { listedAt: listedAt.toISOString(), kinds };
+      const contents = await summary.read({ signal });
+      history.found(contents);
+      return { ...contents, listedAt: contents.listedAt.toISOString() };
     },
+    history: (query) => history.read(query),
     async objects({ prefix, after }, { signal }) {
       const { objects, next } = await readObjectsPage(bucket, { prefix, after, signal });
       return {
@@ -26,7 +29,13 @@ export function createBucketWork({ bucket, images }: Platform, root: string): Bu
       };
     },
     collectGarbage: (request, { signal }) =>
-      collectGarbage({ bucket, node: nameNode(root), ...request, signal }),
+      collectGarbage({
+        bucket,
+        node: nameNode(root),
+        ...request,
+        found: (contents) => history.found(contents),
+        signal,
+      }),
     async removeImage(image, { signal }) {
       // A damaged record can be removed too.
       const name = (await nameInBucket(image, bucket, signal)) ?? image;

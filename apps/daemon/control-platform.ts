@@ -4,6 +4,7 @@ import { encodeError } from '@lade/control-protocol';
 import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { CodedError, fromUnknown, isCodedError } from '@lade/errors';
 import type { EventLog } from '@lade/event-log';
+import type { History } from '@lade/history';
 import { machinePlatform, selectManifest } from '@lade/images';
 import { verifyChain, verifyLayer, type ChainKeys } from '@lade/layers';
 import type { Logger } from '@lade/log';
@@ -35,6 +36,7 @@ export interface ControlParts {
   readonly node: ContainerdNode;
   readonly containers: ContainerWork;
   readonly registries: RegistryClient;
+  readonly history: History;
   readonly events: EventLog;
   readonly timings: Observation['timings'];
   readonly traces: KnownTraces;
@@ -47,7 +49,7 @@ export interface ControlParts {
 export function createControlPlatform(
   config: DaemonConfig,
   platform: Platform,
-  { node, containers, registries, events, timings, traces, consoleUrl, log }: ControlParts,
+  { node, containers, registries, history, events, timings, traces, consoleUrl, log }: ControlParts,
 ): ControlPlatform {
   const { bucket, content, layers, uploads, counters, keeperRestarts } = platform;
   const { keys } = config;
@@ -57,7 +59,7 @@ export function createControlPlatform(
   const pull = createPullToNode({ ...platform, ...parts });
   return {
     ...createLayerViews(platform),
-    bucket: createBucketWork(platform, config.root),
+    bucket: createBucketWork(platform, history, config.root),
     console: () => consoleLink(consoleUrl()),
     metrics: async () => readMetrics(platform, timings),
     containers,

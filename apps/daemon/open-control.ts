@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { controlSocketPath } from '@lade/control-protocol';
 import { serveControl } from '@lade/control-service';
+import { History } from '@lade/history';
 import { RegistryClient, dockerCredentials } from '@lade/registry-client';
 import type { TaskStarts } from '@lade/starts';
 import type { DaemonConfig } from './config.ts';
@@ -37,9 +38,11 @@ export async function openControl(
   );
   const views = createContainerViews(platform, () => starts.groups);
   const containers = createContainerWork(stack.use(await openContainers(root, node, log)), views);
+  const { past, requests, counters } = platform;
+  const history = stack.use(new History({ table: past, requests: requests.counts, counters, log }));
   const http = config.http && { ...config.http, token: await openToken(tokenFile) };
   let consoleUrl: string | undefined;
-  const given = { ...parts, containers, registries, consoleUrl: () => consoleUrl };
+  const given = { ...parts, containers, registries, history, consoleUrl: () => consoleUrl };
   const server = stack.use(
     await serveControl({
       socketPath: controlSocketPath(address),

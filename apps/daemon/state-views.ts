@@ -1,3 +1,4 @@
+import { HistoryTable } from '@lade/history';
 import type { Digest } from '@lade/oci';
 import {
   countLayerUsers,
@@ -9,7 +10,7 @@ import {
 import type { Database } from '@lade/sqlite';
 import { StartTable } from '@lade/starts';
 
-/** What the state database knows of snapshots and of what was started on them. */
+/** What the state database knows of snapshots, of what was started on them, and of the past of the bucket. */
 export interface StateViews {
   readonly snapshots: () => readonly ListedSnapshot[];
   /** See findSnapshotLevels(). */
@@ -17,6 +18,7 @@ export interface StateViews {
   /** See countLayerUsers(). */
   readonly layerUsers: () => ReadonlyMap<Digest, number>;
   readonly starts: StartTable;
+  readonly past: HistoryTable;
 }
 
 export function openStateViews(db: Database): StateViews {
@@ -25,5 +27,6 @@ export function openStateViews(db: Database): StateViews {
     snapshotLevels: (namespace, key) => findSnapshotLevels(db, namespace, key),
     layerUsers: () => countLayerUsers(db),
     starts: new StartTable(db),
+    past: new HistoryTable(db),
   };
 }

@@ -1,5 +1,12 @@
 import type { Caller, WaitOptions } from './container-calls.ts';
-import type { BucketContents, BucketObjects, GarbageEvent, GarbageRequest } from './messages-bucket.ts';
+import type {
+  BucketContents,
+  BucketHistory,
+  BucketObjects,
+  GarbageEvent,
+  GarbageRequest,
+  HistoryQuery,
+} from './messages-bucket.ts';
 
 /** The bucket of a daemon. */
 export class BucketCalls {
@@ -11,6 +18,12 @@ export class BucketCalls {
 
   async contents(options: WaitOptions = {}): Promise<BucketContents> {
     return (await this.#caller.document({ method: 'GET', path: '/v1/bucket', ...options })) as BucketContents;
+  }
+
+  async history(query: HistoryQuery = {}, options: WaitOptions = {}): Promise<BucketHistory> {
+    const given = new URLSearchParams(Object.entries(query) as [string, string][]);
+    const path = `/v1/bucket/history?${given.toString()}`;
+    return (await this.#caller.document({ method: 'GET', path, ...options })) as BucketHistory;
   }
 
   /** A page; `after` is the `next` of the one before. */

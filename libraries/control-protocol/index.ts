@@ -22,12 +22,14 @@ export type {
 } from './messages.ts';
 export type {
   BucketContents,
+  BucketHistory,
   BucketKind,
   BucketObject,
   BucketObjects,
   GarbageEvent,
   GarbageRequest,
   GarbageTotals,
+  HistoryQuery,
   NodeGarbage,
   NodeGarbageRequest,
 } from './messages-bucket.ts';

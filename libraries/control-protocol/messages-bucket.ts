@@ -1,4 +1,5 @@
 import type { Digest } from '@lade/oci';
+import type { BucketRequests, FillSource, RequestFigures } from './messages.ts';
 
 /** GET /v1/bucket: the objects by kind, from one listing that is at most a minute old. */
 export interface BucketContents {
@@ -12,6 +13,42 @@ export interface BucketKind {
   readonly kind: string;
   readonly objects: number;
   readonly bytes: number;
+}
+
+/** What GET /v1/bucket/history is asked for. */
+export interface HistoryQuery {
+  /** Default: minute. */
+  readonly step?: 'minute' | 'hour';
+  /** ISO 8601. Default, and at the earliest: as long as steps are kept, minutes for 24 hours, hours for 30 days. */
+  readonly since?: string;
+}
+
+/**
+ * What this node has asked of the bucket step by step, over all its daemons. Times are seconds since 1970; the numbers of a list belong to
+ * the times of `at`.
+ */
+export interface BucketHistory {
+  readonly step: 'minute' | 'hour';
+  /** The answer is about the time from the begin of a step until now. */
+  readonly since: number;
+  readonly until: number;
+  /** The begin of each step in which anything was done, ascending; the last may not be over. */
+  readonly at: readonly number[];
+  readonly requests: Readonly<
+    Record<keyof BucketRequests, Readonly<Record<keyof RequestFigures, readonly number[]>>>
+  >;
+  /** Bytes that became resident, by where they came from. */
+  readonly fills: Readonly<Record<FillSource, readonly number[]>>;
+  /** Reads that began to wait, and for how long those have waited that do no more. */
+  readonly waits: { readonly reads: readonly number[]; readonly ms: readonly number[] };
+  /** How large the bucket was when it was listed and had changed: so until the next time here. The first may lie before `since`. */
+  readonly sizes: {
+    readonly at: readonly number[];
+    /** As kinds of GET /v1/bucket. */
+    readonly kinds: Readonly<
+      Record<string, { readonly objects: readonly number[]; readonly bytes: readonly number[] }>
+    >;
+  };
 }
 
 /** GET /v1/bucket/objects. */

@@ -1,13 +1,14 @@
 import type { Bucket, ObjectInfo } from '@lade/bucket';
 import { SharedCalls } from '@lade/streams';
-import { kindOf } from './object-kind.ts';
+import { addObject, inOrderOfSize, type KindSize, type KindSizes } from './kind-sizes.ts';
 
 const MAX_AGE_MS = 60_000;
 const PAGE_OBJECTS = 1_000;
 
 export interface BucketContents {
   readonly listedAt: Date;
-  readonly kinds: readonly { readonly kind: string; readonly objects: number; readonly bytes: number }[];
+  /** Those that there are, the largest first. */
+  readonly kinds: readonly KindSize[];
 }
 
 /** What is in a bucket, by kind. The bucket is listed once for all who ask at the same time, and at most once a minute. */
@@ -30,15 +31,10 @@ export class BucketSummary {
 
   async #list(signal: AbortSignal): Promise<void> {
     const listedAt = new Date();
-    const kinds = new Map<string, { kind: string; objects: number; bytes: number }>();
-    for await (const { key, sizeBytes } of this.#bucket.list('', { signal })) {
-      const kind = kindOf(key);
-      const sum = kinds.get(kind) ?? { kind, objects: 0, bytes: 0 };
-      sum.objects++;
-      sum.bytes += sizeBytes;
-      kinds.set(kind, sum);
-    }
-    this.#contents = { listedAt, kinds: [...kinds.values()].sort((a, b) => b.bytes - a.bytes) };
+    const kinds: KindSizes = new Map();
+    for await (const { key, sizeBytes } of this.#bucket.list('', { signal }))
+      addObject(kinds, key, sizeBytes);
+    this.#contents = { listedAt, kinds: inOrderOfSize(kinds) };
   }
 }
 

@@ -6,6 +6,7 @@ import { codeOf } from '@lade/errors';
 import { findImageRecord, imageKey } from '@lade/images';
 import { NO_CHAIN_KEYS, indexKey, packKey, readChainRecord, readPackList } from '@lade/layers';
 import type { Digest } from '@lade/oci';
+import type { BucketContents } from './bucket-pages.ts';
 import { collectGarbage, type GarbageEvent } from './collect-garbage.ts';
 import { hasDied } from './testing/aging-bucket.ts';
 import { makeImage, openWorld, type GarbageNode, type TestImage, type World } from './testing/world.ts';
@@ -343,3 +344,29 @@ for (const seed of [1, 2]) {
     assert.ok(counts.removed > 0 && counts.published > 0 && counts.used > 0);
   });
 }
+
+test('what a collection lists is told by kind, also what is left in the end', async () => {
+  await using world = await openWorld(1);
+  const {
+    bucket,
+    aging,
+    nodes: [node],
+  } = world as World & { nodes: [GarbageNode] };
+  await node.publish(NGINX, aging.seenBy());
+  await bucket.delete([imageKey(NGINX.name)]);
+  aging.pass(40);
+  const found: BucketContents[] = [];
+  const options = {
+    bucket: aging.seenBy(),
+    node: 'n',
+    dryRun: false,
+    signal: NEVER,
+    now: aging.now,
+    found: (contents: BucketContents) => found.push(contents),
+  };
+  await Array.fromAsync(collectGarbage(options));
+  const packs = found.map(({ kinds }) => kinds.find(({ kind }) => kind === 'packs'));
+  assert.ok((packs[0]?.objects ?? 0) > 0 && (packs[0]?.bytes ?? 0) > 0);
+  assert.equal(packs.at(-1), undefined);
+  assert.deepEqual(found.at(-1)?.listedAt, new Date(aging.now()));
+});

@@ -1,7 +1,9 @@
 import type { Bucket } from '@lade/bucket';
 import { CodedError } from '@lade/errors';
 import type { Digest } from '@lade/oci';
+import type { BucketContents } from './bucket-pages.ts';
 import { CollectorLease } from './collector-lease.ts';
+import { addObject, inOrderOfSize, type KindSizes } from './kind-sizes.ts';
 import { inOrderOfRemoval, isCollected, listAll, type ListedObject } from './object-kind.ts';
 import { findReachable } from './reachable.ts';
 
@@ -20,6 +22,8 @@ export interface GarbageOptions {
   /** What is younger is kept, and what it names. At least 1, default 7. */
   readonly graceDays?: number;
   readonly signal: AbortSignal;
+  /** Called with what each listing has found. */
+  readonly found?: (contents: BucketContents) => void;
   /** Default: Date.now. */
   readonly now?: () => number;
   /** Default 20,000. */
@@ -74,18 +78,25 @@ interface Findings {
 
 type Survey = (signal: AbortSignal) => Promise<Findings>;
 
-function createSurvey({ bucket, now = Date.now }: GarbageOptions, graceMs: number): Survey {
+function createSurvey({ bucket, found, now = Date.now }: GarbageOptions, graceMs: number): Survey {
   const packLists = new Map<string, readonly Digest[]>();
   return async (signal) => {
     const nowMs = now();
     const youngFromMs = nowMs - graceMs;
     const objects = await listAll(bucket, { signal });
+    found?.({ listedAt: new Date(nowMs), kinds: kindsOf(objects) });
     const { needed, young } = await findReachable(objects, { bucket, nowMs, youngFromMs, signal, packLists });
     const garbage = [...objects.keys()]
       .filter((key) => isCollected(key) && !needed.has(key))
       .sort(inOrderOfRemoval);
     return { objects, garbage, count: count(objects, garbage, young) };
   };
+}
+
+function kindsOf(objects: ReadonlyMap<string, ListedObject>): BucketContents['kinds'] {
+  const kinds: KindSizes = new Map();
+  for (const [key, { sizeBytes }] of objects) addObject(kinds, key, sizeBytes);
+  return inOrderOfSize(kinds);
 }
 
 function count(

@@ -2,7 +2,7 @@ export type { CacheQuota } from './cache-quota.ts';
 export type { PunchHole } from './blob-file.ts';
 export type { FilledRead, FillSpan, FillSpans } from './fill-spans.ts';
 export type { FillMode, FillModeName, FillModes, FillTarget, MountTarget } from './fill-mode.ts';
-export { FILL_SOURCES, type FillFigures } from './fills.ts';
+export { FILL_SOURCES, type FillFigures, type FillSource } from './fills.ts';
 export { Foreground } from './foreground.ts';
 export { createFullMode } from './full-mode.ts';
 export { parseMountName, type ErofsMounter, type MountManner } from './layer-mounts.ts';

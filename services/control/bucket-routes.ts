@@ -1,6 +1,7 @@
 import { CodedError } from '@lade/errors';
 import { flagField, optionalTextField, queryFields, textField } from './fields.ts';
 import { readBody } from './read-body.ts';
+import { readHistoryQuery } from './read-history-query.ts';
 import { DONE, type Route } from './route.ts';
 
 export const bucketRoutes: readonly Route[] = [
@@ -9,6 +10,12 @@ export const bucketRoutes: readonly Route[] = [
     path: '/v1/bucket',
     access: 'open',
     handle: async ({ bucket }, { signal }) => ({ document: await bucket.contents({ signal }) }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/bucket/history',
+    access: 'open',
+    handle: async ({ bucket }, { query }) => ({ document: bucket.history(readHistoryQuery(query)) }),
   },
   {
     method: 'GET',

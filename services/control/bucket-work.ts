@@ -1,4 +1,10 @@
-import type { BucketContents, BucketObjects, GarbageEvent, GarbageRequest } from '@lade/control-protocol';
+import type {
+  BucketContents,
+  BucketHistory,
+  BucketObjects,
+  GarbageEvent,
+  GarbageRequest,
+} from '@lade/control-protocol';
 
 interface WaitOptions {
   readonly signal: AbortSignal;
@@ -8,6 +14,8 @@ interface WaitOptions {
 export interface BucketWork {
   /** By kind, at most a minute old. */
   contents(options: WaitOptions): Promise<BucketContents>;
+  /** Steps since then, or all that are kept. */
+  history(query: { readonly step: BucketHistory['step']; readonly since: Date | undefined }): BucketHistory;
   /** A page. */
   objects(
     page: { readonly prefix: string; readonly after: string | undefined },

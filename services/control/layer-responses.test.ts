@@ -3,7 +3,13 @@ import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ControlClient, type GarbageEvent, type LayerEvent, type LayerFiles } from '@lade/control-protocol';
+import {
+  ControlClient,
+  type BucketHistory,
+  type GarbageEvent,
+  type LayerEvent,
+  type LayerFiles,
+} from '@lade/control-protocol';
 import { SILENT } from '@lade/log';
 import { digestOf } from '@lade/oci';
 import { serveControl, type ControlPlatform } from './index.ts';
@@ -32,6 +38,19 @@ const GARBAGE: GarbageEvent[] = [
   { kind: 'collected', dryRun: true, ...COUNT },
 ];
 
+const REQUESTS = { requests: [1, 2], errors: [0, 1], sentBytes: [3, 4], receivedBytes: [5, 6] };
+const NO_BYTES = [0, 0];
+const HISTORY: BucketHistory = {
+  step: 'hour',
+  since: 1_795_694_400,
+  until: 1_795_780_801,
+  at: [1_795_694_400, 1_795_780_800],
+  requests: { read: REQUESTS, write: REQUESTS, list: REQUESTS, delete: REQUESTS },
+  fills: { bucket: [7, 8], hot: NO_BYTES, copied: NO_BYTES, adopted: NO_BYTES, zero: NO_BYTES },
+  waits: { reads: [9, 10], ms: [11, 12] },
+  sizes: { at: [1_795_600_000], kinds: { packs: { objects: [3], bytes: [2 ** 40] } } },
+};
+
 function platform(asked: unknown[]): ControlPlatform {
   const layers: Partial<ControlPlatform> = {
     async layerMap(diffId) {
@@ -56,6 +75,10 @@ function platform(asked: unknown[]): ControlPlatform {
     },
     bucket: {
       contents: async () => ({ listedAt: TIME, kinds: [{ kind: 'packs', objects: 1, bytes: 5 }] }),
+      history(query) {
+        asked.push(query);
+        return HISTORY;
+      },
       async objects(page) {
         asked.push(page);
         return { objects: [{ key: 'packs/x', sizeBytes: 5, modifiedAt: TIME }], next: 'packs/x' };
@@ -109,4 +132,28 @@ test('layers and the bucket are answered for as openapi.yaml says', async () => 
     await assert.rejects(Array.fromAsync(client.bucket.collectGarbage(wrong as never)), {
       code: 'invalid_argument',
     });
+});
+
+test("the bucket's history is answered for as openapi.yaml says", async () => {
+  const asked: unknown[] = [];
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'lade-control-'));
+  const socketPath = join(folder.path, 'c.sock');
+  await using _ = await serveControl({ socketPath, platform: platform(asked), log: SILENT });
+  using client = ControlClient.open(socketPath);
+  const history = await client.bucket.history({ step: 'hour', since: TIME });
+  assertFits('BucketHistory', history);
+  assert.deepEqual(history, HISTORY);
+  await client.bucket.history();
+  assert.deepEqual(asked, [
+    { step: 'hour', since: new Date(TIME) },
+    { step: 'minute', since: undefined },
+  ]);
+  for (const wrong of [
+    { step: 'day' },
+    { step: '' },
+    { since: '2026' },
+    { since: '1795780800' },
+    { since: '' },
+  ])
+    await assert.rejects(client.bucket.history(wrong as never), { code: 'invalid_argument' });
 });

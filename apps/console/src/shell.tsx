@@ -10,7 +10,6 @@ import { learnNamespaces, namespace } from './composables/namespace.ts';
 import { STATUS } from './composables/status.ts';
 import { usePoll } from './composables/use-poll.ts';
 import { t } from './i18n/index.ts';
-import { TrafficRecord, trafficSamples } from './pages/bucket/traffic.ts';
 import { Preferences } from './components/preferences.tsx';
 
 const STATUS_EVERY_MS = 2000;
@@ -29,11 +28,6 @@ export const Shell = defineComponent(() => {
   const status = usePoll(fetchStatus, STATUS_EVERY_MS);
   provide(STATUS, status);
   provide(EVENT_FEED, openEventFeed());
-  const traffic = new TrafficRecord();
-  watch(status.value, (found) => {
-    if (found) traffic.add(found, Date.now());
-    trafficSamples.value = traffic.samples;
-  });
   const found = usePoll(fetchNamespaces, NAMESPACES_EVERY_MS).value;
   watch(found, (names) => learnNamespaces(names ?? []));
   const [route, router] = [useRoute(), useRouter()];

@@ -14,6 +14,7 @@ import { attend, containerEvents, pull, runEvents, type Session } from './sample
 import { detailOf, sampleContainers, withStarts } from './sample-containers.ts';
 import { NODES, collect, countRequests, kindsOf, pageOf, sampleObjects } from './sample-bucket.ts';
 import { createEvents } from './sample-events.ts';
+import { sampleHistory } from './sample-history.ts';
 import { sampleImages, sampleLayers, sampleMap, sampleStatus, sampleTrace } from './sample-node.ts';
 
 export interface SampleNode {
@@ -105,6 +106,7 @@ function read(node: SampleNode, path: readonly string[], query: URLSearchParams,
     containers: () => ({
       containers: node.containers.filter((item) => item.namespace === query.get('namespace')),
     }),
+    'bucket/history': () => sampleHistory(query, kindsOf(node.objects)),
     'bucket/objects': () => pageOf(node.objects, query),
     bucket: () => ({ listedAt: new Date().toISOString(), kinds: kindsOf(node.objects) }),
     nodes: () => ({ nodes: node.images.length === 0 ? [] : NODES }),

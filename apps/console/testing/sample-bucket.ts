@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BucketObject, NodeSummary } from '@lade/control-protocol';
+import type { BucketKind, BucketObject, NodeSummary } from '@lade/control-protocol';
 import { digestOf, timeAfter } from './sample-node.ts';
 
 const NOTHING_ASKED = { requests: 0, errors: 0, sentBytes: 0, receivedBytes: 0 };
@@ -59,8 +59,8 @@ export function sampleObjects(): BucketObject[] {
   ).sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-export function kindsOf(objects: readonly BucketObject[]): object[] {
-  const kinds = new Map<string, { kind: string; objects: number; bytes: number }>();
+export function kindsOf(objects: readonly BucketObject[]): BucketKind[] {
+  const kinds = new Map<string, BucketKind>();
   for (const { key, sizeBytes } of objects) {
     const kind = key.split('/')[0] ?? '';
     const sum = kinds.get(kind) ?? { kind, objects: 0, bytes: 0 };

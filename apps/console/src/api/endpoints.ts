@@ -1,10 +1,12 @@
 import type {
   BucketContents,
+  BucketHistory,
   BucketObjects,
   ContainerSummary,
   ExecRequest,
   GarbageEvent,
   GarbageRequest,
+  HistoryQuery,
   ImageSummary,
   LayerFile,
   LayerFiles,
@@ -134,6 +136,10 @@ export async function sendSize(session: string, size: TerminalSize): Promise<voi
 
 export async function fetchBucket(options: WaitOptions = {}): Promise<BucketContents> {
   return readDocument({ path: '/bucket', ...options });
+}
+
+export async function fetchHistory(query: HistoryQuery, options: WaitOptions = {}): Promise<BucketHistory> {
+  return readDocument({ path: '/bucket/history', query: { ...query }, ...options });
 }
 
 export async function fetchObjects(

@@ -17,6 +17,12 @@ export function formatBytes(bytes: number): string {
   return `${decimal(value, digits)} ${UNITS[unit]}`;
 }
 
+/** Multiples of a step that is a power of two, all in the unit of the step, so that no two look alike. */
+export function formatByteSteps(values: readonly number[], step: number): string[] {
+  const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(step) / 10)));
+  return values.map((value) => (value === 0 ? '0' : `${decimal(value / 1024 ** unit, 0)} ${UNITS[unit]}`));
+}
+
 export function formatCount(n: number): string {
   return decimal(n, 0);
 }
@@ -48,9 +54,14 @@ export function formatClock(iso: string): string {
   return `${date.toLocaleTimeString('en-GB')}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
 
-/** 14:03, or as the language has it. */
-export function formatTime(at: number): string {
-  return new Intl.DateTimeFormat(LOCALES[language.value], { timeStyle: 'short' }).format(at);
+/** 14:03, in the time of the person who reads it. */
+export function formatTime(at: Date | number): string {
+  return new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' }).format(at);
+}
+
+/** 27 November, but shorter. */
+export function formatDay(date: Date): string {
+  return new Intl.DateTimeFormat(LOCALES[language.value], { month: 'short', day: 'numeric' }).format(date);
 }
 
 export function formatDate(iso: string): string {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DaemonEvent, PullEvent, Status } from '@lade/control-protocol';
-import { TrafficRecord } from './bucket/traffic.ts';
+import type { DaemonEvent, PullEvent } from '@lade/control-protocol';
 import { InputQueue } from './containers/input-queue.ts';
 import { LogLines } from './containers/log-lines.ts';
 import { describeEvent, hasFailed, matcher } from './events/event-filter.ts';
@@ -117,28 +116,4 @@ test('input goes out in order, one request at a time, whole letters only', async
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.equal(sent.join(''), `abc${long}`);
-});
-
-test('traffic is what came between two looks, and nothing across a restart or a gap', () => {
-  const record = new TrafficRecord();
-  const status = (requests: number): Status => {
-    const figures = { requests, errors: 0, sentBytes: 0, receivedBytes: requests * 10 };
-    return { bucketRequests: { read: figures } } as unknown as Status;
-  };
-  for (const [requests, at] of [
-    [100, 0],
-    [110, 2000],
-    [5, 4000],
-    [7, 6000],
-    [99, 90_000],
-  ] as const) {
-    record.add(status(requests), at);
-  }
-  assert.deepEqual(
-    record.samples.map((sample) => [sample.at, sample.requests, sample.readBytes]),
-    [
-      [2000, 5, 50],
-      [6000, 1, 10],
-    ],
-  );
 });

@@ -1,4 +1,4 @@
-import { computed, defineComponent, watch } from 'vue';
+import { defineComponent } from 'vue';
 import type { BucketContents, NodeSummary } from '@lade/control-protocol';
 import type { ApiError } from '../../api/api-error.ts';
 import { fetchBucket, fetchNodes } from '../../api/endpoints.ts';
@@ -9,14 +9,13 @@ import { PageHead, Panel } from '../../components/panel.tsx';
 import { useStatus } from '../../composables/status.ts';
 import { useNow } from '../../composables/use-now.ts';
 import { usePoll } from '../../composables/use-poll.ts';
-import { formatAgo, formatBytes, formatCount, formatRate } from '../../i18n/format.ts';
+import { formatAgo, formatBytes, formatCount } from '../../i18n/format.ts';
 import { t } from '../../i18n/index.ts';
 import { CostPanel } from './cost-panel.tsx';
 import { GarbagePanel } from './garbage-panel.tsx';
-import { LineChart, type ChartPoint } from './line-chart.tsx';
+import { HistoryPanel } from './history-panel.tsx';
 import { ObjectBrowser } from './object-browser.tsx';
 import { RequestTable } from './request-table.tsx';
-import { trafficSamples } from './traffic.ts';
 
 export const BucketPage = defineComponent(() => {
   const contents = usePoll(fetchBucket, 60_000);
@@ -30,14 +29,12 @@ export const BucketPage = defineComponent(() => {
         <PageHead title={words.title} subtitle={status.value?.bucket ?? words.subtitle} />
         {contents.error.value ? <ErrorNote error={contents.error.value} onRetry={contents.refresh} /> : null}
         {empty ? <EmptyNote icon="bucket" title={words.empty} text={words.emptyText} /> : null}
+        <HistoryPanel />
         <div class="columns">
           {contents.value.value && !empty ? <KindBars contents={contents.value.value} /> : null}
-          <TrafficPanel contents={contents.value.value} />
-        </div>
-        <div class="columns">
-          <GarbagePanel onRemoved={contents.refresh} />
           <NodesPanel nodes={nodes.value.value} here={status.value?.node} error={nodes.error.value} />
         </div>
+        <GarbagePanel onRemoved={contents.refresh} />
         {contents.value.value && nodes.value.value ? (
           <CostPanel contents={contents.value.value} nodes={nodes.value.value} />
         ) : null}
@@ -84,41 +81,6 @@ const KindBars = defineComponent(
               </ul>
             ),
           }}
-        </Panel>
-      );
-    };
-  },
-  { props: ['contents'] },
-);
-
-const sizes: ChartPoint[] = [];
-
-const TrafficPanel = defineComponent(
-  (props: { readonly contents: BucketContents | undefined }) => {
-    const samples = trafficSamples;
-    watch(
-      () => props.contents,
-      (contents) => {
-        const at = contents ? Date.parse(contents.listedAt) : 0;
-        if (!contents || sizes.at(-1)?.at === at) return;
-        sizes.push({ at, value: contents.kinds.reduce((sum, { bytes }) => sum + bytes, 0) });
-      },
-      { immediate: true },
-    );
-    const points = (name: 'requests' | 'readBytes' | 'writtenBytes') =>
-      computed(() => samples.value.map((sample) => ({ at: sample.at, value: sample[name] })));
-    const [requests, read, written] = [points('requests'), points('readBytes'), points('writtenBytes')];
-    const bytesPerSecond = (value: number): string => `${formatBytes(value)}/s`;
-    return () => {
-      const words = t().bucket;
-      return (
-        <Panel title={words.traffic}>
-          <div class="charts">
-            <LineChart title={words.requestsPerSecond} points={requests.value} format={formatRate} />
-            <LineChart title={words.bytesRead} points={read.value} format={bytesPerSecond} />
-            <LineChart title={words.bytesWritten} points={written.value} format={bytesPerSecond} />
-            <LineChart title={words.growth} points={[...sizes]} format={formatBytes} />
-          </div>
         </Panel>
       );
     };
