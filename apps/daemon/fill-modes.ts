@@ -18,6 +18,7 @@ import {
   type OnDemandFiles,
   type Residency,
 } from '@lade/residency';
+import { outsideTraces } from '@lade/tracing';
 import type { DaemonConfig } from './config.ts';
 import { holdGates, type Gate, type GateKind, type HeldGates } from './hold-gates.ts';
 import { openWhenServed } from './open-when-served.ts';
@@ -167,7 +168,8 @@ class LazyModes implements AsyncDisposable {
     if (!gate) throw new CodedError('unimplemented', `Cannot fill by ${kind}: this kernel does not offer it`);
     const { config, residency, foreground, startSpans: fillSpans } = this.#options;
     await using stack = new AsyncDisposableStack();
-    const open = async (): Promise<OnDemandFiles> => this.#openFiles(kind, gate);
+    // The first pull may have it opened; what it answers belongs to others, too.
+    const open = (): Promise<OnDemandFiles> => outsideTraces(async () => this.#openFiles(kind, gate));
     const lazy = this.#held.keeper.inherited ? undefined : openWhenServed(kind, open);
     const files = stack.use(lazy ?? (await open()));
     if (lazy) await proveFill(kind, config.root);

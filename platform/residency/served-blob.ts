@@ -18,7 +18,6 @@ import type { WaitCause } from './read-waits.ts';
 import { ResidentBlob } from './resident-blob.ts';
 import type { ServeContext } from './serve-context.ts';
 import { StartWatch } from './start-watch.ts';
-import { untracedFile } from './untraced-file.ts';
 
 export interface Served {
   readonly blob: ServedBlob;
@@ -74,7 +73,7 @@ export class ServedBlob implements OnDemandFile, ColdBlob, StartedBlob, SeenBlob
     await using stack = new AsyncDisposableStack();
     const blob = stack.use(new ServedBlob(target, context));
     const resident = await blob.#open(target.index);
-    const kernelPath = await context.files.serve(untracedFile(blob));
+    const kernelPath = await context.files.serve(blob);
     stack.defer(async () => context.files.forget(blob.number));
     if (context.quota) blob.#counted = context.quota.add(blob);
     if (resident.isWhole) blob.whole();

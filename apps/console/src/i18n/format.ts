@@ -1,3 +1,4 @@
+import { byteScale } from './byte-scale.ts';
 import { language, LOCALES } from './index.ts';
 
 /* How numbers are written; called while rendering, like t(). */
@@ -17,10 +18,12 @@ export function formatBytes(bytes: number): string {
   return `${decimal(value, digits)} ${UNITS[unit]}`;
 }
 
-/** Multiples of a step that is a power of two, all in the unit of the step, so that no two look alike. */
+/** Multiples of a step, all in one unit. */
 export function formatByteSteps(values: readonly number[], step: number): string[] {
-  const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(step) / 10)));
-  return values.map((value) => (value === 0 ? '0' : `${decimal(value / 1024 ** unit, 0)} ${UNITS[unit]}`));
+  const { thousands, digits } = byteScale(Math.max(...values), step);
+  const write = (value: number): string =>
+    `${decimal(value / 1000 ** thousands, digits)} ${UNITS[thousands]}`;
+  return values.map((value) => (value === 0 ? '0' : write(value)));
 }
 
 export function formatCount(n: number): string {

@@ -95,7 +95,7 @@ function axes(token: (name: string) => string, unit: ChartSpec['unit']): uPlot.A
     {
       ...look,
       space: 20,
-      incrs: unit === 'bytes' ? BYTE_STEPS : COUNT_STEPS,
+      incrs: STEPS,
       size: (_plot, values) => 16 + 6.2 * Math.max(2, ...(values ?? []).map((value) => value.length)),
       values: (...[, splits, , , step]) =>
         unit === 'bytes' ? formatByteSteps(splits, step) : splits.map((value) => formatCount(value)),
@@ -103,8 +103,7 @@ function axes(token: (name: string) => string, unit: ChartSpec['unit']): uPlot.A
   ];
 }
 
-const COUNT_STEPS = Array.from({ length: 10 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
-const BYTE_STEPS = Array.from({ length: 50 }, (_, i) => 2 ** i);
+const STEPS = Array.from({ length: 16 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
 
 function formatTick(at: number, step: number): string {
   const time = new Date(at * 1000);
