@@ -42,7 +42,7 @@ test('the console shows a real node', needsRoot, async (t) => {
     await node.publishes(reference);
     await node.uploaded();
     for (const [language, layers] of [
-      ['en', `${image.layers.length} Layers`],
+      ['en', `${image.layers.length} layers`],
       ['zh', `${image.layers.length} 层`],
     ] as const) {
       await using opening = await openPage(opened.browser, { url: `${url}/#/images`, language });
