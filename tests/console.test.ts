@@ -71,7 +71,7 @@ test('the console shows a real node', needsRoot, async (t) => {
     await page.getByRole('application').focus();
     await page.keyboard.press('End');
     await page.locator('.map-tip').getByText('on this node').waitFor();
-    assert.ok((await page.locator('.map-tip code').count()) > 0);
+    await page.locator('.map-tip code').first().waitFor();
     assert.deepEqual(await audit(), []);
     assert.deepEqual(faults, []);
   });

@@ -156,10 +156,14 @@ export class OnDemandNode implements AsyncDisposable {
     return mountPointsBelow(join(this.root, 'mounts'));
   }
 
-  /** The lines of daemons and keepers that have this message. */
+  /** The lines of daemons and keepers that have this message. Throws when one of them said what belongs in no log. */
   async logged(message: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
-    const lines = (await readFile(this.#logFile, 'utf8')).split('\n').filter((line) => line.endsWith('}'));
-    const all = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    // What comes after the last end of a line is still being written.
+    const lines = (await readFile(this.#logFile, 'utf8')).split('\n').slice(0, -1);
+    const [entries, others] = [lines.filter(isEntry), lines.filter((line) => !isEntry(line))];
+    const strange = others.filter((line) => !line.startsWith('ready '));
+    if (strange.length > 0) throw new Error(`daemon or keeper said:\n${strange.join('\n')}`);
+    const all = entries.map((line) => JSON.parse(line) as Record<string, unknown>);
     return all.filter((line) => line['message'] === message);
   }
 
@@ -240,6 +244,10 @@ function isDaemon(args: readonly string[], root: string): boolean {
 
 function isKeeper(args: readonly string[], root: string): boolean {
   return args.includes(join(root, 'keeper.sock'));
+}
+
+function isEntry(line: string): boolean {
+  return line.startsWith('{"time":') && line.endsWith('}');
 }
 
 /** The committed snapshot of a chain, whatever its name. */

@@ -27,9 +27,9 @@ export function migrate(db: Database, unit: string, steps: readonly string[]): v
   db.exec(
     'CREATE TABLE IF NOT EXISTS schema_versions (unit TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT',
   );
+  if (versionOf(db, unit) === steps.length) return;
   transaction(db, () => {
-    const row = db.prepare('SELECT version FROM schema_versions WHERE unit = ?').get(unit);
-    const version = Number(row?.['version'] ?? 0);
+    const version = versionOf(db, unit);
     if (version > steps.length) {
       throw new CodedError(
         'failed_precondition',
@@ -40,6 +40,11 @@ export function migrate(db: Database, unit: string, steps: readonly string[]): v
     for (const step of steps.slice(version)) db.exec(step);
     db.prepare('INSERT OR REPLACE INTO schema_versions VALUES (?, ?)').run(unit, steps.length);
   });
+}
+
+function versionOf(db: Database, unit: string): number {
+  const row = db.prepare('SELECT version FROM schema_versions WHERE unit = ?').get(unit);
+  return Number(row?.['version'] ?? 0);
 }
 
 /**

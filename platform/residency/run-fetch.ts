@@ -137,7 +137,8 @@ export class RunFetch<F extends Frame> {
 async function turnFor(ms: number, signal: AbortSignal): Promise<void> {
   const until = performance.now() + ms;
   await sleep(ms, undefined, { signal });
-  const lateMs = Math.min(performance.now() - until, ms);
+  // A timer may also be a hair early.
+  const lateMs = Math.max(0, Math.min(performance.now() - until, ms));
   await sleep(lateMs, undefined, { signal });
 }
 
