@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { NodeSummary } from '@lade/control-protocol';
+import { SAMPLE_STATUS } from '@lade/control-protocol/testing';
 import type { ControlPlatform } from '@lade/control-service';
 import { CodedError } from '@lade/errors';
-import { APP, BASE, IMAGE, LAYER, NAME, PUBLISHED_AT, STATUS } from './testing/sample-node.ts';
+import { APP, BASE, IMAGE, LAYER, NAME, PUBLISHED_AT } from './testing/sample-node.ts';
 import { run, serveTo, type Run } from './testing/serve-to.ts';
 
 const NODES: readonly NodeSummary[] = (['running', 'gone'] as const).map((state) => ({
@@ -19,7 +20,7 @@ const NODES: readonly NodeSummary[] = (['running', 'gone'] as const).map((state)
   layers: 3,
   diskBytes: 4_500_000,
   uploadsWaiting: 0,
-  requests: { '2026-11': STATUS.bucketRequests },
+  requests: { '2026-11': SAMPLE_STATUS.bucketRequests },
   countedSince: PUBLISHED_AT,
 }));
 const STORED = [
@@ -49,7 +50,7 @@ const PLATFORM: Partial<ControlPlatform> = {
       if (image !== NAME) throw unknownImage(image);
     },
   },
-  status: async () => STATUS,
+  status: async () => SAMPLE_STATUS,
   nodes: async () => NODES,
   images: async ({ namespace }) => (namespace === 'empty' ? [] : [IMAGE]),
   async removeImage(image, { namespace }) {
@@ -146,7 +147,7 @@ test('lade status, images and layers print tables for people and JSON for script
   );
   assert.match(status.stdout, /^damage +7 found, 6 healed$/m);
   assert.match(status.stdout, /^keeper +2 restarts of the daemon$/m);
-  assert.deepEqual(JSON.parse((await lade('status', '--json')).stdout), STATUS);
+  assert.deepEqual(JSON.parse((await lade('status', '--json')).stdout), SAMPLE_STATUS);
   const images = await lade('images');
   assert.match(
     images.stdout,

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContainerSummary, ImageSummary, Start } from '@lade/control-protocol';
+import { SAMPLE_STATUS } from '@lade/control-protocol/testing';
 import type { ContainerWork, ControlPlatform } from '@lade/control-service';
 import { CodedError } from '@lade/errors';
-import { BASE, IMAGE, LAYER, NAME, PUBLISHED_AT, STATUS } from './testing/sample-node.ts';
+import { BASE, IMAGE, LAYER, NAME, PUBLISHED_AT } from './testing/sample-node.ts';
 import { serveTo } from './testing/serve-to.ts';
 
 const START: Start = {
@@ -67,7 +68,7 @@ const PLATFORM: Partial<ControlPlatform> = {
   containers: CONTAINERS,
   images: async () => [STARTED],
   layers: async () => [LAYER],
-  status: async () => STATUS,
+  status: async () => SAMPLE_STATUS,
 };
 
 test('lade images and ps tell of one image its layers and starts, of one container what it has read', async (t) => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { ControlClient, type Status, type VerifyEvent } from '@lade/control-protocol';
+import { SAMPLE_STATUS } from '@lade/control-protocol/testing';
 import { CodedError, isCodedError } from '@lade/errors';
 import { SILENT } from '@lade/log';
 import { digestOf } from '@lade/oci';
@@ -15,10 +16,7 @@ import { serveControl, type ControlPlatform, type ControlServer, type ServeContr
 
 const DIFF_ID = digestOf('layer');
 const STATUS: Status = {
-  node: 'node-1',
-  version: '0.1.0',
-  root: '/r',
-  bucket: 'memory:',
+  ...SAMPLE_STATUS,
   bucketHealth: {
     state: 'refused',
     since: '2026-11-01T10:00:00.000Z',
@@ -33,46 +31,6 @@ const STATUS: Status = {
     },
     clockAheadMs: 300_400,
   },
-  fillMode: 'full',
-  containerdAddress: '/run/containerd/containerd.sock',
-  uploads: { waiting: 2, lastError: 'Cannot put' },
-  layers: 1,
-  plainSnapshots: 0,
-  residency: {
-    fills: {
-      bucket: { chunks: 30, bytes: 9_400_000 },
-      hot: { chunks: 10, bytes: 2_600_000 },
-      copied: { chunks: 2, bytes: 300_000 },
-      adopted: { chunks: 1, bytes: 65_536 },
-      zero: { chunks: 3, bytes: 196_608 },
-    },
-    fetchedBytes: 12_300_000,
-    requests: 20,
-    retries: 5,
-    hedges: 4,
-    verificationFailures: 7,
-    healed: 6,
-    failedChunks: 1,
-    waits: 30,
-    waitMs: 2500,
-    readWaits: {
-      bucket: { reads: 20, ms: 2400 },
-      hot: { reads: 8, ms: 90 },
-      copied: { reads: 1, ms: 1 },
-      adopted: { reads: 0, ms: 0 },
-      zero: { reads: 0, ms: 0 },
-      none: { reads: 0, ms: 0 },
-      failed: { reads: 1, ms: 9 },
-    },
-    evictedBytes: 0,
-  },
-  bucketRequests: {
-    read: { requests: 900, errors: 2, sentBytes: 90_000, receivedBytes: 45_000_000 },
-    write: { requests: 40, errors: 1, sentBytes: 12_000_000, receivedBytes: 8000 },
-    list: { requests: 3, errors: 0, sentBytes: 600, receivedBytes: 5000 },
-    delete: { requests: 1, errors: 0, sentBytes: 200, receivedBytes: 100 },
-  },
-  keeper: { restarts: 2 },
 };
 const EVENTS: readonly VerifyEvent[] = [
   { kind: 'proving', diffId: DIFF_ID, number: 1, of: 1 },
@@ -255,7 +213,7 @@ test('a socket that is served is left alone, one that is dead is replaced, a fil
   assert.ok((await stat(path)).isSocket());
   await using second = await serveControl(again);
   using client = ControlClient.open(second.address);
-  assert.equal((await client.status()).layers, 1);
+  assert.equal((await client.status()).layers, STATUS.layers);
 });
 
 test('HTTP is served when asked, and reads on loopback need no token', async (t) => {
