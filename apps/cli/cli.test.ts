@@ -7,6 +7,8 @@ import type { NodeSummary } from '@lade/control-protocol';
 import { SAMPLE_STATUS } from '@lade/control-protocol/testing';
 import type { ControlPlatform } from '@lade/control-service';
 import { CodedError } from '@lade/errors';
+import type { TextStream } from './command.ts';
+import { runCommandLine } from './run-command-line.ts';
 import { APP, BASE, IMAGE, LAYER, NAME, PUBLISHED_AT } from './testing/sample-node.ts';
 import { run, serveTo, type Run } from './testing/serve-to.ts';
 
@@ -384,11 +386,22 @@ test('wrong usage exits with 2 and a hint of one line', async () => {
     ['doctor', '--nope'],
     ['serve', '--nope'],
   ]) {
-    const { code, stdout, stderr } = await run(args);
-    assert.deepEqual([code, stdout], [2, ''], args.join(' '));
-    assert.match(stderr, /^lade: .+\n {2}→ .+\n$/, args.join(' '));
+    const [stdout, stderr] = [createSink(), createSink()];
+    assert.equal(await runCommandLine(args, { stdout, stderr }), 2, args.join(' '));
+    assert.equal(stdout.text, '');
+    assert.match(stderr.text, /^lade: .+\n {2}→ .+\n$/, args.join(' '));
   }
+  assert.equal((await run(['imgaes'])).code, 2);
 });
+
+function createSink(): TextStream & { text: string } {
+  return {
+    text: '',
+    write(text) {
+      this.text += text;
+    },
+  };
+}
 
 test('lade console prints the address, lade top what happens', async (t) => {
   const lade = await withDaemon(t);

@@ -1,25 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import {
-  LOOKS,
-  PICTURES,
-  createNode,
-  openBrowser,
-  openPage,
-  startApiServer,
-  type TestBrowser,
-} from './testing/index.ts';
+import { test } from 'node:test';
+import { LOOKS, PICTURES, createNode, openPage, startApiServer, useBrowser } from './testing/index.ts';
 
 /* The built console in a real browser: what it tells of a node, its namespaces, events, layers and logs. */
 
-let opened: TestBrowser;
-before(async () => {
-  await mkdir(PICTURES, { recursive: true });
-  opened = await openBrowser();
-});
-after(async () => opened[Symbol.asyncDispose]());
+const opened = useBrowser();
 
 test('the namespace of containerd is chosen where there are several, kept, and used by all that asks', async () => {
   const node = createNode({ namespaces: ['default', 'k8s.io'] });

@@ -4,6 +4,7 @@ import { zh } from '../src/i18n/zh.ts';
 export { startApiServer, type ApiServer } from './api-server.ts';
 export { LOOKS, PICTURES } from './looks.ts';
 export { openBrowser, type TestBrowser } from './open-browser.ts';
+export { useBrowser } from './use-browser.ts';
 export { openPage, type OpenedPage, type PageOptions } from './open-page.ts';
 export { createEmptyNode, createNode, type SampleNode } from './sample-api.ts';
 
