@@ -39,7 +39,8 @@ export function createOptions(
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    // To the right as much as half of a label, which may stand at the very end.
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: 'bucket' },
