@@ -39,7 +39,8 @@ for (const look of LOOKS) {
     await using api = await startApiServer();
     for (const [name, address, texts] of PAGES) {
       await t.test(name, async () => {
-        await using opening = await openPage(opened.browser, { ...look, url: `${api.url}/${address}` });
+        const url = `${api.url}/${address}`;
+        await using opening = await openPage(opened.browser, { ...look, reducedMotion: true, url });
         const { page, faults, audit } = opening;
         await page
           .getByText(texts[look.language === 'en' ? 0 : 1])
