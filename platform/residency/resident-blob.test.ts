@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { CodedError, isCodedError } from '@lade/errors';
 import { BlobFile } from './blob-file.ts';
 import { fillWhole } from './fill-whole.ts';
@@ -90,6 +91,28 @@ test('an abort ends the wait, and what is on its way still comes', async () => {
   gate.resolve();
   await patient;
   assert.ok(blob.isResident(0));
+});
+
+test('a reader who waits for a chunk that is just given back, and for another one, gets both', async () => {
+  await using layer = await publishTestLayer();
+  const [punched, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let isGated = false;
+  const before = async (): Promise<void> => (isGated ? gate.promise : undefined);
+  const bucket = faultyBucket(layer.bucket, () => ({ before }));
+  await using filler = openFiller(layer, { bucket });
+  const blob = await filler.open();
+  await blob.fill(0, 1);
+  await blob.condemn([0]);
+  const punching = blob.punchCondemned(async () => punched.promise);
+  isGated = true;
+  const reading = blob.fill(0, layer.table.offsetOf(1) + 1);
+  punched.resolve();
+  await punching;
+  // Long enough for the process to end of what nobody has taken up.
+  await setImmediate();
+  gate.resolve();
+  await reading;
+  assert.ok(blob.isResident(0) && blob.isResident(1));
 });
 
 test('chunks that another blob of the node has are copied, if they are what they should be', async () => {

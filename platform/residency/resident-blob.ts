@@ -115,10 +115,10 @@ export class ResidentBlob implements AsyncDisposable {
     let last: FillSource | undefined;
     const noting = (chunks: readonly Promise<FillSource>[]): Promise<void>[] =>
       chunks.map(async (chunk) => chunk.then((source) => void (last = source)));
-    const joined = noting(this.#join(first, end, urgency));
-    const own = noting(this.#start(first, end, urgency));
-    await orAbort(Promise.all(own), signal);
-    const others = await orAbort(Promise.allSettled(joined), signal);
+    // Taken up at once: they may fail while this waits for its own.
+    const joined = Promise.allSettled(noting(this.#join(first, end, urgency)));
+    await orAbort(Promise.all(noting(this.#start(first, end, urgency))), signal);
+    const others = await orAbort(joined, signal);
     // What others began may have failed by their shorter patience.
     if (others.every(({ status }) => status === 'fulfilled')) return last;
     const again = noting([...this.#join(first, end, urgency), ...this.#start(first, end, urgency)]);
