@@ -71,6 +71,7 @@ export class ImagePublisher implements AsyncDisposable {
         for await (const image of this.#node.images(signal)) {
           // Kubernetes has each image once more under the digest of its config, which names it nowhere else.
           if (!isDigest(image.name)) await this.#consider(image);
+          signal.throwIfAborted();
         }
       } catch (reason) {
         if (!signal.aborted) this.#log.debug('images not looked through', { error: reason });

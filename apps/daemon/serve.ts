@@ -35,6 +35,8 @@ export async function serve(argv: readonly string[]): Promise<void> {
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   process.once('SIGTERM', onSignal).once('SIGINT', onSignal);
+  // Whoever has read the log may be gone; this process goes on.
+  process.stderr.on('error', () => {});
   await runDaemon(config, stop.signal);
   // An exporter of spans goes on asking a collector that does not answer; whoever starts the next daemon waits for our end.
   if (Object.keys(config.telemetry).length > 0) process.exit(0);

@@ -77,6 +77,7 @@ export class GrpcClient implements Disposable {
     request: MessageInitShape<I>,
     options: CallOptions = {},
   ): AsyncGenerator<MessageShape<O>> {
+    options.signal?.throwIfAborted();
     const { path, requestSerialize, responseDeserialize } = this.#definition(method);
     const call = this.#client.makeServerStreamRequest(
       path,
@@ -98,6 +99,7 @@ export class GrpcClient implements Disposable {
     requests: AsyncIterable<MessageInitShape<I>>,
     options: CallOptions = {},
   ): AsyncGenerator<MessageShape<O>> {
+    options.signal?.throwIfAborted();
     const { path, requestSerialize, responseDeserialize } = this.#definition(method);
     const call = this.#client.makeBidiStreamRequest(
       path,
@@ -130,7 +132,6 @@ export class GrpcClient implements Disposable {
     const cancel = (): void => call.cancel();
     signal?.addEventListener('abort', cancel);
     try {
-      signal?.throwIfAborted();
       yield* call;
     } catch (reason) {
       signal?.throwIfAborted();

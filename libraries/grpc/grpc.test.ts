@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { CodedError, isCodedError, type ErrorCode } from '@lade/errors';
 import { Content } from '@lade/protocol/content';
@@ -125,6 +126,18 @@ test('leaving a stream early, or aborting a call, aborts its handler', async (t)
   );
   while (aborted.length < 3) await sleep(5);
   assert.deepEqual(aborted.toSorted(), ['list', 'stat', 'stat']);
+});
+
+test('what is aborted before it begins is never sent', async (t) => {
+  const client = await open(t, {});
+  const reason = new Error('enough');
+  const signal = AbortSignal.abort(reason);
+  const { method } = Content;
+  await assert.rejects(client.call(Snapshots.method.stat, { key: 'k' }, { signal }), reason);
+  await assert.rejects(Array.fromAsync(client.stream(Snapshots.method.list, {}, { signal })), reason);
+  await assert.rejects(Array.fromAsync(client.converse(method.write, Readable.from([]), { signal })), reason);
+  // A call that nobody reads would end the process by now.
+  await sleep(20);
 });
 
 test('a two-way stream answers each message, and after the caller has closed its half', async (t) => {

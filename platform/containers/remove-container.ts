@@ -48,6 +48,8 @@ async function killTask(id: string, force: boolean, { tasks }: NamespaceCalls): 
     });
   }
   const exit = unlessMissing(tasks.wait(id));
+  // What keeps it from being ended is told first.
+  exit.catch(() => {});
   await unlessMissing(tasks.kill(id, SIGKILL, { all: true }));
   await exit;
 }

@@ -25,6 +25,8 @@ export async function stopContainer(
   const task = await unlessMissing(tasks.get(id, { signal }));
   if (!task || task.status === 'stopped') return;
   const exit = unlessMissing(tasks.wait(id, { signal }));
+  // What keeps it from being ended is told first.
+  exit.catch(() => {});
   await unlessMissing(tasks.kill(id, parseSignal(labels[STOP_SIGNAL] ?? 'SIGTERM'), { signal }));
   const patience = new AbortController();
   try {

@@ -70,7 +70,9 @@ async function bring(contents: ImageContents, options: BringOptions, tell: Tell)
   await using stack = new AsyncDisposableStack();
   stack.use(node.expectLayers(contents));
   const put = putContents(contents.contents, node, signal);
-  stack.defer(async () => put.catch(() => {}));
+  // It may fail while the layers are waited for; either way it is over before the lease is.
+  const settled = put.catch(() => {});
+  stack.defer(async () => settled);
   await bringLayers(contents, options, tell);
   await put;
 }

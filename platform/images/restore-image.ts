@@ -49,7 +49,9 @@ export async function* restoreRecord(
   const contents = await fetchContents(record, manifest, { bucket, snapshotter, ...waiting });
   stack.use(await node.lease());
   const put = putContents(contents, node, signal);
-  stack.defer(async () => put.catch(() => {}));
+  // It may fail while the layers are waited for; either way it is over before the lease is.
+  const settled = put.catch(() => {});
+  stack.defer(async () => settled);
   yield* restoreLayers(record, manifest, options);
   await put;
   await node.putImage(record.name, record.target, {});

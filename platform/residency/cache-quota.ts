@@ -74,7 +74,9 @@ export class CacheQuota implements Room, AsyncDisposable {
 
   /** Looks whether something has to go, and now may: the limit may be new, or the bucket may have got it. */
   reduce(): void {
-    void this.#reduceAgain();
+    this.#reduceAgain().catch((error: unknown) =>
+      this.#options.log.error('cache cannot be reduced', { error }),
+    );
   }
 
   /** This blob's kernel can be made to ask again. */
