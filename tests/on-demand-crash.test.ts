@@ -14,7 +14,7 @@ import { inSteps, needsRoot } from './testbed.ts';
  * time: who reads notices nothing. LADE_SEED repeats a run.
  */
 const SEED = Number(process.env['LADE_SEED'] ?? 20_260_101);
-const KILLS = 12;
+const KILLS = 20;
 
 /** Of a fill, in this order; the second is how many others of its kind come before. */
 const STEPS = [

@@ -22,7 +22,7 @@ import { Testbed, needsRoot } from './testbed.ts';
  */
 const LARGE_BYTES = 10_000_000;
 const CHUNK_BYTES = 256 << 10;
-const DEADLINE_MS = 4_000;
+const DEADLINE_MS = 2_500;
 
 interface Site extends AsyncDisposable {
   readonly bed: Testbed;
@@ -105,10 +105,11 @@ const SHORT_FAULTS: Readonly<Record<string, readonly [fault: Fault, times: numbe
   'bodies with a flipped bit': [{ kind: 'flip' }, 1],
 };
 
-test('a bucket in trouble, seen through a mount', needsRoot, async (t) => {
-  await using site = await openSite(t);
-  for (const mode of LAZY_MODES) await t.test(`fill ${mode}`, async (t) => testMode(t, site, mode));
-});
+for (const mode of LAZY_MODES)
+  test(`a bucket in trouble, seen through a mount, fill ${mode}`, needsRoot, async (t) => {
+    await using site = await openSite(t);
+    await testMode(t, site, mode);
+  });
 
 async function testMode(t: TestContext, site: Site, mode: (typeof LAZY_MODES)[number]): Promise<void> {
   const { bed, proxy } = site;
@@ -122,6 +123,17 @@ async function testMode(t: TestContext, site: Site, mode: (typeof LAZY_MODES)[nu
   let used = 0;
   const fresh = (): [offset: number, length: number] => [CHUNK_BYTES * 2 * used++, 64 << 10];
 
+  // Before anything slow was seen: from then on it is the bucket's habit that says when a second request is due, and how many.
+  await t.test('a request that gets no answer: a second one brings its reader home', async () => {
+    const watch = await Watch.begin(node);
+    spoilPacks(proxy, { kind: 'silence' }, 1);
+    const ms = await timeOf(assertReads(large, fresh()));
+    await proxy.heal();
+    const { hedges, failedChunks } = await watch.counted();
+    assert.deepEqual([hedges, failedChunks], [1, 0]);
+    assert.ok(ms < DEADLINE_MS, `${ms} ms`);
+  });
+
   for (const [what, [fault, times]] of Object.entries(SHORT_FAULTS)) {
     await t.test(`${what}: the reader waits, and gets the very bytes`, async () => {
       const watch = await Watch.begin(node);
@@ -134,15 +146,6 @@ async function testMode(t: TestContext, site: Site, mode: (typeof LAZY_MODES)[nu
       assert.ok(failedChunks === 0 && waits > 0);
     });
   }
-
-  await t.test('a request that gets no answer: a second one brings its reader home', async () => {
-    const watch = await Watch.begin(node);
-    spoilPacks(proxy, { kind: 'silence' }, 1);
-    await assertReads(large, fresh());
-    await proxy.heal();
-    const { hedges, failedChunks } = await watch.counted();
-    assert.ok(hedges > 0 && failedChunks === 0);
-  });
 
   await t.test('a bucket that is away for a moment: readers wait', async () => {
     await proxy.vanish();

@@ -12,8 +12,8 @@ const ROOT = join(import.meta.dirname, '..');
 const SOAK = process.argv.includes('--soak');
 const NAMED = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 /** A test that hangs fails, a file that does not end is ended, and the rest goes on. */
-const TEST_LIMIT_MS = SOAK ? 3_600_000 : 600_000;
-const FILE_LIMIT_MS = 2 * TEST_LIMIT_MS;
+const TEST_LIMIT_MS = SOAK ? 3_600_000 : 300_000;
+const FILE_LIMIT_MS = 3 * TEST_LIMIT_MS;
 const LIMITS = [
   // More than the least machine has processors: many tests wait for a deadline or a disk.
   '--test-concurrency=3',
